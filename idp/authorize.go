@@ -1,0 +1,143 @@
+package idp
+
+import (
+	"context"
+	"net/http"
+	"slices"
+
+	"twofold/idp/op"
+	"twofold/idp/signin"
+	"twofold/internal/id"
+	"twofold/internal/problem"
+	"twofold/twofactor"
+	"twofold/ui"
+)
+
+// authorize begins a sign-in (OIDC Core §3.1.2). With a session that satisfies the
+// policy it ends it too, in the same request.
+func (s *IDP) authorize(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	req, answer, err := s.Provider.Authorize(ctx, r)
+	if err != nil {
+		s.Observe("bad_request")
+		return s.noteBad(ctx, err)
+	}
+	if answer != nil {
+		return s.respond(w, r, *answer)
+	}
+	a := s.newAttempt(ctx, req)
+	a.facts.Silent = slices.Contains(req.Prompt, "none")
+	have, err := s.session(r)
+	if err != nil {
+		return err
+	}
+	if have != nil && mayUse(have, req) {
+		if a.facts, err = have.facts(a.facts); err != nil {
+			return err
+		}
+	}
+	v, err := s.judge(ctx, a)
+	if problem.Is(err, problem.NotFound) {
+		// The session's user is gone, or no longer a member: as if there were none.
+		a.facts, have, err = signin.Facts{Silent: a.facts.Silent}, nil, nil
+		v = verdict{}
+	}
+	if err != nil {
+		return err
+	}
+	switch {
+	// A cross-site POST brings no session cookie, so it only ever gets to the page.
+	case v.step == signin.Done && (r.Method == http.MethodGet || a.facts.Silent):
+		return s.atOnce(w, r, have, a, v)
+	case a.facts.Silent:
+		resp, err := s.Provider.Deny(ctx, req.ID, silentError(v.step), "The user has to take part.")
+		if err != nil {
+			return err
+		}
+		return s.respond(w, r, resp)
+	}
+	return s.open(w, r, a)
+}
+
+// mayUse reports whether an app's request lets a session count.
+func mayUse(have *sessionRow, req op.AuthRequest) bool {
+	if slices.Contains(req.Prompt, "login") || slices.Contains(req.Prompt, "select_account") {
+		return false
+	}
+	return req.HintUserID == "" || req.HintUserID == have.UserID
+}
+
+func silentError(step signin.Step) string {
+	if step == signin.Identify {
+		return "login_required"
+	}
+	return "interaction_required"
+}
+
+// open stores the sign-in, ties it to this browser and sends the browser there.
+func (s *IDP) open(w http.ResponseWriter, r *http.Request, a *attempt) error {
+	token := id.Token(s.Rand)
+	a.row.BrowserHash = id.Hash(token)
+	if err := s.create(r.Context(), a); err != nil {
+		return err
+	}
+	to := path(r, "/signin/"+a.row.ID)
+	s.setCookie(w, signInCookie, token, to, signInLife)
+	w.Header().Set("Cache-Control", "no-store")
+	http.Redirect(w, r, to, http.StatusSeeOther)
+	return nil
+}
+
+// atOnce answers from the session alone.
+func (s *IDP) atOnce(w http.ResponseWriter, r *http.Request, have *sessionRow, a *attempt, v verdict) error {
+	var out outcome
+	err := s.DB.Tx(r.Context(), func(ctx context.Context) error {
+		a.row.State = stateDone
+		if err := s.create(ctx, a); err != nil {
+			return err
+		}
+		var err error
+		out, err = s.grant(ctx, r, have, a, v)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return s.answer(w, r, out)
+}
+
+// answer sets the session cookie and sends the browser back to the app.
+func (s *IDP) answer(w http.ResponseWriter, r *http.Request, out outcome) error {
+	if out.session != "" {
+		s.setCookie(w, sessionCookie, out.session, path(r, ""), sessionCookieLife)
+	}
+	return s.respond(w, r, out.response)
+}
+
+// respond sends an authorization response, good or bad, in the mode asked for.
+func (s *IDP) respond(w http.ResponseWriter, r *http.Request, resp op.Response) error {
+	if resp.FormPost == "" {
+		w.Header().Set("Cache-Control", "no-store")
+		http.Redirect(w, r, resp.RedirectURL, http.StatusSeeOther)
+		return nil
+	}
+	page := s.chrome(r, "")
+	page.FormOrigin = ui.FormOrigin(resp.FormPost)
+	s.UI.Render(w, r, http.StatusOK, formPost(page, resp))
+	return nil
+}
+
+// noteBad keeps requests that cannot be answered to the app in the audit trail.
+func (s *IDP) noteBad(ctx context.Context, err error) error {
+	p := problem.From(err)
+	if p.Kind == problem.Internal || p.Kind == problem.Unavailable {
+		return err
+	}
+	if rerr := s.noteRefusal(ctx, p); rerr != nil {
+		return rerr
+	}
+	return err
+}
+
+// acrOf is the acr claim for a strength.
+func acrOf(st signin.Strength) string { return twofactor.Strength(st).ACR() }

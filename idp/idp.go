@@ -1,0 +1,108 @@
+package idp
+
+import (
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"twofold/idp/op"
+	"twofold/internal/audit"
+	"twofold/internal/db"
+	"twofold/internal/limits"
+	"twofold/internal/seal"
+	"twofold/internal/web"
+	"twofold/tenants"
+	"twofold/twofactor"
+	"twofold/twofactor/ceremony"
+	"twofold/twofactor/delivery"
+	"twofold/ui"
+)
+
+// Config is what an IDP stands on; all fields must be set.
+type Config struct {
+	DB        *db.DB
+	Seal      *seal.Sealer
+	Now       func() time.Time
+	Rand      io.Reader
+	Log       *slog.Logger
+	Tenants   *tenants.Store
+	Provider  *op.Provider
+	Ceremony  *ceremony.Ceremony
+	Outbox    *delivery.Outbox
+	Limits    *limits.Limiter
+	Audit     *audit.Trail
+	UI        *ui.UI
+	PublicURL string             // scheme://host[:port], without a trailing slash
+	Observe   func(event string) // for metrics: "done", "refused", "wrong_password", …
+}
+
+// IDP serves sign-ins.
+type IDP struct {
+	Config
+	secure bool
+	cross  *http.CrossOriginProtection
+}
+
+// New makes an IDP.
+func New(c Config) *IDP {
+	if c.Observe == nil {
+		c.Observe = func(string) {}
+	}
+	return &IDP{Config: c, secure: strings.HasPrefix(c.PublicURL, "https://"), cross: http.NewCrossOriginProtection()}
+}
+
+// Mount puts all routes on r, the root router.
+func (s *IDP) Mount(r *mux.Router) {
+	r.PathPrefix("/assets/").Handler(s.UI.Assets()).Methods(http.MethodGet, http.MethodHead)
+	// RFC 8414 §3.1: the well-known part comes before the issuer's path.
+	r.Handle("/.well-known/oauth-authorization-server/t/{tenant}", s.realm(http.HandlerFunc(s.Provider.Discovery))).Methods(http.MethodGet, http.MethodHead)
+
+	t := r.PathPrefix("/t/{tenant}").Subrouter()
+	t.Use(s.realm)
+	t.HandleFunc("/authorize", s.page(s.authorize)).Methods(http.MethodGet, http.MethodPost)
+	t.HandleFunc("/signin/{id}", s.page(s.show)).Methods(http.MethodGet, http.MethodHead)
+	t.HandleFunc("/signin/{id}", s.page(s.post)).Methods(http.MethodPost)
+	t.HandleFunc("/signin/{id}/status", s.page(s.status)).Methods(http.MethodGet)
+	t.HandleFunc("/end_session", s.page(s.endSession)).Methods(http.MethodGet, http.MethodPost)
+	s.Provider.Mount(t)
+	r.NotFoundHandler = s.page(func(http.ResponseWriter, *http.Request) error { return errNoPage })
+	r.MethodNotAllowedHandler = s.page(func(http.ResponseWriter, *http.Request) error { return errMethod })
+	t.NotFoundHandler = r.NotFoundHandler
+	t.MethodNotAllowedHandler = r.MethodNotAllowedHandler
+}
+
+// realm puts the tenant of the path into the context: from here on only its rows
+// can be reached.
+func (s *IDP) realm(next http.Handler) http.Handler {
+	return s.page(func(w http.ResponseWriter, r *http.Request) error {
+		realm, err := s.Tenants.RealmByName(r.Context(), mux.Vars(r)["tenant"])
+		if err != nil {
+			return err
+		}
+		next.ServeHTTP(w, r.WithContext(tenants.WithRealm(r.Context(), realm)))
+		return nil
+	})
+}
+
+// path is a path below the tenant of the request.
+func path(r *http.Request, rest string) string {
+	return "/t/" + tenants.RealmFrom(r.Context()).Tenant.Name + rest
+}
+
+// strengthOf reads the strengths that an app's acr_values would accept. Values are
+// alternatives (OIDC Core §3.1.2.1), so the weakest known one is the demand.
+func strengthOf(acrValues []string) twofactor.Strength {
+	var demand twofactor.Strength
+	for _, v := range acrValues {
+		if st, ok := twofactor.ParseACR(v); ok && (demand == 0 || st < demand) {
+			demand = st
+		}
+	}
+	return demand
+}
+
+var _ web.HandlerFunc = (*IDP)(nil).show

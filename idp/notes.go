@@ -1,0 +1,41 @@
+package idp
+
+import (
+	"context"
+	"encoding/hex"
+	"time"
+
+	"twofold/idp/op"
+	"twofold/internal/audit"
+	"twofold/internal/limits"
+	"twofold/internal/problem"
+	"twofold/internal/web"
+	"twofold/tenants"
+	"twofold/ui"
+)
+
+// perSource bounds what strangers can make the audit trail grow by.
+var perSource = limits.Limit{Burst: 60, Per: time.Hour}
+
+// noteRefusal records a request that could not become a sign-in.
+func (s *IDP) noteRefusal(ctx context.Context, p *problem.Error) error {
+	ok, _, err := s.Limits.Take(ctx, perSource, "bad-request", web.Network(audit.OriginOf(ctx).Address))
+	if err != nil || !ok {
+		return err
+	}
+	return s.Audit.Record(ctx, audit.Event{Kind: "sign_in.bad_request"}, map[string]any{"code": p.Code})
+}
+
+// hashedName lets the audit trail tell tries of one name apart from tries of many
+// without keeping what somebody may have typed by mistake: his password.
+func hashedName(s *IDP, name string) string {
+	return hex.EncodeToString(s.Seal.MAC("tried-name", tenants.NormalName(name))[:8])
+}
+
+func formPost(page ui.Page, resp op.Response) ui.FormPost {
+	v := ui.FormPost{Page: page, Target: resp.FormPost}
+	for _, f := range resp.Fields {
+		v.Fields = append(v.Fields, ui.Pair{Name: f[0], Value: f[1]})
+	}
+	return v
+}

@@ -1,0 +1,329 @@
+package idp
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"twofold/idp/signin"
+	"twofold/internal/audit"
+	"twofold/internal/id"
+	"twofold/internal/limits"
+	"twofold/internal/problem"
+	"twofold/internal/web"
+	"twofold/tenants"
+	"twofold/twofactor"
+	"twofold/twofactor/ceremony"
+	"twofold/ui"
+)
+
+// post takes an answer. Each answer only adds facts; show finds out what is next.
+func (s *IDP) post(w http.ResponseWriter, r *http.Request) error {
+	if err := s.cross.Check(r); err != nil {
+		return problem.Wrap(problem.Forbidden, "cross_origin", "This form was sent from another site.", err)
+	}
+	if err := r.ParseForm(); err != nil {
+		return problem.Wrap(problem.Invalid, "form", "The form could not be read.", err)
+	}
+	a, err := s.load(r)
+	if err != nil {
+		return err
+	}
+	if one(r, ui.FieldDo) == ui.DoCancel {
+		return s.cancel(w, r, a)
+	}
+	v, err := s.judge(r.Context(), a)
+	if err != nil {
+		return s.lost(r, a, err)
+	}
+	do := one(r, ui.FieldDo)
+	switch {
+	case v.step == signin.Identify && (do == "" || do == ui.DoAnswer):
+		return s.identify(w, r, a)
+	case v.step == signin.Challenge && do == ui.DoAnswer:
+		return s.answerChallenge(w, r, a, v)
+	case v.step == signin.Challenge && do == ui.DoResend:
+		return s.resend(w, r, a, v)
+	case v.step == signin.Challenge && do == ui.DoPick:
+		return s.pick(w, r, a, v)
+	case v.step == signin.Challenge && do == ui.DoChoose:
+		http.Redirect(w, r, r.URL.Path+"?choose", http.StatusSeeOther)
+		return nil
+	}
+	// A form of another step, from an old page: show where the sign-in stands.
+	return s.again(w, r)
+}
+
+func (s *IDP) again(w http.ResponseWriter, r *http.Request) error {
+	w.Header().Set("Cache-Control", "no-store")
+	http.Redirect(w, r, r.URL.Path, http.StatusSeeOther)
+	return nil
+}
+
+// one returns a form value that was sent exactly once; anything else is nothing.
+func one(r *http.Request, name string) string {
+	if v := r.PostForm[name]; len(v) == 1 {
+		return v[0]
+	}
+	return ""
+}
+
+// N6: tries of one name. By name and network the pause comes early; by name alone
+// late, so that a stranger elsewhere cannot keep somebody out.
+var (
+	perNameAndNetwork = limits.Limit{Burst: 10, Per: 10 * 60 * 1e9}
+	perName           = limits.Limit{Burst: 100, Per: 60 * 60 * 1e9}
+)
+
+// identify takes name and password.
+func (s *IDP) identify(w http.ResponseWriter, r *http.Request, a *attempt) error {
+	ctx := r.Context()
+	name, password := one(r, ui.FieldUserName), one(r, ui.FieldPassword)
+	if errs := missing(name, password); errs != nil {
+		s.showIdentify(w, r, a, http.StatusUnprocessableEntity, cut(name, 256), errs)
+		return nil
+	}
+	if err := s.allowTry(ctx, name); err != nil {
+		return err
+	}
+	login, err := s.Tenants.CheckPassword(ctx, name, password)
+	if problem.Is(err, problem.Unauthenticated) || problem.Is(err, problem.Invalid) {
+		s.Observe("wrong_password")
+		if err := s.tell(ctx, a, "sign_in.wrong_password", map[string]any{"name": hashedName(s, name)}); err != nil {
+			return err
+		}
+		s.showIdentify(w, r, a, http.StatusUnprocessableEntity, cut(name, 256), []ui.FieldError{{Field: ui.FieldPassword, Message: problem.From(err).Message}})
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if a.req.HintUserID != "" && a.req.HintUserID != login.ID {
+		// The app asked for another user (OIDC Core §3.1.2.1, id_token_hint).
+		resp, err := s.deny(ctx, a, "login_required", "Another user signed in.")
+		if err != nil {
+			return err
+		}
+		return s.respond(w, r, resp)
+	}
+	a.facts.UserID, a.facts.IDPID = login.ID, login.IDPID
+	a.facts = a.facts.Add(signin.Proof{
+		Method: signin.Password, AMR: []string{"pwd"}, Strength: signin.Strength(twofactor.Strength1FA), At: s.Now(),
+	})
+	return s.identified(w, r, a, login.User)
+}
+
+// identified goes on after a right password: the best factor's challenge begins
+// at once, so the code is on its way before the page is shown (SPEC §5.2).
+func (s *IDP) identified(w http.ResponseWriter, r *http.Request, a *attempt, user tenants.User) error {
+	ctx := r.Context()
+	// What was begun before the password was proven opens nothing afterwards (I9).
+	token := id.Token(s.Rand)
+	a.row.BrowserHash = id.Hash(token)
+	v, err := s.judge(ctx, a)
+	if err != nil {
+		return s.lost(r, a, err)
+	}
+	if v.step == signin.Done {
+		return s.finishNow(w, r, a, v)
+	}
+	if err := s.save(ctx, a); err != nil {
+		return err
+	}
+	if err := s.capOpen(ctx, user.ID); err != nil {
+		return err
+	}
+	s.setCookie(w, signInCookie, token, r.URL.Path, signInLife)
+	switch v.step {
+	case signin.Challenge:
+		best, _ := v.best(a.facts.Picked)
+		return s.begin(w, r, a, v, user, best)
+	case signin.Refuse, signin.Enroll:
+		if err := s.tellRefused(ctx, a, v); err != nil {
+			return err
+		}
+	}
+	return s.again(w, r)
+}
+
+func (s *IDP) tellRefused(ctx context.Context, a *attempt, v verdict) error {
+	s.Observe("refused")
+	e := tenants.Explain(v.policy)
+	s.Log.WarnContext(ctx, "sign-in refused", "sign_in", a.row.ID, "user", a.facts.UserID, "result", e.Result, "unusable", e.Unusable)
+	return s.tell(ctx, a, "sign_in.no_factor", map[string]any{"explanation": e})
+}
+
+// begin starts a challenge and stores that it is the open one.
+func (s *IDP) begin(w http.ResponseWriter, r *http.Request, a *attempt, v verdict, user tenants.User, c tenants.Candidate) error {
+	ctx := r.Context()
+	realm := tenants.RealmFrom(ctx).Tenant.Title
+	challengeID, err := s.Ceremony.Begin(ctx, ceremony.Start{SignInID: a.row.ID, TwoFactorID: c.ID, User: user.Factor(realm)})
+	if p := problem.From(err); err != nil && (p.Kind == problem.TooMany || errors.Is(err, twofactor.ErrUnusable)) {
+		s.Log.WarnContext(ctx, "challenge not begun", "sign_in", a.row.ID, "two_factor", c.ID, "error", err)
+		if len(v.policy.Offered) > 1 {
+			return s.showChoose(w, r, a, v, "This does not work at the moment: "+p.Message+" Please choose another way.")
+		}
+		return err
+	}
+	if err != nil {
+		return problem.Wrap(problem.Unavailable, "factor_failed", "The second factor does not work at the moment. Please try again in a little while.", err)
+	}
+	a.facts.Picked, a.row.ChallengeID = c.ID, challengeID
+	if err := s.save(ctx, a); err != nil {
+		return err
+	}
+	return s.again(w, r)
+}
+
+// answerChallenge judges an answer to the open challenge.
+func (s *IDP) answerChallenge(w http.ResponseWriter, r *http.Request, a *attempt, v verdict) error {
+	ctx := r.Context()
+	if one(r, ui.FieldChallenge) != a.row.ChallengeID || a.row.ChallengeID == "" {
+		return s.again(w, r) // an old page: its code was for an older challenge
+	}
+	have, err := s.session(r)
+	if err != nil {
+		return err
+	}
+	var out *outcome
+	err = s.Ceremony.Finish(ctx, ceremony.Give{
+		ChallengeID: a.row.ChallengeID, SignInID: a.row.ID, UserID: a.facts.UserID, Answer: s.answers(r),
+	}, func(ctx context.Context, p ceremony.Passed) error {
+		a.facts = a.facts.Add(signin.Proof{Method: p.TwoFactorID, AMR: p.AMR, Strength: signin.Strength(p.Strength), At: p.At})
+		now, err := s.judge(ctx, a)
+		if err != nil {
+			return err
+		}
+		if now.step != signin.Done {
+			a.row.ChallengeID = ""
+			return s.save(ctx, a) // stronger rules since: one more step
+		}
+		o, err := s.finish(ctx, r, have, a, now)
+		out = &o
+		return err
+	})
+	switch {
+	case err == nil && out != nil:
+		s.dropCookie(w, signInCookie, r.URL.Path)
+		return s.answer(w, r, *out)
+	case err == nil:
+		return s.again(w, r)
+	case problem.Is(err, problem.Invalid):
+		s.Observe("wrong_code")
+		return s.showChallenge(w, r, a, v, http.StatusUnprocessableEntity, problem.From(err).Message)
+	case problem.Is(err, problem.TooMany):
+		return s.showChallenge(w, r, a, v, http.StatusTooManyRequests, problem.From(err).Message)
+	case gone(err):
+		return s.again(w, r)
+	}
+	return err
+}
+
+// answers are the form's values but for those that steer.
+func (s *IDP) answers(r *http.Request) twofactor.Answer {
+	a := twofactor.Answer{}
+	for name := range r.PostForm {
+		if name != ui.FieldDo && name != ui.FieldChallenge && name != ui.FieldToken {
+			a[name] = one(r, name)
+		}
+	}
+	return a
+}
+
+// resend sends the same code again, or begins anew when the old one is over.
+func (s *IDP) resend(w http.ResponseWriter, r *http.Request, a *attempt, v verdict) error {
+	ctx := r.Context()
+	err := s.Ceremony.Resend(ctx, a.row.ChallengeID, a.row.ID)
+	switch {
+	case err == nil:
+		return s.again(w, r)
+	case problem.Is(err, problem.Gone), problem.Is(err, problem.NotFound):
+		user, err := s.Tenants.User(ctx, a.facts.UserID)
+		if err != nil {
+			return s.lost(r, a, err)
+		}
+		c, _ := v.best(a.facts.Picked)
+		return s.begin(w, r, a, v, user, c)
+	case problem.Is(err, problem.TooMany):
+		return s.showChallenge(w, r, a, v, http.StatusTooManyRequests, problem.From(err).Message)
+	}
+	return err
+}
+
+// pick begins the challenge of a method that the user chose. Only what is offered
+// can be picked, whatever the form says.
+func (s *IDP) pick(w http.ResponseWriter, r *http.Request, a *attempt, v verdict) error {
+	c, ok := v.offered(one(r, ui.FieldMethod))
+	if !ok {
+		return s.again(w, r)
+	}
+	if c.ID == a.facts.Picked && a.row.ChallengeID != "" {
+		if view, err := s.Ceremony.Show(r.Context(), a.row.ChallengeID, a.row.ID); err == nil && view.Open {
+			return s.again(w, r) // it is open already: its code still works
+		}
+	}
+	user, err := s.Tenants.User(r.Context(), a.facts.UserID)
+	if err != nil {
+		return s.lost(r, a, err)
+	}
+	return s.begin(w, r, a, v, user, c)
+}
+
+// cancel goes back to the app without signing in.
+func (s *IDP) cancel(w http.ResponseWriter, r *http.Request, a *attempt) error {
+	resp, err := s.deny(r.Context(), a, "access_denied", "The user cancelled.")
+	if err != nil {
+		return err
+	}
+	s.dropCookie(w, signInCookie, r.URL.Path)
+	return s.respond(w, r, resp)
+}
+
+// finishNow ends a sign-in that needs no further answer.
+func (s *IDP) finishNow(w http.ResponseWriter, r *http.Request, a *attempt, v verdict) error {
+	have, err := s.session(r)
+	if err != nil {
+		return err
+	}
+	var out outcome
+	err = s.DB.Tx(r.Context(), func(ctx context.Context) error {
+		var err error
+		out, err = s.finish(ctx, r, have, a, v)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	s.dropCookie(w, signInCookie, r.URL.Path)
+	return s.answer(w, r, out)
+}
+
+func missing(name, password string) []ui.FieldError {
+	var errs []ui.FieldError
+	if name == "" {
+		errs = append(errs, ui.FieldError{Field: ui.FieldUserName, Message: "Enter your user name."})
+	}
+	if password == "" {
+		errs = append(errs, ui.FieldError{Field: ui.FieldPassword, Message: "Enter your password."})
+	}
+	return errs
+}
+
+// allowTry bounds guessing of passwords, for known and unknown names alike.
+func (s *IDP) allowTry(ctx context.Context, name string) error {
+	tenant, name := tenants.RealmFrom(ctx).Tenant.ID, tenants.NormalName(name)
+	network := web.Network(audit.OriginOf(ctx).Address)
+	for _, l := range []struct {
+		limits.Limit
+		key []string
+	}{{perNameAndNetwork, []string{"password", tenant, name, network}}, {perName, []string{"password", tenant, name}}} {
+		ok, after, err := s.Limits.Take(ctx, l.Limit, l.key...)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return problem.Busy(problem.TooMany, "password_tries", "There were many tries to sign in with this name. Please wait before you try again.", after)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,157 @@
+package idp
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"twofold/idp/signin"
+	"twofold/internal/audit"
+	"twofold/internal/db"
+	"twofold/internal/id"
+	"twofold/tenants"
+)
+
+// A session is what a browser has proven in a tenant; single sign-on stands on
+// it. Its cookie is 256 random bits, of which only the hash is kept, and new after
+// every authentication; its id (sid) stays.
+type sessionRow struct {
+	TenantID      string `gorm:"primaryKey"`
+	ID            string `gorm:"primaryKey"`
+	TokenHash     string
+	UserID        string
+	IDPID         string `gorm:"column:idp_id"`
+	Proofs        string
+	AuthTime      time.Time
+	Address       string
+	UserAgent     string
+	CreatedAt     time.Time
+	SeenAt        time.Time
+	IdleExpiresAt time.Time
+	ExpiresAt     time.Time
+	EndedAt       *time.Time
+}
+
+func (sessionRow) TableName() string { return "sessions" }
+
+// seenEvery bounds how often use of a session is written down.
+const seenEvery = time.Minute
+
+// session returns the live session of this browser, or nil.
+func (s *IDP) session(r *http.Request) (*sessionRow, error) {
+	var hashes []string
+	for _, v := range s.cookies(r, sessionCookie) {
+		hashes = append(hashes, id.Hash(v))
+	}
+	if len(hashes) == 0 {
+		return nil, nil
+	}
+	now := s.Now()
+	var rows []sessionRow
+	err := s.DB.For(r.Context()).Where("token_hash IN ? AND ended_at IS NULL AND expires_at > ? AND idle_expires_at > ?", hashes, now, now).
+		Limit(1).Find(&rows).Error
+	if err != nil {
+		return nil, fmt.Errorf("idp: session: %w", err)
+	}
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	return &rows[0], nil
+}
+
+// proofs takes a session's proofs over into facts.
+func (row *sessionRow) facts(f signin.Facts) (signin.Facts, error) {
+	if err := json.Unmarshal([]byte(row.Proofs), &f.Proofs); err != nil {
+		return f, fmt.Errorf("idp: proofs of session %s: %w", row.ID, err)
+	}
+	f.UserID, f.IDPID, f.AuthTime = row.UserID, row.IDPID, row.AuthTime
+	return f, nil
+}
+
+// keepSession brings the browser's session up to what f proves: the same user's
+// goes on under its id with a new cookie, another's ends, and without one a new
+// session begins. Nothing new proven, nothing but use is noted and token is empty.
+func (s *IDP) keepSession(ctx context.Context, r *http.Request, have *sessionRow, a *attempt, authTime time.Time) (sessionID, token string, err error) {
+	now := db.Micros(s.Now())
+	tenant := tenants.RealmFrom(ctx).Tenant
+	idle := now.Add(time.Duration(tenant.IdleSeconds) * time.Second)
+	if have != nil && have.UserID != a.facts.UserID {
+		if err := s.end(ctx, have, "another user signed in"); err != nil {
+			return "", "", err
+		}
+		have = nil
+	}
+	if have != nil && !provenSince(a.facts, a.row.CreatedAt) {
+		if now.Sub(have.SeenAt) < seenEvery {
+			return have.ID, "", nil
+		}
+		err := s.DB.For(ctx).Model(&sessionRow{}).Where("id = ? AND ended_at IS NULL", have.ID).
+			Updates(map[string]any{"seen_at": now, "idle_expires_at": idle}).Error
+		return have.ID, "", wrap("touch session", err)
+	}
+	proofs, err := json.Marshal(a.facts.Proofs)
+	if err != nil {
+		return "", "", fmt.Errorf("idp: proofs: %w", err)
+	}
+	token = id.Token(s.Rand)
+	if have != nil {
+		err := db.One(s.DB.For(ctx).Model(&sessionRow{}).Where("id = ? AND token_hash = ? AND ended_at IS NULL", have.ID, have.TokenHash).
+			Updates(map[string]any{
+				"token_hash": id.Hash(token), "proofs": string(proofs), "auth_time": authTime, "idp_id": a.facts.IDPID, "seen_at": now,
+				"idle_expires_at": idle, "expires_at": now.Add(time.Duration(tenant.SessionSeconds) * time.Second),
+			}))
+		if !errors.Is(err, db.ErrStale) {
+			return have.ID, token, wrap("renew session", err)
+		}
+		// Two sign-ins of one browser finished at once: the later gets its own session.
+	}
+	row := sessionRow{
+		ID: id.New(), TokenHash: id.Hash(token), UserID: a.facts.UserID, IDPID: a.facts.IDPID, Proofs: string(proofs), AuthTime: authTime,
+		Address: audit.OriginOf(ctx).Address, UserAgent: cut(r.UserAgent(), 200), CreatedAt: now, SeenAt: now, IdleExpiresAt: idle,
+		ExpiresAt: now.Add(time.Duration(tenant.SessionSeconds) * time.Second),
+	}
+	return row.ID, token, wrap("create session", s.DB.For(ctx).Create(&row).Error)
+}
+
+// provenSince reports whether any proof was made in a sign-in that began then.
+func provenSince(f signin.Facts, began time.Time) bool {
+	for _, p := range f.Proofs {
+		if !p.At.Before(began) {
+			return true
+		}
+	}
+	return false
+}
+
+// end ends a session and takes back what was granted in it, on every replica at once.
+func (s *IDP) end(ctx context.Context, row *sessionRow, why string) error {
+	return s.DB.Tx(ctx, func(ctx context.Context) error {
+		now := db.Micros(s.Now())
+		res := s.DB.For(ctx).Model(&sessionRow{}).Where("id = ? AND ended_at IS NULL", row.ID).Updates(map[string]any{"ended_at": now})
+		if res.Error != nil {
+			return wrap("end session", res.Error)
+		}
+		if err := s.Provider.RevokeSession(ctx, row.ID, why); err != nil {
+			return err
+		}
+		return s.Audit.Record(ctx, audit.Event{Kind: "session.ended", Actor: row.UserID, User: row.UserID}, map[string]any{"session": row.ID, "why": why})
+	})
+}
+
+func wrap(doing string, err error) error {
+	if err != nil {
+		return fmt.Errorf("idp: %s: %w", doing, err)
+	}
+	return nil
+}
+
+// cut shortens text from outside to n bytes of valid UTF-8.
+func cut(s string, n int) string {
+	if len(s) > n {
+		s = s[:n]
+	}
+	return toValid(s)
+}

@@ -1,0 +1,175 @@
+package idp
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"twofold/idp/signin"
+	"twofold/internal/problem"
+	"twofold/internal/web"
+	"twofold/twofactor/ceremony"
+	"twofold/twofactor/delivery"
+	"twofold/ui"
+)
+
+// show draws where a sign-in stands: one address, whatever the step.
+func (s *IDP) show(w http.ResponseWriter, r *http.Request) error {
+	a, err := s.load(r)
+	if err != nil {
+		return err
+	}
+	v, err := s.judge(r.Context(), a)
+	if err != nil {
+		return s.lost(r, a, err)
+	}
+	switch v.step {
+	case signin.Done:
+		// A rule was lifted while the page was open, or a session has come by in
+		// another tab: nothing is left to ask.
+		return s.finishNow(w, r, a, v)
+	case signin.Challenge:
+		if r.URL.Query().Has("choose") {
+			return s.showChoose(w, r, a, v, "")
+		}
+		return s.showChallenge(w, r, a, v, http.StatusOK, "")
+	case signin.Enroll, signin.Refuse:
+		return s.showRefused(w, r, a, v)
+	}
+	s.showIdentify(w, r, a, http.StatusOK, a.req.LoginHint, nil)
+	return nil
+}
+
+func (s *IDP) showIdentify(w http.ResponseWriter, r *http.Request, a *attempt, status int, name string, errs []ui.FieldError) {
+	s.UI.Render(w, r, status, ui.SignIn{Page: s.stepPage(r, a), Action: r.URL.Path, UserName: name, Errors: errs})
+}
+
+// stepPage is the chrome of a page whose form may end at the app.
+func (s *IDP) stepPage(r *http.Request, a *attempt) ui.Page {
+	p := s.chrome(r, a.req.ClientApp.Title)
+	p.FormOrigin = ui.FormOrigin(a.req.RedirectURI)
+	return p
+}
+
+// showChallenge draws the open challenge. problem is what was wrong with the last answer.
+func (s *IDP) showChallenge(w http.ResponseWriter, r *http.Request, a *attempt, v verdict, status int, wrong string) error {
+	var view ceremony.View
+	if a.row.ChallengeID != "" {
+		var err error
+		view, err = s.Ceremony.Show(r.Context(), a.row.ChallengeID, a.row.ID)
+		if err != nil && !problem.Is(err, problem.NotFound) {
+			return err
+		}
+	}
+	method, ok := v.offered(view.TwoFactorID)
+	if view.ID == "" || !ok {
+		// None begun yet, or its instance was withdrawn meanwhile.
+		return s.showChoose(w, r, a, v, wrong)
+	}
+	page := ui.Challenge{
+		Page: s.stepPage(r, a), Action: r.URL.Path, ID: view.ID, Method: method.Name, Prompt: view.Prompt, Error: wrong,
+		MayChoose: len(v.policy.Offered) > 1, CanCancel: true, CanResend: view.MayResend, ResendIn: seconds(view.ResendIn),
+	}
+	if !view.Open {
+		// The same form then begins a new challenge: see resend.
+		page.CanResend, page.ResendIn, page.Prompt.Fields = true, 0, nil
+		if wrong == "" {
+			page.Error = "This code can no longer be used. We can send a new one."
+		}
+	} else if view.Sends > 0 {
+		st, err := s.deliveryOf(r, view.ID)
+		if err != nil {
+			return err
+		}
+		page.Delivery, page.StatusURL = st, r.URL.Path+"/status"
+	}
+	s.UI.Render(w, r, status, page)
+	return nil
+}
+
+// deliveryOf tells how the message of a challenge is faring, in words for the user.
+func (s *IDP) deliveryOf(r *http.Request, challengeID string) (ui.Delivery, error) {
+	st, err := s.Outbox.Status(r.Context(), challengeID)
+	if err != nil {
+		return ui.Delivery{}, err
+	}
+	switch st.State {
+	case delivery.Queued, delivery.Sending:
+		if st.Class != "" {
+			return ui.Delivery{State: ui.Sending, Text: "The first try did not get through. We are trying again."}, nil
+		}
+		return ui.Delivery{State: ui.Sending}, nil
+	case delivery.Sent:
+		return ui.Delivery{State: ui.Sent}, nil
+	case delivery.Failed, delivery.Expired:
+		text := "We could not deliver the code. You can try again later, or ask your administrator for help."
+		if st.Class == "recipient" {
+			text = "The code did not get through to this address. Please ask your administrator to check it."
+		}
+		return ui.Delivery{State: ui.Failed, Text: text}, nil
+	}
+	return ui.Delivery{}, nil
+}
+
+// status answers the page's script: how delivery is faring.
+func (s *IDP) status(w http.ResponseWriter, r *http.Request) error {
+	a, err := s.load(r)
+	if err != nil {
+		return err
+	}
+	if a.row.ChallengeID == "" {
+		return errNoPage
+	}
+	view, err := s.Ceremony.Show(r.Context(), a.row.ChallengeID, a.row.ID)
+	if err != nil {
+		return err
+	}
+	d, err := s.deliveryOf(r, view.ID)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	return json.NewEncoder(w).Encode(ui.DeliveryStatus{State: d.State, Text: d.Words(), ResendIn: seconds(view.ResendIn)})
+}
+
+// showChoose lists what the user may use, strongest first.
+func (s *IDP) showChoose(w http.ResponseWriter, r *http.Request, a *attempt, v verdict, why string) error {
+	page := ui.Choose{Page: s.stepPage(r, a), Action: r.URL.Path, Error: why, CanCancel: true}
+	if a.row.ChallengeID != "" && why == "" {
+		page.BackURL = r.URL.Path
+	}
+	user, err := s.Tenants.User(r.Context(), a.facts.UserID)
+	if err != nil {
+		return s.lost(r, a, err)
+	}
+	for _, c := range v.policy.Offered {
+		page.Methods = append(page.Methods, ui.Method{ID: c.ID, Name: c.Name, Last: c.ID == user.LastTwoFactorID})
+	}
+	status := http.StatusOK
+	if why != "" {
+		status = http.StatusTooManyRequests
+	}
+	s.UI.Render(w, r, status, page)
+	return nil
+}
+
+// showRefused says that a second factor is needed and none can be used, and tells
+// the administrator why.
+func (s *IDP) showRefused(w http.ResponseWriter, r *http.Request, a *attempt, v verdict) error {
+	page := ui.Refused{
+		Page: s.stepPage(r, a), Action: r.URL.Path, Heading: "You cannot sign in here yet",
+		Text:  "Signing in here needs a second proof that it is you, and none is set up that you could use.",
+		Steps: []string{"Ask your administrator to set up a second factor for you.", "Give the reference below, so that the reason can be found."},
+	}
+	page.Reference = web.RequestID(r.Context())
+	s.UI.Render(w, r, http.StatusForbidden, page)
+	return nil
+}
+
+// lost handles a user, tenant or app that went away while a sign-in was open.
+func (s *IDP) lost(_ *http.Request, _ *attempt, err error) error {
+	if problem.Is(err, problem.NotFound) {
+		return errSignInOver
+	}
+	return err
+}

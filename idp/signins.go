@@ -1,0 +1,176 @@
+package idp
+
+import (
+	"context"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"twofold/idp/op"
+	"twofold/idp/signin"
+	"twofold/internal/db"
+	"twofold/internal/id"
+	"twofold/internal/problem"
+)
+
+// N27: a half-finished sign-in lives 10 minutes; a user has at most 10 of them.
+const (
+	signInLife     = 10 * time.Minute
+	maxOpenSignIns = 10
+)
+
+// States of a sign-in.
+//
+//	open ──▶ done       the app was answered with a code
+//	  └────▶ cancelled  the app was told that the user did not want to, or could not
+const (
+	stateOpen      = "open"
+	stateDone      = "done"
+	stateCancelled = "cancelled"
+)
+
+type signInRow struct {
+	TenantID      string `gorm:"primaryKey"`
+	ID            string `gorm:"primaryKey"`
+	AuthRequestID string
+	ClientAppID   string
+	BrowserHash   string
+	UserID        string
+	Facts         string
+	ChallengeID   string
+	State         string
+	Version       int64
+	CreatedAt     time.Time
+	ExpiresAt     time.Time
+}
+
+func (signInRow) TableName() string { return "sign_ins" }
+
+// attempt is one sign-in: what the app asked, what is known so far.
+type attempt struct {
+	row   signInRow
+	req   op.AuthRequest
+	facts signin.Facts
+}
+
+var (
+	errSignInOver    = problem.New(problem.Gone, "sign_in_over", "This sign-in has ended.")
+	errSignInForeign = problem.New(problem.Forbidden, "sign_in_foreign", "This sign-in began in another browser.")
+)
+
+// newAttempt makes a sign-in for an authorization request; it is not stored yet.
+func (s *IDP) newAttempt(ctx context.Context, req op.AuthRequest) *attempt {
+	now := db.Micros(s.Now())
+	return &attempt{req: req, row: signInRow{
+		TenantID: db.ScopeOf(ctx).Tenant, ID: id.New(), AuthRequestID: req.ID, ClientAppID: req.ClientApp.ID,
+		State: stateOpen, Version: 1, CreatedAt: now, ExpiresAt: now.Add(signInLife),
+	}}
+}
+
+func (s *IDP) create(ctx context.Context, a *attempt) error {
+	a.row.pack(a.facts)
+	if err := s.DB.For(ctx).Create(&a.row).Error; err != nil {
+		return fmt.Errorf("idp: create sign-in: %w", err)
+	}
+	return nil
+}
+
+func (r *signInRow) pack(f signin.Facts) {
+	text, err := json.Marshal(f)
+	if err != nil {
+		panic("idp: facts are plain data: " + err.Error())
+	}
+	r.Facts, r.UserID = string(text), f.UserID
+}
+
+// load finds the sign-in of the request's path and checks, as every step must,
+// that it began in this browser: the id alone proves nothing.
+func (s *IDP) load(r *http.Request) (*attempt, error) {
+	ctx := r.Context()
+	var row signInRow
+	err := s.DB.For(ctx).Where("id = ?", mux.Vars(r)["id"]).Take(&row).Error
+	if db.IsNotFound(err) {
+		return nil, errSignInOver
+	}
+	if err != nil {
+		return nil, fmt.Errorf("idp: load sign-in: %w", err)
+	}
+	if !s.sameBrowser(r, row) {
+		return nil, errSignInForeign
+	}
+	if row.State != stateOpen || !row.ExpiresAt.After(s.Now()) {
+		return nil, errSignInOver
+	}
+	a := &attempt{row: row}
+	if err := json.Unmarshal([]byte(row.Facts), &a.facts); err != nil {
+		return nil, fmt.Errorf("idp: facts of sign-in %s: %w", row.ID, err)
+	}
+	a.req, err = s.Provider.AuthRequest(ctx, row.AuthRequestID)
+	if err != nil {
+		return nil, errSignInOver
+	}
+	return a, nil
+}
+
+func (s *IDP) sameBrowser(r *http.Request, row signInRow) bool {
+	same := false
+	for _, v := range s.cookies(r, signInCookie) {
+		same = subtle.ConstantTimeCompare([]byte(id.Hash(v)), []byte(row.BrowserHash)) == 1 || same
+	}
+	return same
+}
+
+// save stores what has become known, unless somebody else was faster.
+func (s *IDP) save(ctx context.Context, a *attempt) error {
+	return s.change(ctx, a, stateOpen)
+}
+
+// change is the compare-and-set that moves a sign-in on.
+func (s *IDP) change(ctx context.Context, a *attempt, state string) error {
+	a.row.pack(a.facts)
+	err := db.One(s.DB.For(ctx).Model(&signInRow{}).
+		Where("id = ? AND version = ? AND state = ? AND expires_at > ?", a.row.ID, a.row.Version, stateOpen, s.Now()).
+		Updates(map[string]any{
+			"facts": a.row.Facts, "user_id": a.row.UserID, "challenge_id": a.row.ChallengeID, "browser_hash": a.row.BrowserHash,
+			"state": state, "version": a.row.Version + 1,
+		}))
+	if errors.Is(err, db.ErrStale) {
+		return errSignInOver
+	}
+	if err != nil {
+		return fmt.Errorf("idp: save sign-in: %w", err)
+	}
+	a.row.Version++
+	a.row.State = state
+	return nil
+}
+
+// capOpen ends a user's oldest open sign-ins beyond the limit, so that nobody who
+// knows a password can pile them up, and the newest always works.
+func (s *IDP) capOpen(ctx context.Context, userID string) error {
+	var ids []string
+	err := s.DB.For(ctx).Model(&signInRow{}).Where("user_id = ? AND state = ? AND expires_at > ?", userID, stateOpen, s.Now()).
+		Order("id DESC").Offset(maxOpenSignIns).Limit(1000).Pluck("id", &ids).Error
+	if err == nil && len(ids) > 0 {
+		err = s.DB.For(ctx).Model(&signInRow{}).Where("id IN ? AND state = ?", ids, stateOpen).
+			Updates(map[string]any{"state": stateCancelled}).Error
+	}
+	if err != nil {
+		return fmt.Errorf("idp: cap sign-ins: %w", err)
+	}
+	return nil
+}
+
+// Sweep removes what has been over for an hour, of all tenants.
+func (s *IDP) Sweep(ctx context.Context) error {
+	ctx, before := db.AllTenants(ctx), s.Now().Add(-time.Hour)
+	return errors.Join(
+		s.DB.For(ctx).Where("expires_at < ?", before).Delete(&signInRow{}).Error,
+		s.DB.For(ctx).Where("expires_at < ?", before).Delete(&sessionRow{}).Error,
+	)
+}

@@ -1,0 +1,78 @@
+package idp
+
+import (
+	"net/http"
+	"net/url"
+	"time"
+
+	"twofold/internal/problem"
+	"twofold/ui"
+)
+
+// sessionCookieLife outlasts any session: the row decides, not the cookie.
+const sessionCookieLife = 90 * 24 * time.Hour
+
+// endSession signs out (OpenID Connect RP-Initiated Logout 1.0). Only a hint that
+// names this browser's own session ends it at once; anything else asks first, or
+// any site could sign people out.
+func (s *IDP) endSession(w http.ResponseWriter, r *http.Request) error {
+	es, err := s.Provider.EndSession(r.Context(), r)
+	if err != nil {
+		return err
+	}
+	have, err := s.session(r)
+	if err != nil {
+		return err
+	}
+	confirmed := false
+	if r.Method == http.MethodPost && r.PostFormValue(ui.FieldDo) != "" {
+		if err := s.cross.Check(r); err != nil {
+			return problem.Wrap(problem.Forbidden, "cross_origin", "This form was sent from another site.", err)
+		}
+		if one(r, ui.FieldDo) == ui.DoStay {
+			s.UI.Render(w, r, http.StatusOK, ui.SignedIn{Page: s.chrome(r, es.ClientApp.Title)})
+			return nil
+		}
+		confirmed = true
+	}
+	switch {
+	case have == nil:
+	case confirmed, es.HintSessionID != "" && es.HintSessionID == have.ID:
+		if err := s.end(r.Context(), have, "signed out"); err != nil {
+			return err
+		}
+		s.dropCookie(w, sessionCookie, path(r, ""))
+		s.Observe("signed_out")
+	default:
+		return s.confirmSignOut(w, r, have)
+	}
+	if es.RedirectURL != "" {
+		http.Redirect(w, r, es.RedirectURL, http.StatusSeeOther)
+		return nil
+	}
+	s.UI.Render(w, r, http.StatusOK, ui.SignedOut{Page: s.chrome(r, es.ClientApp.Title)})
+	return nil
+}
+
+// confirmSignOut asks. The form posts the same parameters once more, so that they
+// are validated once more.
+func (s *IDP) confirmSignOut(w http.ResponseWriter, r *http.Request, have *sessionRow) error {
+	user, err := s.Tenants.User(r.Context(), have.UserID)
+	if err != nil && !problem.Is(err, problem.NotFound) {
+		return err
+	}
+	q := url.Values{}
+	for _, name := range []string{"id_token_hint", "client_id", "post_logout_redirect_uri", "state", "ui_locales"} {
+		if v := r.FormValue(name); v != "" {
+			q.Set(name, v)
+		}
+	}
+	action := r.URL.Path
+	if len(q) > 0 {
+		action += "?" + q.Encode()
+	}
+	page := s.chrome(r, "")
+	page.FormOrigin = ui.FormOrigin(r.FormValue("post_logout_redirect_uri"))
+	s.UI.Render(w, r, http.StatusOK, ui.SignOut{Page: page, Action: action, UserName: user.DisplayName})
+	return nil
+}

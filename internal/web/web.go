@@ -1,0 +1,163 @@
+// Package web is what every HTTP surface shares: handlers that return errors,
+// request ids, limits, panics caught, and who is asking. It knows no page.
+package web
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"twofold/internal/audit"
+)
+
+// HandlerFunc is a handler that leaves telling about a failure to its edge.
+type HandlerFunc func(w http.ResponseWriter, r *http.Request) error
+
+// MaxBody is the largest body of a sign-in or token request in bytes (SECURITY N51).
+const MaxBody = 64 << 10
+
+// Shell is the outermost middleware.
+type Shell struct {
+	Log     *slog.Logger
+	Now     func() time.Time
+	Proxies []netip.Prefix // whose X-Forwarded-For is believed; empty: nobody's
+	HSTS    bool           // the public URL is https
+	// Failed answers a request whose handler panicked.
+	Failed func(w http.ResponseWriter, r *http.Request)
+	// Observe sees each request's outcome, for metrics; may be nil.
+	Observe func(r *http.Request, status int, took time.Duration)
+}
+
+// Wrap puts request id, origin, body limit, panic handling, base headers and the
+// access log around h.
+func (s *Shell) Wrap(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		begin := s.Now()
+		origin := audit.Origin{Request: newRequestID(), Address: s.clientAddress(r)}
+		r = r.WithContext(audit.WithOrigin(r.Context(), origin))
+		r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
+		rec := &recorder{ResponseWriter: w}
+		head := rec.Header()
+		head.Set("X-Request-Id", origin.Request)
+		head.Set("X-Content-Type-Options", "nosniff")
+		head.Set("Referrer-Policy", "no-referrer")
+		if s.HSTS {
+			head.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+		}
+		defer func() {
+			if p := recover(); p != nil {
+				if p == http.ErrAbortHandler {
+					panic(p)
+				}
+				s.Log.ErrorContext(r.Context(), "panic", "request", origin.Request, "panic", p, "stack", string(debug.Stack()))
+				if rec.status == 0 {
+					s.Failed(rec, r)
+				}
+			}
+			took := s.Now().Sub(begin)
+			// The path alone: queries carry codes, states and hints.
+			s.Log.InfoContext(r.Context(), "request", "request", origin.Request, "method", r.Method, "path", r.URL.Path, "status", rec.code(), "took", took)
+			if s.Observe != nil {
+				s.Observe(r, rec.code(), took)
+			}
+		}()
+		h.ServeHTTP(rec, r)
+	})
+}
+
+type recorder struct {
+	http.ResponseWriter
+	status int
+}
+
+func (r *recorder) WriteHeader(status int) {
+	if r.status == 0 {
+		r.status = status
+	}
+	r.ResponseWriter.WriteHeader(status)
+}
+
+func (r *recorder) Write(b []byte) (int, error) {
+	if r.status == 0 {
+		r.status = http.StatusOK
+	}
+	return r.ResponseWriter.Write(b)
+}
+
+// Unwrap lets http.ResponseController find the writer.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+func (r *recorder) code() int {
+	if r.status == 0 {
+		return http.StatusOK
+	}
+	return r.status
+}
+
+// newRequestID is short enough to be read out on the phone, and unguessable
+// enough not to collide: 50 random bits.
+func newRequestID() string {
+	var b [7]byte
+	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
+	s := base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b[:])[:10]
+	return s[:5] + "-" + s[5:]
+}
+
+// RequestID is the id of the request that ctx belongs to.
+func RequestID(ctx context.Context) string { return audit.OriginOf(ctx).Request }
+
+// clientAddress is the peer's address, or what a trusted proxy says it is: the
+// last address in X-Forwarded-For that is not a trusted proxy itself.
+func (s *Shell) clientAddress(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return ""
+	}
+	peer, err := netip.ParseAddr(host)
+	if err != nil {
+		return ""
+	}
+	peer = peer.Unmap()
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for i := len(hops) - 1; i >= 0 && s.trusted(peer); i-- {
+		next, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
+		if err != nil {
+			break
+		}
+		peer = next.Unmap()
+	}
+	return peer.String()
+}
+
+func (s *Shell) trusted(a netip.Addr) bool {
+	for _, p := range s.Proxies {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// Network is the part of an address that limits go by: /24 of IPv4, /64 of IPv6.
+func Network(address string) string {
+	a, err := netip.ParseAddr(address)
+	if err != nil {
+		return "unknown"
+	}
+	bits := 64
+	if a.Is4() {
+		bits = 24
+	}
+	p, err := a.Prefix(bits)
+	if err != nil {
+		return "unknown"
+	}
+	return p.String()
+}

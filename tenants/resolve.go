@@ -1,0 +1,231 @@
+package tenants
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"twofold/twofactor"
+)
+
+// Reach is all that bears on one sign-in. Policy (store) loads it; Resolve judges it.
+type Reach struct {
+	Now         time.Time
+	Stations    []Station            // outermost first: subscription, tenant, IDP, client app, groups, user
+	Assignments []Assignment         // those that hang on a station
+	Instances   map[string]Candidate // by TwoFactor ID, for every assignment
+	Exemptions  []Exemption          // of the user, client app or IDP
+	Enrolled    bool                 // the user has enrolled a factor himself
+	Demand      twofactor.Strength   // by the request's acr_values
+	LastUsed    string               // TwoFactor ID
+}
+
+// Station is one level as it stands for this sign-in.
+type Station struct {
+	Level      Level              `json:"level"`
+	ID         string             `json:"id"`
+	Name       string             `json:"name"`
+	EnforceMFA bool               `json:"enforce_mfa,omitempty"`
+	Min        twofactor.Strength `json:"-"`
+}
+
+// Candidate is an instance with what is known about its use for this user.
+type Candidate struct {
+	ID, Name, Type string
+	Strength       twofactor.Strength
+	Fallback       bool   // never counts alone
+	Inactive       bool   //
+	Invalid        string // which option lacks or is wrong; empty: valid
+	Lacking        string // what the user lacks; empty: nothing
+}
+
+// Policy is the answer of the four rules (SPEC §4) for one sign-in.
+type Policy struct {
+	Required bool               // rule 2, after rule 4
+	Min      twofactor.Strength // rule 3: weaker factors are not offered
+	Offered  []Candidate        // rule 1: usable, best first
+	Unusable []Unusable         // assigned, but not to be used; never skipped in silence
+	Exempt   *Exemption         // what lifted rule 2, if it did
+	Chain    []Link             // why, outermost level first
+}
+
+// Unusable is an assigned instance that cannot be used, and the reason.
+type Unusable struct {
+	ID     string `json:"id"`
+	Name   string `json:"name"`
+	Reason string `json:"reason"`
+}
+
+// Link is what one station adds to the policy, in words.
+type Link struct {
+	Station
+	Adds []string `json:"adds"`
+}
+
+// Needed reports whether this sign-in needs a second factor: by rule 2, or because
+// a password alone does not reach the strength that rule 3 demands.
+func (p Policy) Needed() bool { return p.Required || p.Min > twofactor.Strength1FA }
+
+// Resolve folds what reaches one sign-in into one policy by the four rules of SPEC §4:
+//
+//  1. Which: what is active, valid and assigned to any station is offered, the
+//     strongest first, the one used last before all of its strength.
+//  2. Whether: required if any assignment is, a station enforces it, or the user enrolled.
+//  3. How strong: the highest acr that a station or the request demands.
+//  4. Exempt: lifts rule 2 only, never rule 3.
+//
+// It is pure. An instance that cannot be used never lessens what is required.
+func Resolve(r Reach) Policy {
+	p := Policy{Min: r.Demand}
+	seen := map[string]bool{}
+	for _, st := range r.Stations {
+		link := Link{Station: st}
+		if st.EnforceMFA {
+			p.Required = true
+			link.add("enforces a second factor")
+		}
+		if st.Min > twofactor.StrengthNone {
+			p.Min = max(p.Min, st.Min)
+			link.add("demands %s", st.Min.ACR())
+		}
+		for _, a := range r.Assignments {
+			if a.Level != st.Level || a.TargetID != st.ID {
+				continue
+			}
+			c, known := r.Instances[a.TwoFactorID]
+			if !known {
+				c = Candidate{ID: a.TwoFactorID, Name: a.TwoFactorID, Invalid: "it no longer exists"}
+			}
+			p.Required = p.Required || a.Required
+			link.add("assigns %s (%s)", c.Name, requirement(a.Required))
+			if !seen[c.ID] {
+				seen[c.ID] = true
+				p.sort(c)
+			}
+		}
+		p.Chain = append(p.Chain, link)
+	}
+	if r.Enrolled {
+		p.Required = true
+		p.note("has enrolled a factor")
+	}
+	p.exempt(r)
+	p.applyStrength()
+	p.order(r.LastUsed)
+	return p
+}
+
+func requirement(required bool) string {
+	if required {
+		return "required"
+	}
+	return "optional"
+}
+
+func (l *Link) add(format string, args ...any) { l.Adds = append(l.Adds, fmt.Sprintf(format, args...)) }
+
+// note adds to the last station, the user.
+func (p *Policy) note(format string, args ...any) {
+	if n := len(p.Chain); n > 0 {
+		p.Chain[n-1].add(format, args...)
+	}
+}
+
+func (p *Policy) sort(c Candidate) {
+	switch {
+	case c.Invalid != "":
+		p.refuse(c, "it is invalid: "+c.Invalid)
+	case c.Inactive:
+		p.refuse(c, "it is inactive")
+	case c.Lacking != "":
+		p.refuse(c, "the user has no "+c.Lacking)
+	default:
+		p.Offered = append(p.Offered, c)
+	}
+}
+
+func (p *Policy) refuse(c Candidate, reason string) {
+	p.Unusable = append(p.Unusable, Unusable{ID: c.ID, Name: c.Name, Reason: reason})
+}
+
+// exempt applies rule 4. What has run out counts no more.
+func (p *Policy) exempt(r Reach) {
+	for i, e := range r.Exemptions {
+		if !p.Required || !e.Until.After(r.Now) || !exemptible(e.Level) {
+			continue
+		}
+		for j, st := range r.Stations {
+			if st.Level == e.Level && st.ID == e.TargetID {
+				p.Required, p.Exempt = false, &r.Exemptions[i]
+				p.Chain[j].add("is exempt until %s: %s", e.Until.UTC().Format(time.RFC3339), e.Reason)
+				return
+			}
+		}
+	}
+}
+
+func exemptible(l Level) bool { return l == LevelUser || l == LevelClientApp || l == LevelIDP }
+
+// applyStrength takes back offers that could not reach what rule 3 demands.
+func (p *Policy) applyStrength() {
+	p.Offered = slices.DeleteFunc(p.Offered, func(c Candidate) bool {
+		if c.Strength >= p.Min {
+			return false
+		}
+		p.refuse(c, "it does not reach "+p.Min.ACR())
+		return true
+	})
+}
+
+func (p *Policy) order(last string) {
+	slices.SortStableFunc(p.Offered, func(a, b Candidate) int {
+		switch {
+		case a.Strength != b.Strength:
+			return int(b.Strength - a.Strength)
+		case a.ID == last:
+			return -1
+		case b.ID == last:
+			return 1
+		}
+		return strings.Compare(a.Name, b.Name)
+	})
+}
+
+// Explanation is a policy in words, for the audit trail and for administrators.
+type Explanation struct {
+	Required bool       `json:"required"`
+	Demands  string     `json:"demands,omitempty"` // acr
+	Offered  []string   `json:"offered,omitempty"`
+	Unusable []Unusable `json:"unusable,omitempty"`
+	Exempt   string     `json:"exempt,omitempty"` // the reason given
+	Chain    []Link     `json:"chain"`
+	Result   string     `json:"result"`
+}
+
+// Explain tells why a policy is as it is: what each level adds, and the result.
+func Explain(p Policy) Explanation {
+	e := Explanation{Required: p.Required, Demands: p.Min.ACR(), Unusable: p.Unusable}
+	for _, l := range p.Chain {
+		if len(l.Adds) > 0 {
+			e.Chain = append(e.Chain, l)
+		}
+	}
+	for _, c := range p.Offered {
+		e.Offered = append(e.Offered, c.Name)
+	}
+	if p.Exempt != nil {
+		e.Exempt = p.Exempt.Reason
+	}
+	switch {
+	case p.Needed() && len(p.Offered) == 0:
+		e.Result = "refused: a second factor is needed and none can be used"
+	case p.Needed():
+		e.Result = "a second factor is asked for: " + strings.Join(e.Offered, ", ")
+	case p.Exempt != nil:
+		e.Result = "no second factor: exempt"
+	default:
+		e.Result = "no second factor: nothing requires one"
+	}
+	return e
+}

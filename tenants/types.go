@@ -1,0 +1,217 @@
+package tenants
+
+import (
+	"database/sql/driver"
+	"fmt"
+	"strings"
+	"time"
+
+	"twofold/twofactor"
+)
+
+// Stamp is what every entity carries: when it was made and changed (UTC), and a
+// version that each change raises (the ETag).
+type Stamp struct {
+	CreatedAt time.Time
+	UpdatedAt time.Time
+	Version   int64
+}
+
+// Subscription is a customer; it owns everything else.
+type Subscription struct {
+	ID, Name, Title string
+	EnforceMFA      bool
+	MinACR          string // weakest acr accepted, empty: none
+	Active          bool
+	Stamp
+}
+
+// Tenant is a realm: an issuer of its own.
+type Tenant struct {
+	ID             string
+	SubscriptionID string
+	Name           string // in the issuer URL: lower-case letters, digits, hyphens; unique on the server
+	Title          string // what people read
+	Accent         string // "#rrggbb" or empty
+	LogoURL        string
+	EnforceMFA     bool
+	MinACR         string
+	SessionSeconds int64 // absolute life of a session
+	IdleSeconds    int64 // and without use
+	Active         bool
+	Stamp
+}
+
+// IDPLocal is the IDP type whose users and passwords are kept here.
+const IDPLocal = "local"
+
+// IDP is where a user proves who he is.
+type IDP struct {
+	ID, Name, Title, Type string
+	EnforceMFA            bool
+	Active                bool
+	Stamp
+}
+
+// Kinds of client apps.
+const (
+	AppWeb     = "web"     // has a server that keeps a secret
+	AppSPA     = "spa"     // runs in the browser: public
+	AppNative  = "native"  // runs on a device: public, loopback redirects
+	AppMachine = "machine" // client credentials only
+)
+
+// ClientApp is an OIDC relying party.
+type ClientApp struct {
+	ID, Name, Title        string
+	Type                   string // AppWeb …
+	ClientID               string
+	AuthMethod             string // client_secret_basic, client_secret_post, private_key_jwt, none
+	RedirectURIs           List
+	PostLogoutRedirectURIs List `gorm:"column:post_logout_redirect_uris"`
+	GrantTypes             List
+	Scopes                 List
+	JWKS                   string // public keys for private_key_jwt
+	PKCEOptional           bool   `gorm:"column:pkce_optional"` // an older confidential client without PKCE
+	IDTokenAlg             string // RS256 or ES256
+	IDTokenProfile         bool   // put profile claims into the ID token too
+	EnforceMFA             bool
+	MinACR                 string
+	Active                 bool
+	Stamp
+}
+
+// Public reports whether the app cannot keep a secret.
+func (c ClientApp) Public() bool { return c.AuthMethod == "none" }
+
+// Kinds of users.
+const (
+	Person  = "person"
+	Machine = "machine" // has no password and never signs in by browser
+)
+
+// User is a person or a machine. ID is the subject: stable and never used again.
+type User struct {
+	ID            string
+	Name          string // login name, normalised
+	Kind          string
+	DisplayName   string
+	GivenName     string
+	FamilyName    string
+	Email         string
+	EmailVerified bool
+	Phone         string // E.164
+	PhoneVerified bool
+	Locale        string
+	// LastTwoFactorID is the instance used last, offered first among equals.
+	LastTwoFactorID string
+	Active          bool
+	Stamp
+}
+
+// Factor is what a second factor may know of u. Only proven addresses count.
+func (u User) Factor(realm string) twofactor.User {
+	f := twofactor.User{ID: u.ID, Name: u.DisplayName, Locale: u.Locale, Realm: realm}
+	if u.EmailVerified {
+		f.Email = u.Email
+	}
+	if u.PhoneVerified {
+		f.Phone = u.Phone
+	}
+	return f
+}
+
+// Group is a set of users.
+type Group struct {
+	ID, Name string
+	Stamp
+}
+
+// Level is where an assignment, a demand or an exemption hangs.
+type Level string
+
+// Levels, outermost first.
+const (
+	LevelSubscription Level = "subscription"
+	LevelTenant       Level = "tenant"
+	LevelIDP          Level = "idp"
+	LevelClientApp    Level = "client_app"
+	LevelGroup        Level = "group"
+	LevelUser         Level = "user"
+)
+
+// Levels lists all levels, outermost first.
+func Levels() []Level {
+	return []Level{LevelSubscription, LevelTenant, LevelIDP, LevelClientApp, LevelGroup, LevelUser}
+}
+
+// TwoFactor is a configured instance of a factor type. Its options are sealed at
+// rest and leave the package only as an opened factor.
+type TwoFactor struct {
+	ID, Name, Type string
+	Active         bool
+	LastSentAt     *time.Time
+	FailingSince   *time.Time
+	LastError      string
+	Stamp
+}
+
+// Assignment puts an instance to a level's target.
+type Assignment struct {
+	ID          string
+	TwoFactorID string
+	Level       Level
+	TargetID    string
+	Required    bool
+	Stamp
+}
+
+// Exemption lifts the requirement of a second factor for a user, client app or IDP.
+type Exemption struct {
+	ID        string
+	Level     Level
+	TargetID  string
+	Reason    string
+	Until     time.Time
+	CreatedBy string
+	Stamp
+}
+
+// Realm is a tenant with the subscription it belongs to.
+type Realm struct {
+	Subscription Subscription
+	Tenant       Tenant
+}
+
+// List is a list of words without line breaks, kept as lines.
+type List []string
+
+// Value stores the list.
+func (l List) Value() (driver.Value, error) { return strings.Join(l, "\n"), nil }
+
+// Scan reads it back.
+func (l *List) Scan(src any) error {
+	var s string
+	switch v := src.(type) {
+	case string:
+		s = v
+	case []byte:
+		s = string(v)
+	default:
+		return fmt.Errorf("tenants: list from %T", src)
+	}
+	*l = nil
+	if s != "" {
+		*l = strings.Split(s, "\n")
+	}
+	return nil
+}
+
+// GormDataType tells GORM that a List is text.
+func (List) GormDataType() string { return "text" }
+
+// Strength reads an acr value kept with an entity; empty or unknown demands nothing.
+func Strength(acr string) twofactor.Strength {
+	s, _ := twofactor.ParseACR(acr)
+	return s
+}

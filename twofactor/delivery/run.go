@@ -1,0 +1,216 @@
+package delivery
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"sync"
+	"time"
+
+	"gorm.io/gorm"
+
+	"twofold/internal/audit"
+	"twofold/internal/db"
+	"twofold/twofactor"
+)
+
+// sendTimeout bounds one try, whatever the factor does.
+const sendTimeout = 30 * time.Second
+
+// Run sends until ctx ends, then waits for what is under way. What it leaves is
+// taken over by another replica, or by the next start.
+func (o *Outbox) Run(ctx context.Context) {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for range o.Workers {
+		wg.Go(func() {
+			for {
+				select {
+				case <-ctx.Done():
+					return
+				case k := <-o.kicks:
+					o.work(context.WithoutCancel(ctx), k)
+				}
+			}
+		})
+	}
+	tick := time.NewTicker(o.Poll)
+	defer tick.Stop()
+	for {
+		keys, err := o.due(ctx)
+		if err != nil && ctx.Err() == nil {
+			o.Log.ErrorContext(ctx, "outbox cannot look for work", "error", err)
+		}
+		for _, k := range keys {
+			o.kick(k)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// work claims one message and tries to send it once.
+func (o *Outbox) work(ctx context.Context, k key) {
+	row, mine, err := o.claim(ctx, k)
+	if err != nil {
+		o.Log.ErrorContext(ctx, "outbox cannot claim", "message", k.id, "error", err)
+		return
+	}
+	if !mine {
+		return
+	}
+	ctx = db.WithScope(ctx, db.Scope{Subscription: row.SubscriptionID, Tenant: row.TenantID})
+	if !row.ExpiresAt.After(o.Now()) {
+		o.finish(ctx, row, twofactor.Instance{}, Expired, twofactor.Receipt{}, nil)
+		return
+	}
+	inst, receipt, err := o.send(ctx, row)
+	switch wait, again := o.retry(row, err); {
+	case err == nil:
+		o.finish(ctx, row, inst, Sent, receipt, nil)
+	case again:
+		o.later(ctx, row, err, wait)
+	default:
+		o.finish(ctx, row, inst, Failed, receipt, err)
+	}
+}
+
+func (o *Outbox) send(ctx context.Context, row messageRow) (twofactor.Instance, twofactor.Receipt, error) {
+	inst, err := o.Instances.Open(ctx, row.TwoFactorID)
+	if err != nil {
+		return inst, twofactor.Receipt{}, &twofactor.SendError{Class: twofactor.ErrAccount, Stage: "open", Help: "The instance cannot be used: see its state."}
+	}
+	sender, ok := inst.Factor.(twofactor.Sender)
+	if !ok {
+		return inst, twofactor.Receipt{}, &twofactor.SendError{Class: twofactor.ErrAccount, Stage: "open", Help: "This type of factor sends nothing."}
+	}
+	plain, err := o.Seal.Open(row.Sealed, row.place()...)
+	var m twofactor.Message
+	if err == nil {
+		err = json.Unmarshal(plain, &m)
+	}
+	if err != nil {
+		return inst, twofactor.Receipt{}, &twofactor.SendError{Class: twofactor.ErrContent, Stage: "unseal", Help: "The message cannot be unsealed: the master key differs."}
+	}
+	deadline := o.Now().Add(sendTimeout)
+	if row.ExpiresAt.Before(deadline) {
+		deadline = row.ExpiresAt
+	}
+	ctx, cancel := context.WithTimeout(ctx, deadline.Sub(o.Now()))
+	defer cancel()
+	stop := o.keepLease(ctx, row)
+	defer stop()
+	receipt, err := sender.Send(ctx, m)
+	return inst, receipt, err
+}
+
+// keepLease renews the lease while a send is under way. attempts is the fence: a
+// process that lost the message changes nothing any more.
+func (o *Outbox) keepLease(ctx context.Context, row messageRow) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		tick := time.NewTicker(o.Lease / 3)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				o.DB.For(ctx).Model(&messageRow{}).Where("id = ? AND state = ? AND attempts = ?", row.ID, Sending, row.Attempts).
+					UpdateColumn("next_at", db.Micros(o.Now()).Add(o.Lease))
+			}
+		}
+	})
+	return func() { cancel(); wg.Wait() }
+}
+
+// retry says whether, and after what pause, a failed message is tried again:
+// only by class, and never beyond its life.
+func (o *Outbox) retry(row messageRow, err error) (wait time.Duration, again bool) {
+	if err == nil || twofactor.ClassName(err) != "retry" {
+		return 0, false
+	}
+	wait = min(time.Second<<min(row.Attempts-1, 6), 30*time.Second)
+	var se *twofactor.SendError
+	if errors.As(err, &se) && se.RetryAfter > wait {
+		wait = se.RetryAfter
+	}
+	return wait, o.Now().Add(wait).Before(row.ExpiresAt)
+}
+
+func (o *Outbox) later(ctx context.Context, row messageRow, cause error, wait time.Duration) {
+	o.Log.WarnContext(ctx, "message not sent, trying again", "message", row.ID, "two_factor", row.TwoFactorID, "attempt", row.Attempts, "in", wait, "error", cause)
+	due := db.Micros(o.Now()).Add(wait)
+	err := db.One(o.mine(ctx, row).Updates(map[string]any{
+		"state": Queued, "next_at": due, "error_class": twofactor.ClassName(cause), "error": cause.Error(),
+	}))
+	if err != nil {
+		o.Log.ErrorContext(ctx, "outbox cannot queue again", "message", row.ID, "error", err)
+		return
+	}
+	time.AfterFunc(wait, func() { o.kick(key{row.TenantID, row.ID}) })
+	o.note(ctx, row, cause)
+}
+
+// finish writes the end of a message, erases its content and tells the audit trail.
+func (o *Outbox) finish(ctx context.Context, row messageRow, inst twofactor.Instance, state string, r twofactor.Receipt, cause error) {
+	set := map[string]any{
+		"state": state, "sealed": "", "done_at": db.Micros(o.Now()), "provider_id": r.ProviderID, "provider_status": r.Status,
+		"segments": int64(r.Segments), "error_class": twofactor.ClassName(cause), "error": "",
+	}
+	if cause != nil {
+		set["error"] = cause.Error()
+	}
+	err := o.DB.Tx(ctx, func(ctx context.Context) error {
+		if err := db.One(o.mine(ctx, row).Updates(set)); err != nil {
+			return err
+		}
+		return o.Audit.Record(ctx, audit.Event{Kind: "factor." + state, Actor: "system", User: row.UserID}, map[string]any{
+			"two_factor": row.TwoFactorID, "type": inst.Info.Type, "to": row.Masked, "message": row.ID, "attempts": row.Attempts,
+			"provider_id": r.ProviderID, "provider_status": r.Status, "error": set["error"],
+		})
+	})
+	if err != nil {
+		// The lease ends and another try follows: a message twice is better than none.
+		o.Log.ErrorContext(ctx, "outbox cannot write the result", "message", row.ID, "error", err)
+		return
+	}
+	o.Observe(inst.Info.Type, state)
+	if cause != nil {
+		o.Log.WarnContext(ctx, "message failed", "message", row.ID, "two_factor", row.TwoFactorID, "class", twofactor.ClassName(cause), "error", cause)
+	}
+	if state == Sent || cause != nil {
+		o.note(ctx, row, cause)
+	}
+}
+
+func (o *Outbox) mine(ctx context.Context, row messageRow) *gorm.DB {
+	return o.DB.For(ctx).Model(&messageRow{}).Where("id = ? AND state = ? AND attempts = ?", row.ID, Sending, row.Attempts)
+}
+
+// note keeps the instance's state true. One bad address says nothing about the
+// instance, so it does not make it failing.
+func (o *Outbox) note(ctx context.Context, row messageRow, cause error) {
+	failure := ""
+	if cause != nil {
+		if errors.Is(cause, twofactor.ErrRecipient) {
+			return
+		}
+		failure = cause.Error()
+	}
+	if err := o.Instances.NoteDelivery(ctx, row.TwoFactorID, failure); err != nil {
+		o.Log.WarnContext(ctx, "instance state not noted", "two_factor", row.TwoFactorID, "error", err)
+	}
+}
+
+// Keep is how long the delivery log is kept.
+const Keep = 30 * 24 * time.Hour
+
+// Sweep forgets what ended long ago.
+func (o *Outbox) Sweep(ctx context.Context) error {
+	return o.DB.For(db.AllTenants(ctx)).Where("done_at < ?", o.Now().Add(-Keep)).Delete(&messageRow{}).Error
+}

@@ -1,0 +1,14 @@
+package oob
+
+import "time"
+
+// Options are what all factors that send codes have in common. Embed them.
+type Options struct {
+	CodeLength   int `json:"CodeLength" label:"Code length" help:"Digits in a code, 6 to 10." min:"6" max:"10"`
+	CodeLifetime int `json:"CodeLifetime" label:"Code lifetime" help:"Seconds a code is valid, 60 to 600." min:"60" max:"600"`
+}
+
+// Defaults are the options of an instance that sets none (SECURITY N1, N2).
+var Defaults = Options{CodeLength: 6, CodeLifetime: 300}
+
+func (o Options) lifetime() time.Duration { return time.Duration(o.CodeLifetime) * time.Second }

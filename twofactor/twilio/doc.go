@@ -1,0 +1,6 @@
+// Package twilio is the factor of type "twilio": a one-time code by SMS through
+// Twilio's Messages API.
+//
+// It owns its options and the call. The code, the text and the check of the
+// answer are oob's: Twilio only carries. Platform endpoint: "twilio".
+package twilio

@@ -1,0 +1,12 @@
+// Package ui is what people see while they sign in: typed views drawn by
+// html/template, the style sheets, the script, the words of standing pages.
+//
+// A handler fills a view and calls [UI.Render]; each view is one struct that
+// embeds [Page]. The package decides nothing: it knows no request state, no
+// database, no policy and no second factor by name. A factor's question is
+// drawn field by field from a twofactor.Prompt.
+//
+// No page has an inline style or script, asks another host for anything, or
+// needs script to work. Names that people chose are always cleaned of text
+// direction overrides and isolated, so that no name can pose as another word.
+package ui

@@ -1,0 +1,97 @@
+package ui
+
+import (
+	"fmt"
+	"html/template"
+	"strings"
+	"unicode"
+)
+
+// funcs are the functions that templates may call. None decides anything.
+func (u *UI) funcs() template.FuncMap {
+	return template.FuncMap{
+		"asset":    u.assets.url,
+		"accent":   accentURL,
+		"dir":      direction,
+		"initial":  initial,
+		"lang":     language,
+		"logo":     logoURL,
+		"name":     cleanName,
+		"seconds":  waitWords,
+		"titlebar": titlebar,
+	}
+}
+
+// url is the address of an asset.
+func (a *assets) url(name string) (string, error) {
+	if u, ok := a.urls[name]; ok {
+		return u, nil
+	}
+	return "", fmt.Errorf("no asset %q", name)
+}
+
+// accentURL is the style sheet of an accent, or empty.
+func accentURL(colour string) string {
+	c, ok := parseHex(colour)
+	if !ok {
+		return ""
+	}
+	return assetPrefix + "accent-" + c.String()[1:] + ".css"
+}
+
+func language(tag string) string {
+	if tag == "" {
+		return "en"
+	}
+	return tag
+}
+
+// direction is the direction of the words of a language.
+func direction(tag string) string {
+	primary, _, _ := strings.Cut(strings.ToLower(tag), "-")
+	switch primary {
+	case "ar", "he", "fa", "ur", "yi", "ps", "sd", "ug", "dv", "ckb":
+		return "rtl"
+	}
+	return "ltr"
+}
+
+// cleanName takes from a name what could make it pose as something else:
+// control characters and overrides of text direction (UAX #9 §2). Templates
+// isolate what is left with <bdi>.
+func cleanName(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsControl(r), r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069, r == 0xfeff, r == unicode.ReplacementChar:
+			return -1
+		}
+		return r
+	}, s)
+}
+
+// logoURL is the address of a logo if it lies on our origin, or empty.
+func logoURL(path string) string {
+	if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.ContainsAny(path, "\\\t\r\n") {
+		return ""
+	}
+	return path
+}
+
+// initial is the letter that stands for a tenant without a logo.
+func initial(name string) string {
+	for _, r := range name {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return string(unicode.ToUpper(r))
+		}
+	}
+	return ""
+}
+
+// titlebar is the title of the window: what it is about, then where.
+func titlebar(v View) string {
+	name := cleanName(v.Base().Realm.Name)
+	if name == "" {
+		name = "Twofold"
+	}
+	return cleanName(v.Title()) + " · " + name
+}

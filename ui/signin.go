@@ -1,0 +1,86 @@
+package ui
+
+import "twofold/twofactor"
+
+// SignIn asks for name and password. It posts FieldUserName, FieldPassword and
+// FieldDo = DoAnswer to Action.
+type SignIn struct {
+	Page
+	Action    string
+	CancelURL string // back to the client app; may be empty
+	ResetURL  string // where a forgotten password is reset; may be empty
+	UserName  string // as typed, or from login_hint
+	Errors    []FieldError
+}
+
+// Template implements View.
+func (SignIn) Template() string { return "signin" }
+
+// Title implements View.
+func (v SignIn) Title() string { return failed("Sign in", len(v.Errors) > 0) }
+
+// Inputs are the two inputs. The focus is on the first with an error, or else
+// on the first that is empty.
+func (v SignIn) Inputs() []Input {
+	ins := []Input{
+		{
+			ID: FieldUserName, Name: FieldUserName, Label: "User name", Value: v.UserName,
+			Kind: twofactor.KindText, Required: true, AutoComplete: "username",
+			Error: errorFor(v.Errors, FieldUserName),
+		},
+		{
+			ID: FieldPassword, Name: FieldPassword, Label: "Password",
+			Kind: twofactor.KindPassword, Required: true, AutoComplete: "current-password",
+			Error: errorFor(v.Errors, FieldPassword),
+		},
+	}
+	if v.UserName != "" && ins[0].Error == "" {
+		ins[1].Focus = true
+	} else {
+		focus(ins)
+	}
+	return ins
+}
+
+// Summary is what is said above the form.
+func (v SignIn) Summary() Summary { return summarise(v.Inputs(), v.Errors) }
+
+// SignedIn is the sign-in page for somebody who is signed in already.
+type SignedIn struct {
+	Page
+	UserName    string
+	ContinueURL string
+	SignOutURL  string // to sign in as somebody else; may be empty
+}
+
+// Template implements View.
+func (SignedIn) Template() string { return "signed-in" }
+
+// Title implements View.
+func (SignedIn) Title() string { return "You are signed in" }
+
+// Cancelled is shown after a cancelled sign-in that has no app to go back to.
+type Cancelled struct {
+	Page
+	AppURL   string // back to the client app; may be empty
+	AgainURL string // begins anew; may be empty
+}
+
+// Template implements View.
+func (Cancelled) Template() string { return "cancelled" }
+
+// Title implements View.
+func (Cancelled) Title() string { return "Sign-in cancelled" }
+
+// OldPage answers a post from a page that another one has replaced, after the
+// back button, say.
+type OldPage struct {
+	Page
+	ContinueURL string // where the sign-in stands now
+}
+
+// Template implements View.
+func (OldPage) Template() string { return "old-page" }
+
+// Title implements View.
+func (OldPage) Title() string { return "This page is old" }
