@@ -10,7 +10,6 @@ import (
 	"twofold/internal/id"
 	"twofold/internal/problem"
 	"twofold/twofactor"
-	"twofold/ui"
 )
 
 // authorize begins a sign-in (OIDC Core §3.1.2). With a session that satisfies the
@@ -121,9 +120,7 @@ func (s *IDP) respond(w http.ResponseWriter, r *http.Request, resp op.Response) 
 		http.Redirect(w, r, resp.RedirectURL, http.StatusSeeOther)
 		return nil
 	}
-	page := s.chrome(r, "")
-	page.FormOrigin = ui.FormOrigin(resp.FormPost)
-	s.UI.Render(w, r, http.StatusOK, formPost(page, resp))
+	s.UI.Render(w, r, http.StatusOK, formPost(s.chrome(r, ""), resp))
 	return nil
 }
 

@@ -3,6 +3,7 @@ package idp
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 
 	"twofold/idp/signin"
 	"twofold/internal/problem"
@@ -43,10 +44,12 @@ func (s *IDP) showIdentify(w http.ResponseWriter, r *http.Request, a *attempt, s
 	s.UI.Render(w, r, status, ui.SignIn{Page: s.stepPage(r, a), Action: r.URL.Path, UserName: name, Errors: errs})
 }
 
-// stepPage is the chrome of a page whose form may end at the app.
+// stepPage is the chrome of a page whose form may end at the app. The app's origin
+// alone would be too narrow for form-action: browsers hold every redirect that
+// follows a post against it, and an app may send people on from its redirect URI.
 func (s *IDP) stepPage(r *http.Request, a *attempt) ui.Page {
 	p := s.chrome(r, a.req.ClientApp.Title)
-	p.FormOrigin = ui.FormOrigin(a.req.RedirectURI)
+	p.FormOrigin = schemeOf(a.req.RedirectURI)
 	return p
 }
 
@@ -172,4 +175,9 @@ func (s *IDP) lost(_ *http.Request, _ *attempt, err error) error {
 		return errSignInOver
 	}
 	return err
+}
+
+func schemeOf(uri string) string {
+	scheme, _, _ := strings.Cut(uri, ":")
+	return scheme + ":"
 }

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"time"
 
+	"twofold/idp/op"
 	"twofold/internal/problem"
 	"twofold/ui"
 )
@@ -30,7 +31,7 @@ func (s *IDP) endSession(w http.ResponseWriter, r *http.Request) error {
 			return problem.Wrap(problem.Forbidden, "cross_origin", "This form was sent from another site.", err)
 		}
 		if one(r, ui.FieldDo) == ui.DoStay {
-			s.UI.Render(w, r, http.StatusOK, ui.SignedIn{Page: s.chrome(r, es.ClientApp.Title)})
+			s.UI.Render(w, r, http.StatusOK, ui.SignedIn{Page: s.chrome(r, appTitle(es))})
 			return nil
 		}
 		confirmed = true
@@ -44,19 +45,20 @@ func (s *IDP) endSession(w http.ResponseWriter, r *http.Request) error {
 		s.dropCookie(w, sessionCookie, path(r, ""))
 		s.Observe("signed_out")
 	default:
-		return s.confirmSignOut(w, r, have)
+		return s.confirmSignOut(w, r, es, have)
 	}
-	if es.RedirectURL != "" {
-		http.Redirect(w, r, es.RedirectURL, http.StatusSeeOther)
+	if to := es.RedirectURL(); to != "" {
+		w.Header().Set("Cache-Control", "no-store")
+		http.Redirect(w, r, to, http.StatusSeeOther)
 		return nil
 	}
-	s.UI.Render(w, r, http.StatusOK, ui.SignedOut{Page: s.chrome(r, es.ClientApp.Title)})
+	s.UI.Render(w, r, http.StatusOK, ui.SignedOut{Page: s.chrome(r, appTitle(es))})
 	return nil
 }
 
 // confirmSignOut asks. The form posts the same parameters once more, so that they
 // are validated once more.
-func (s *IDP) confirmSignOut(w http.ResponseWriter, r *http.Request, have *sessionRow) error {
+func (s *IDP) confirmSignOut(w http.ResponseWriter, r *http.Request, es op.EndSessionRequest, have *sessionRow) error {
 	user, err := s.Tenants.User(r.Context(), have.UserID)
 	if err != nil && !problem.Is(err, problem.NotFound) {
 		return err
@@ -71,8 +73,15 @@ func (s *IDP) confirmSignOut(w http.ResponseWriter, r *http.Request, have *sessi
 	if len(q) > 0 {
 		action += "?" + q.Encode()
 	}
-	page := s.chrome(r, "")
-	page.FormOrigin = ui.FormOrigin(r.FormValue("post_logout_redirect_uri"))
+	page := s.chrome(r, appTitle(es))
+	page.FormOrigin = schemeOf(es.PostLogoutRedirectURI)
 	s.UI.Render(w, r, http.StatusOK, ui.SignOut{Page: page, Action: action, UserName: user.DisplayName})
 	return nil
+}
+
+func appTitle(es op.EndSessionRequest) string {
+	if es.ClientApp == nil {
+		return ""
+	}
+	return es.ClientApp.Title
 }

@@ -86,6 +86,9 @@ func addOwner(tx *gorm.DB) {
 		return
 	}
 	os, err := owners(st.Context, st.Schema)
+	if err == nil {
+		err = checkSubqueries(st.Context, st.Clauses["WHERE"].Expression)
+	}
 	if err != nil {
 		_ = tx.AddError(err)
 		return
@@ -126,130 +129,46 @@ func (g group) Build(b clause.Builder) {
 	_ = b.WriteByte(')')
 }
 
-// setOwner sets the owner of new rows, and refuses those that name another.
-func setOwner(tx *gorm.DB) {
-	if tx.Error != nil {
-		return
+// checkSubqueries refuses subqueries among conditions that the guard could not
+// hold to the same owner: GORM drops the errors of a subquery.
+func checkSubqueries(ctx context.Context, e any) error {
+	var parts []any
+	switch v := e.(type) {
+	case *gorm.DB:
+		sub := v.Statement
+		if sub.SQL.Len() > 0 || ScopeOf(sub.Context) != ScopeOf(ctx) || seesAll(sub.Context) != seesAll(ctx) {
+			return errors.New("db: subquery that cannot be guarded")
+		}
+		return nil
+	case clause.Expr:
+		parts = v.Vars
+	case clause.NamedExpr:
+		parts = v.Vars
+	case clause.IN:
+		parts = v.Values
+	case clause.Eq:
+		parts = []any{v.Value}
+	case clause.Where:
+		return checkEach(ctx, v.Exprs)
+	case clause.AndConditions:
+		return checkEach(ctx, v.Exprs)
+	case clause.OrConditions:
+		return checkEach(ctx, v.Exprs)
+	case clause.NotConditions:
+		return checkEach(ctx, v.Exprs)
+	case group:
+		return checkSubqueries(ctx, v.where)
 	}
-	st := tx.Statement
-	os, err := owners(st.Context, st.Schema)
-	if err == nil {
-		err = keepsConflict(st, os)
-	}
-	if err == nil {
-		err = eachRow(st.ReflectValue, func(row reflect.Value) error {
-			for i, o := range os {
-				if err := o.set(st.Context, row, i == 0); err != nil {
-					return fmt.Errorf("%w: create in %s", err, st.Schema.Table)
-				}
-			}
-			return nil
-		})
-	}
-	if err != nil {
-		_ = tx.AddError(err)
-	}
+	return checkEach(ctx, parts)
 }
 
-func (o owner) set(ctx context.Context, row reflect.Value, decides bool) error {
-	got, zero := o.field.ValueOf(ctx, row)
-	switch {
-	case zero && seesAll(ctx) && decides:
-		return ErrNoScope
-	case zero && seesAll(ctx):
-		return nil
-	case zero:
-		return o.field.Set(ctx, row, o.value)
-	case fmt.Sprint(got) != o.value && !seesAll(ctx):
-		return errOwner
+func checkEach[E any](ctx context.Context, parts []E) error {
+	for _, p := range parts {
+		if err := checkSubqueries(ctx, p); err != nil {
+			return err
+		}
 	}
 	return nil
-}
-
-// keepsConflict refuses an upsert that could find, and overwrite, the row of
-// another owner: Save is one.
-func keepsConflict(st *gorm.Statement, os []owner) error {
-	oc, ok := st.Clauses["ON CONFLICT"].Expression.(clause.OnConflict)
-	if !ok || oc.DoNothing || len(os) == 0 {
-		return nil
-	}
-	columns := oc.Columns
-	if len(columns) == 0 && oc.OnConstraint == "" {
-		for _, f := range st.Schema.PrimaryFields {
-			columns = append(columns, clause.Column{Name: f.DBName})
-		}
-	}
-	for _, c := range columns {
-		if c.Name == os[0].field.DBName {
-			return nil
-		}
-	}
-	return fmt.Errorf("%w: upsert in %s by a key without %s", errOwner, st.Schema.Table, os[0].field.DBName)
-}
-
-// keepOwner refuses an update that would hand rows to another owner.
-func keepOwner(tx *gorm.DB) {
-	st := tx.Statement
-	if tx.Error != nil || st.Schema == nil || seesAll(st.Context) {
-		return
-	}
-	os, err := owners(st.Context, st.Schema)
-	if err != nil {
-		_ = tx.AddError(err)
-		return
-	}
-	if _, ok := st.Clauses["SET"]; ok {
-		_ = tx.AddError(errors.New("db: update by a clause of its own"))
-		return
-	}
-	selected, restricted := st.SelectAndOmitColumns(false, true)
-	for _, o := range os {
-		named, known := selected[o.field.DBName]
-		if (known && !named) || (!known && restricted) {
-			continue
-		}
-		if got, written := newOwner(st, o.field, named); written && got != o.value {
-			_ = tx.AddError(fmt.Errorf("%w: update of %s", errOwner, st.Schema.Table))
-			return
-		}
-	}
-}
-
-// newOwner is what an update would write into an owner column, if it would.
-func newOwner(st *gorm.Statement, f *schema.Field, named bool) (value string, written bool) {
-	dest := reflect.Indirect(reflect.ValueOf(st.Dest))
-	if m, ok := dest.Interface().(map[string]any); ok {
-		for _, name := range []string{f.DBName, f.Name} {
-			if v, ok := m[name]; ok {
-				return fmt.Sprint(v), true
-			}
-		}
-		return "", false
-	}
-	other := &gorm.Statement{DB: st.DB}
-	if err := other.Parse(st.Dest); err != nil {
-		return "", true
-	}
-	if f = other.Schema.LookUpField(f.DBName); f == nil {
-		return "", false
-	}
-	got, zero := f.ValueOf(st.Context, dest)
-	return fmt.Sprint(got), named || !zero
-}
-
-func eachRow(v reflect.Value, do func(reflect.Value) error) error {
-	switch v.Kind() {
-	case reflect.Slice, reflect.Array:
-		for i := range v.Len() {
-			if err := eachRow(reflect.Indirect(v.Index(i)), do); err != nil {
-				return err
-			}
-		}
-		return nil
-	case reflect.Struct:
-		return do(v)
-	}
-	return fmt.Errorf("db: create from a %s: only a model can be guarded", v.Kind())
 }
 
 func refuseRaw(tx *gorm.DB) {

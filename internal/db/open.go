@@ -96,9 +96,9 @@ func Open(ctx context.Context, rawURL string, o Options) (*DB, error) {
 	s.SetMaxOpenConns(o.MaxConns)
 	s.SetMaxIdleConns(o.MaxConns)
 	s.SetConnMaxIdleTime(5 * time.Minute)
-	var d gorm.Dialector = postgres.New(postgres.Config{Conn: pool{s}})
+	var d gorm.Dialector = postgresDialector{&postgres.Dialector{Config: &postgres.Config{Conn: pool{s}}}}
 	if dialect == SQLite {
-		d = &sqlite.Dialector{Conn: pool{s}}
+		d = sqliteDialector{&sqlite.Dialector{Conn: pool{s}}}
 	}
 	g, err := gorm.Open(d, &gorm.Config{
 		Logger:                 newLogger(o.Log),
@@ -107,12 +107,12 @@ func Open(ctx context.Context, rawURL string, o Options) (*DB, error) {
 		TranslateError:         true,
 		DisableAutomaticPing:   true,
 	})
+	if err == nil {
+		err = guardCallbacks(g)
+	}
 	if err != nil {
 		_ = s.Close()
 		return nil, fmt.Errorf("db: open: %w", err)
-	}
-	if err := guardCallbacks(g); err != nil {
-		return nil, fmt.Errorf("db: guard: %w", err)
 	}
 	db := &DB{gorm: g, sql: s, dialect: dialect}
 	if err := db.Ping(ctx); err != nil {
@@ -193,8 +193,9 @@ func AfterCommit(ctx context.Context, f func()) {
 }
 
 // Outside returns a context whose statements are committed on their own, even
-// inside Tx: what counts a try must survive a rollback of the rest. On SQLite,
-// with its single writer, it must not be called between Tx's first and last statement.
+// inside Tx: what counts a try must survive a rollback of the rest. SQLite has a
+// single writer, which is Tx: there a write outside would wait for it in vain, so
+// such a write must come before Tx or after it.
 func Outside(ctx context.Context) context.Context {
 	return context.WithValue(context.WithValue(ctx, txKey{}, nil), hooksKey{}, nil)
 }
@@ -218,6 +219,10 @@ func IsNotFound(err error) bool { return errors.Is(err, gorm.ErrRecordNotFound) 
 
 // IsDuplicate reports whether err says that a unique key exists already.
 func IsDuplicate(err error) bool { return errors.Is(err, gorm.ErrDuplicatedKey) }
+
+// IsForeignKey reports whether err says that a row refers to one that is not
+// there, or is still referred to.
+func IsForeignKey(err error) bool { return errors.Is(err, gorm.ErrForeignKeyViolated) }
 
 // Returning asks an UPDATE to read the changed row back.
 func Returning() clause.Returning { return clause.Returning{} }

@@ -68,7 +68,7 @@ func echo(t *testing.T) string {
 			http.Redirect(w, r, "/loop", http.StatusFound)
 		case strings.HasPrefix(r.URL.Path, "/redirect/"):
 			var code int
-			fmt.Sscanf(r.URL.Path, "/redirect/%d", &code)
+			_, _ = fmt.Sscanf(r.URL.Path, "/redirect/%d", &code)
 			w.Header().Set("Location", r.FormValue("to"))
 			w.WriteHeader(code)
 		default:

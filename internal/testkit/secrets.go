@@ -74,6 +74,7 @@ func (r *SecretRegister) ForbidPage(t testing.TB, p *Page) {
 
 // Transport checks every answer that next gives, bodies included.
 func (r *SecretRegister) Transport(t testing.TB, next http.RoundTripper) http.RoundTripper {
+	t.Helper()
 	if next == nil {
 		next = http.DefaultTransport
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	netmail "net/mail"
 	"net/url"
+	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
@@ -38,6 +39,9 @@ type m365Sender struct {
 
 func newM365(from *netmail.Address, server MailServer, env twofactor.Env) (*m365Sender, error) {
 	graph := env.Endpoints.Get(endpointGraph, defaultGraph)
+	if !strings.HasPrefix(graph, "https://") {
+		return nil, fmt.Errorf("email: endpoint %q must start with https", endpointGraph)
+	}
 	options := azcore.ClientOptions{
 		Cloud:     cloud.Configuration{ActiveDirectoryAuthorityHost: env.Endpoints.Get(endpointEntra, defaultEntra) + "/"},
 		Transport: witness{oob.HTTPClient(env)},

@@ -1,6 +1,8 @@
 package email_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -146,10 +148,34 @@ func TestM365Unreachable(t *testing.T) {
 }
 
 func TestM365NeedsHTTPS(t *testing.T) {
-	_, env := startM365(t)
-	env.Endpoints = twofactor.Endpoints{"entra": "http://127.0.0.1:1", "msgraph": "http://127.0.0.1:1"}
-	_, err := email.Provider().Open([]byte(m365Options()), env)
-	if err == nil || strings.Contains(err.Error(), secret) {
-		t.Errorf("got %v", err)
+	for _, name := range []string{"entra", "msgraph"} {
+		_, env := startM365(t)
+		env.Endpoints[name] = "http://127.0.0.1:1"
+		_, err := email.Provider().Open([]byte(m365Options()), env)
+		if err == nil || strings.Contains(err.Error(), secret) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+// TestTokenHangs: deliveries that wait for another's token keep their deadlines.
+func TestTokenHangs(t *testing.T) {
+	fake, env := startM365(t)
+	fake.TokenFaults.Script(fakes.Fault{Hang: true, Forever: true})
+	f, c := oobtest.Begin(t, email.Provider(), m365Options(), env)
+	var wg sync.WaitGroup
+	start := time.Now()
+	for range 4 {
+		wg.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+			defer cancel()
+			if _, err := f.(twofactor.Sender).Send(ctx, *c.Outgoing); !errors.Is(err, twofactor.ErrRetry) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+	wg.Wait()
+	if took := time.Since(start); took > 700*time.Millisecond {
+		t.Errorf("took %v", took)
 	}
 }

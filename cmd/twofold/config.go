@@ -1,0 +1,184 @@
+package main
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"go.yaml.in/yaml/v3"
+
+	"twofold/internal/seal"
+	"twofold/twofactor"
+)
+
+// databaseFlags are what every command that opens the database needs.
+type databaseFlags struct {
+	Database      string `placeholder:"URL" env:"TWOFOLD_DATABASE,TWOFOLD_DATABASE_URL" help:"sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME."`
+	DatabaseFile  string `placeholder:"FILE" help:"File that holds the database URL, for secrets mounted as files."`
+	MasterKey     string `placeholder:"KEY" help:"Master key that seals secrets at rest: 32 bytes as hex or base64. Prefer --master-key-file."`
+	MasterKeyFile string `placeholder:"FILE" help:"File with master keys, one a line, the sealing one first. On SQLite it is made if missing; default: the database's path with .key added."`
+	logFlags
+}
+
+type logFlags struct {
+	LogLevel  string `enum:"debug,info,warn,error" default:"info" help:"Least severe log level: debug, info, warn or error."`
+	LogFormat string `enum:"auto,json,text" default:"auto" help:"Log format: json, text, or auto (text on a terminal)."`
+}
+
+// endpointFlags set base URLs of foreign services, for tests and national clouds.
+type endpointFlags struct {
+	EndpointTwilio  string `placeholder:"URL" help:"Base URL of Twilio's API."`
+	EndpointEcall   string `placeholder:"URL" help:"Base URL of eCall's REST interface."`
+	EndpointMsgraph string `placeholder:"URL" help:"Base URL of Microsoft Graph."`
+	EndpointEntra   string `placeholder:"URL" help:"Base URL of the Microsoft identity platform."`
+}
+
+func (e endpointFlags) endpoints() twofactor.Endpoints {
+	return twofactor.Endpoints{"twilio": e.EndpointTwilio, "ecall": e.EndpointEcall, "msgraph": e.EndpointMsgraph, "entra": e.EndpointEntra}
+}
+
+// providerFlags shape the provider itself.
+type providerFlags struct {
+	PublicURL    string        `name:"public-url" placeholder:"URL" help:"Address people and apps reach the server by: https://HOST[:PORT]. Issuers are PUBLIC-URL/t/TENANT."`
+	RSABits      int           `name:"rsa-bits" default:"3072" help:"Size of a new tenant's RSA key."`
+	RefreshGrace time.Duration `default:"0s" help:"For how long after a rotation the refresh token before gets the same successor; at most 10s."`
+	endpointFlags
+}
+
+func (p providerFlags) check() error {
+	u, err := url.Parse(p.PublicURL)
+	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || (u.Path != "" && u.Path != "/") || u.RawQuery != "" || u.User != nil {
+		return errors.New("--public-url must be https://HOST[:PORT] without a path")
+	}
+	if u.Scheme == "http" && !loopback(u.Hostname()) {
+		return errors.New("--public-url must use https, but on localhost")
+	}
+	if p.RefreshGrace < 0 || p.RefreshGrace > 10*time.Second {
+		return errors.New("--refresh-grace must be from 0s to 10s")
+	}
+	if p.RSABits != 2048 && p.RSABits != 3072 && p.RSABits != 4096 {
+		return errors.New("--rsa-bits must be 2048, 3072 or 4096")
+	}
+	return nil
+}
+
+func loopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || (err == nil && ip.IsLoopback())
+}
+
+// url reads the database URL from where it was given.
+func (d databaseFlags) url() (string, error) {
+	if d.DatabaseFile != "" {
+		text, err := os.ReadFile(d.DatabaseFile)
+		if err != nil {
+			return "", fmt.Errorf("--database-file: %w", err)
+		}
+		return strings.TrimSpace(string(text)), nil
+	}
+	if d.Database == "" {
+		return "", errors.New("no database: give --database sqlite:PATH or postgres://…, or set TWOFOLD_DATABASE")
+	}
+	return d.Database, nil
+}
+
+// sealer reads the master keys. On SQLite a missing file is made, so that a first
+// start just works; on PostgreSQL all replicas must be given the same.
+func (d databaseFlags) sealer(databaseURL string) (*seal.Sealer, error) {
+	if d.MasterKey != "" {
+		key, err := seal.ParseKey(d.MasterKey)
+		if err != nil {
+			return nil, err
+		}
+		return seal.New(key)
+	}
+	path, onDisk := strings.CutPrefix(databaseURL, "sqlite:")
+	file := d.MasterKeyFile
+	if file == "" {
+		if !onDisk {
+			return nil, errors.New("no master key: give --master-key-file, or set TWOFOLD_MASTER_KEY")
+		}
+		file = path + ".key"
+	}
+	if onDisk {
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			return nil, err
+		}
+	}
+	keys, err := seal.ReadKeyFile(file, onDisk, rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	return seal.New(keys...)
+}
+
+func (l logFlags) logger(s streams) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(l.LogLevel)) // kong's enum has checked it
+	o := &slog.HandlerOptions{Level: level}
+	if l.LogFormat == "text" || (l.LogFormat == "auto" && isTerminal(s.Err)) {
+		return slog.New(slog.NewTextHandler(s.Err, o))
+	}
+	return slog.New(slog.NewJSONHandler(s.Err, o))
+}
+
+func isTerminal(w any) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	st, err := f.Stat()
+	return err == nil && st.Mode()&os.ModeCharDevice != 0
+}
+
+// configFile is the --config flag: it adds the file's keys as a source of settings.
+type configFile string
+
+// BeforeResolve is called by kong once --config is known.
+func (c configFile) BeforeResolve(k *kong.Kong, ctx *kong.Context, trace *kong.Path) error {
+	path := string(ctx.FlagValue(trace.Flag).(configFile))
+	if path == "" {
+		return nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("--config: %w", err)
+	}
+	values := map[string]any{}
+	if err := yaml.Unmarshal(text, &values); err != nil {
+		return fmt.Errorf("--config: %s: %w", path, err)
+	}
+	known := map[string]bool{}
+	for _, leaf := range k.Model.Leaves(true) {
+		for _, group := range leaf.AllFlags(false) {
+			for _, f := range group {
+				known[f.Name] = true
+			}
+		}
+	}
+	for key := range values {
+		if !known[key] {
+			return fmt.Errorf("--config: %s: there is no setting %q", path, key)
+		}
+	}
+	ctx.AddResolver(kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+		for _, name := range flag.Envs {
+			if _, set := os.LookupEnv(name); set {
+				return nil, nil // kong would let a resolver win over the environment
+			}
+		}
+		if v, ok := values[flag.Name]; ok {
+			return fmt.Sprint(v), nil
+		}
+		return nil, nil
+	}))
+	return nil
+}

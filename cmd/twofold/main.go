@@ -1,0 +1,64 @@
+// Command twofold is an OpenID Connect identity provider with pluggable second
+// factors. See README.md, or run "twofold --help".
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// commands is the whole command line. Every flag is also an environment variable
+// (TWOFOLD_…) and a key of the file given by --config.
+type commands struct {
+	Config configFile `placeholder:"FILE" env:"TWOFOLD_CONFIG" help:"Settings in YAML; flags and environment win over it."`
+
+	Serve   serveCmd   `cmd:"" help:"Serve sign-ins."`
+	Migrate migrateCmd `cmd:"" help:"Bring the database up to this version's schema."`
+	Doctor  doctorCmd  `cmd:"" help:"Check settings, database, keys and every TwoFactor instance."`
+	Apply   applyCmd   `cmd:"" help:"Bring subscriptions, tenants, apps, users and factors to what a file says."`
+	Demo    demoCmd    `cmd:"" help:"Run everything on this machine with sample data: provider, web app and mailbox."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+// streams is where a command writes: results to Out, logs and errors to Err.
+type streams struct{ Out, Err io.Writer }
+
+func run(args []string, out, errOut io.Writer) (code int) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	var c commands
+	exited := false
+	parser, err := kong.New(&c,
+		kong.Name("twofold"), kong.Description("OpenID Connect identity provider with pluggable second factors."),
+		kong.DefaultEnvars("TWOFOLD"), kong.Writers(out, errOut), kong.UsageOnError(),
+		kong.Exit(func(n int) { code, exited = n, true }), // --help
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(streams{out, errOut}),
+	)
+	if err != nil {
+		fmt.Fprintln(errOut, "twofold:", err)
+		return 2
+	}
+	k, err := parser.Parse(args)
+	if exited {
+		return code
+	}
+	if err != nil {
+		fmt.Fprintln(errOut, "twofold:", err)
+		return 2
+	}
+	if err := k.Run(); err != nil {
+		fmt.Fprintln(errOut, "twofold:", err)
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"twofold/idp"
+	"twofold/idp/op"
+	"twofold/internal/audit"
+	"twofold/internal/db"
+	"twofold/internal/limits"
+	"twofold/internal/problem"
+	"twofold/internal/seal"
+	"twofold/internal/web"
+	"twofold/tenants"
+	"twofold/twofactor"
+	"twofold/twofactor/catalog"
+	"twofold/twofactor/ceremony"
+	"twofold/twofactor/delivery"
+	"twofold/ui"
+)
+
+// house is everything wired: the only place that knows everyone.
+type house struct {
+	db       *db.DB
+	log      *slog.Logger
+	now      func() time.Time
+	audit    *audit.Trail
+	limits   *limits.Limiter
+	tenants  *tenants.Store
+	outbox   *delivery.Outbox
+	ceremony *ceremony.Ceremony
+	provider *op.Provider
+	idp      *idp.IDP
+	ui       *ui.UI
+	metrics  *metrics
+}
+
+// parts is what a house is built from; zero values are the production ones.
+type parts struct {
+	DatabaseURL string
+	Seal        *seal.Sealer
+	Log         *slog.Logger
+	Now         func() time.Time
+	Catalog     twofactor.Catalog
+	providerFlags
+}
+
+// build opens the database and wires the house. It starts nothing.
+func build(ctx context.Context, p parts) (*house, error) {
+	if p.Now == nil {
+		p.Now = time.Now
+	}
+	if p.Catalog == nil {
+		p.Catalog = catalog.Builtin()
+	}
+	p.PublicURL = strings.TrimRight(p.PublicURL, "/")
+	d, err := db.Open(ctx, p.DatabaseURL, db.Options{Log: p.Log, Now: p.Now})
+	if err != nil {
+		return nil, err
+	}
+	h := &house{db: d, log: p.Log, now: p.Now, metrics: newMetrics()}
+	h.audit = &audit.Trail{DB: d, Seal: p.Seal, Now: p.Now}
+	h.limits = &limits.Limiter{DB: d, Seal: p.Seal, Now: p.Now}
+	h.tenants = tenants.New(tenants.Config{
+		DB: d, Seal: p.Seal, Now: p.Now, Rand: rand.Reader, Log: p.Log, Catalog: p.Catalog, Gate: tenants.NewGate(),
+		Env: twofactor.Env{
+			Origin: p.PublicURL, HTTP: outbound(), Now: p.Now, Rand: rand.Reader, Log: p.Log, Endpoints: p.endpoints(),
+		},
+	})
+	h.outbox = delivery.New(delivery.Config{
+		DB: d, Seal: p.Seal, Now: p.Now, Log: p.Log, Instances: h.tenants, Audit: h.audit, Observe: h.metrics.message,
+	})
+	h.ceremony = ceremony.New(ceremony.Config{
+		DB: d, Seal: p.Seal, Now: p.Now, Log: p.Log, Instances: h.tenants, Outbox: h.outbox, Limits: h.limits, Audit: h.audit,
+	})
+	if h.provider, err = op.New(op.Config{
+		DB: d, Seal: p.Seal, Now: p.Now, Rand: rand.Reader, Log: p.Log, Tenants: h.tenants, Audit: h.audit, PublicURL: p.PublicURL,
+		RSABits: p.RSABits, RefreshGrace: p.RefreshGrace,
+	}); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	h.tenants.OnTenant = func(ctx context.Context, _ tenants.Tenant) error { return h.provider.CreateKeys(ctx) }
+	if h.ui, err = ui.New(); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	h.ui.OnFailure = func(r *http.Request, err error) { h.log.ErrorContext(r.Context(), "page not drawn", "error", err) }
+	h.idp = idp.New(idp.Config{
+		DB: d, Seal: p.Seal, Now: p.Now, Rand: rand.Reader, Log: p.Log, Tenants: h.tenants, Provider: h.provider, Ceremony: h.ceremony,
+		Outbox: h.outbox, Limits: h.limits, Audit: h.audit, UI: h.ui, PublicURL: p.PublicURL, Observe: h.metrics.signIn,
+	})
+	return h, nil
+}
+
+// handler is the public surface.
+func (h *house) handler(https bool, proxies []netip.Prefix) http.Handler {
+	r := mux.NewRouter().SkipClean(true)
+	h.idp.Mount(r)
+	shell := &web.Shell{
+		Log: h.log, Now: h.now, Proxies: proxies, HSTS: https, Observe: h.metrics.request,
+		Failed: func(w http.ResponseWriter, r *http.Request) {
+			h.ui.Render(w, r, http.StatusInternalServerError, ui.Problem{
+				Page:    ui.Page{Reference: web.RequestID(r.Context())},
+				Heading: "Something went wrong on our side", Text: "Please try again in a moment.",
+			})
+		},
+	}
+	return shell.Wrap(r)
+}
+
+// work runs what a replica does beside answering, until ctx ends.
+func (h *house) work(ctx context.Context) {
+	var wg sync.WaitGroup
+	wg.Go(func() { h.outbox.Run(ctx) })
+	wg.Go(func() { h.sweep(ctx) })
+	wg.Wait()
+}
+
+// sweep removes what has had its time. Every replica may do it: each is one
+// statement that finds nothing the second time.
+func (h *house) sweep(ctx context.Context) {
+	tick := time.NewTicker(5 * time.Minute)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		err := errors.Join(h.idp.Sweep(ctx), h.provider.Sweep(ctx), h.ceremony.Sweep(ctx), h.outbox.Sweep(ctx), h.limits.Sweep(ctx))
+		if err != nil && ctx.Err() == nil {
+			h.log.ErrorContext(ctx, "sweep failed", "error", err)
+		}
+	}
+}
+
+func (h *house) close() error { return h.db.Close() }
+
+// outbound is the client for foreign HTTP APIs (SECURITY N52): short timeouts, no
+// redirects.
+func outbound() *http.Client {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.DialContext = (&net.Dialer{Timeout: 3 * time.Second}).DialContext
+	t.TLSHandshakeTimeout = 3 * time.Second
+	t.MaxIdleConnsPerHost = 8
+	return &http.Client{
+		Transport: t, Timeout: 10 * time.Second,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// words turns an error of the house into a line for the terminal.
+func words(err error) error {
+	var p *problem.Error
+	if errors.As(err, &p) {
+		return fmt.Errorf("%s", p.Message)
+	}
+	return err
+}

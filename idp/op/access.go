@@ -1,0 +1,81 @@
+package op
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"twofold/internal/problem"
+	"twofold/tenants"
+)
+
+// access is an access token that is good at this moment.
+type access struct {
+	accessClaims
+	app   tenants.ClientApp // the app it was issued to
+	grant *subject          // nil: client credentials
+}
+
+func (a access) scopes() []string { return strings.Fields(a.Scope) }
+
+// liveAccess verifies an access token and asks the database, once, whether all
+// that it stands on still does. Whatever is wrong with it is errToken.
+func (p *Provider) liveAccess(ctx context.Context, token string) (access, error) {
+	a, err := p.parseAccess(ctx, token)
+	if err != nil {
+		return a, err
+	}
+	a.app, err = p.clientApp(ctx, a.ClientID)
+	if problem.Is(err, problem.NotFound) {
+		return a, errToken
+	}
+	if err != nil {
+		return a, err
+	}
+	if a.GrantID == "" {
+		return a, p.machineTokenStands(ctx, a)
+	}
+	g, err := p.subjectOfToken(ctx, a.GrantID, a.ID)
+	if notFound(err) {
+		return a, errToken
+	}
+	if err != nil {
+		return a, wrap("read grant", err)
+	}
+	if g.UserID != a.Subject || g.ClientAppID != a.app.ID || !g.stands(p.Now()) {
+		return a, errToken
+	}
+	a.grant = &g
+	return a, nil
+}
+
+// parseAccess checks all that can be checked without a database (RFC 9068 §4).
+func (p *Provider) parseAccess(ctx context.Context, token string) (access, error) {
+	var a access
+	set, err := p.keySet(ctx)
+	if err != nil {
+		return a, err
+	}
+	if err := set.verify(token, typAccess, &a.accessClaims); err != nil {
+		return a, err
+	}
+	iss := p.issuer(ctx)
+	if a.Issuer != iss || !slices.Contains(a.Audience, iss) || a.ID == "" || a.Subject == "" || a.Expires <= p.Now().Unix() {
+		return a, errToken
+	}
+	return a, nil
+}
+
+func (p *Provider) machineTokenStands(ctx context.Context, a access) error {
+	if a.Subject != a.ClientID || !slices.Contains(a.app.GrantTypes, tenants.GrantClientCredentials) {
+		return errToken
+	}
+	var n int64
+	if err := p.DB.For(ctx).Model(&revokedTokenRow{}).Where("token_id = ?", a.ID).Count(&n).Error; err != nil {
+		return wrap("revoked token", err)
+	}
+	if n > 0 {
+		return errToken
+	}
+	return nil
+}

@@ -1,0 +1,141 @@
+package op
+
+import (
+	"context"
+	"crypto/rsa"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	jose "github.com/go-jose/go-jose/v4"
+
+	"twofold/internal/db"
+	"twofold/internal/id"
+	"twofold/tenants"
+)
+
+// private_key_jwt: RFC 7523 §3, OpenID Connect Core §9.
+
+const (
+	assertionType    = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+	maxAssertionLife = time.Hour
+	clockSkew        = 10 * time.Second
+)
+
+var assertionAlgs = []jose.SignatureAlgorithm{jose.RS256, jose.PS256, jose.ES256, jose.EdDSA}
+
+type assertionClaims struct {
+	Issuer    string   `json:"iss"`
+	Subject   string   `json:"sub"`
+	Audience  audience `json:"aud"`
+	ID        string   `json:"jti"`
+	Expires   numeric  `json:"exp"`
+	IssuedAt  numeric  `json:"iat"`
+	NotBefore numeric  `json:"nbf"`
+}
+
+// numeric is a NumericDate, which may have a fraction (RFC 7519 §2).
+type numeric float64
+
+func (n numeric) time() time.Time {
+	const never = 1 << 40 // beyond what int64 nanoseconds and any database hold
+	return time.Unix(int64(max(-never, min(never, n))), 0)
+}
+
+// assertedClient reads who the assertion says it is from; nothing is verified yet.
+func assertedClient(assertion string) string {
+	parts := strings.Split(assertion, ".")
+	if len(parts) != 3 {
+		return ""
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	var c assertionClaims
+	if err != nil || json.Unmarshal(payload, &c) != nil {
+		return ""
+	}
+	return c.Issuer
+}
+
+// checkAssertion verifies a client assertion and uses it up: its jti counts once
+// on all replicas, by one INSERT.
+func (p *Provider) checkAssertion(ctx context.Context, app tenants.ClientApp, assertion string) (bool, error) {
+	var c assertionClaims
+	if !verifyAssertion(app, assertion, &c) || !p.assertionFits(ctx, app, c) {
+		return false, nil
+	}
+	row := replayRow{Key: id.Hash("assertion|" + app.ID + "|" + c.ID), ExpiresAt: c.Expires.time().Add(clockSkew)}
+	err := p.DB.For(ctx).Create(&row).Error
+	if db.IsDuplicate(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("op: keep assertion: %w", err)
+	}
+	return true, nil
+}
+
+// verifyAssertion checks the signature with the app's registered keys. Keys and
+// addresses of keys in the header are never looked at (SECURITY R17).
+func verifyAssertion(app tenants.ClientApp, assertion string, c *assertionClaims) bool {
+	if !strictCompact(assertion) {
+		return false
+	}
+	jws, err := jose.ParseSignedCompact(assertion, assertionAlgs)
+	if err != nil || len(jws.Signatures) != 1 {
+		return false
+	}
+	h := jws.Signatures[0].Protected
+	if typ, _ := h.ExtraHeaders[jose.HeaderType].(string); typ != "" && !strings.EqualFold(typ, "JWT") &&
+		!strings.EqualFold(typ, "client-authentication+jwt") {
+		return false
+	}
+	var set jose.JSONWebKeySet
+	if json.Unmarshal([]byte(app.JWKS), &set) != nil {
+		return false
+	}
+	for _, k := range set.Keys {
+		if !keyFits(k, h) {
+			continue
+		}
+		if payload, err := jws.Verify(k.Key); err == nil {
+			return json.Unmarshal(payload, c) == nil
+		}
+	}
+	return false
+}
+
+// keyFits reports whether a registered key may have made the signature. go-jose
+// itself checks that algorithm and key type go together.
+func keyFits(k jose.JSONWebKey, h jose.Header) bool {
+	if h.KeyID != "" && k.KeyID != "" && h.KeyID != k.KeyID {
+		return false
+	}
+	if k.Use != "" && k.Use != "sig" || k.Algorithm != "" && k.Algorithm != h.Algorithm || !k.IsPublic() {
+		return false
+	}
+	if r, ok := k.Key.(*rsa.PublicKey); ok {
+		return r.N.BitLen() >= 2048
+	}
+	return true
+}
+
+func (p *Provider) assertionFits(ctx context.Context, app tenants.ClientApp, c assertionClaims) bool {
+	now, iss := p.Now(), p.issuer(ctx)
+	ours := []string{iss, iss + pathToken}
+	switch {
+	case c.Issuer != app.ClientID || c.Subject != app.ClientID:
+		return false
+	case len(c.Audience) == 0 || slices.ContainsFunc(c.Audience, func(a string) bool { return !slices.Contains(ours, a) }):
+		return false // not even beside us may another server be named: it could replay
+	case c.ID == "" || len(c.ID) > 512:
+		return false
+	case !c.Expires.time().After(now.Add(-clockSkew)) || c.Expires.time().After(now.Add(maxAssertionLife+clockSkew)):
+		return false
+	case c.IssuedAt.time().After(now.Add(clockSkew)) || c.NotBefore.time().After(now.Add(clockSkew)):
+		return false
+	}
+	return true
+}
