@@ -28,7 +28,7 @@ test: ## Run all tests with the race detector (PKG=./... ARGS='-run X')
 test-clients: ## Run certified client libraries against the server (needs Node)
 	@scripts/test-clients
 
-lint: ## Run the linters: staticcheck, gofumpt, golangci-lint if installed
+lint: ## Run the linters: staticcheck, gofumpt, golangci-lint
 	@scripts/lint
 
 fmt: ## Format all Go code

@@ -38,12 +38,14 @@ type client struct{ tenants.ClientApp }
 
 var _ lib.Client = (*client)(nil)
 
-func (c *client) GetID() string                      { return c.ClientID }
-func (c *client) RedirectURIs() []string             { return c.ClientApp.RedirectURIs }
-func (c *client) PostLogoutRedirectURIs() []string   { return c.ClientApp.PostLogoutRedirectURIs }
-func (c *client) AuthMethod() oidc.AuthMethod        { return oidc.AuthMethod(c.ClientApp.AuthMethod) }
-func (c *client) ResponseTypes() []oidc.ResponseType { return []oidc.ResponseType{oidc.ResponseTypeCode} }
-func (c *client) LoginURL(string) string             { return "" }
+func (c *client) GetID() string                    { return c.ClientID }
+func (c *client) RedirectURIs() []string           { return c.ClientApp.RedirectURIs }
+func (c *client) PostLogoutRedirectURIs() []string { return c.ClientApp.PostLogoutRedirectURIs }
+func (c *client) AuthMethod() oidc.AuthMethod      { return oidc.AuthMethod(c.ClientApp.AuthMethod) }
+func (c *client) ResponseTypes() []oidc.ResponseType {
+	return []oidc.ResponseType{oidc.ResponseTypeCode}
+}
+func (c *client) LoginURL(string) string { return "" }
 func (c *client) AccessTokenType() lib.AccessTokenType {
 	return lib.AccessTokenTypeJWT
 }

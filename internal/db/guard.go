@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -29,6 +31,7 @@ func guardCallbacks(g *gorm.DB) error {
 		cb.Create().Before("gorm:create").Register("twofold:own", setOwner),
 		cb.Query().Before("gorm:query").Register("twofold:guard", addOwner),
 		cb.Row().Before("gorm:row").Register("twofold:guard", addOwner),
+		cb.Row().After("gorm:row").Register("twofold:translate", translateRow),
 		cb.Update().Before("gorm:update").Register("twofold:keep", keepOwner),
 		cb.Update().Before("gorm:update").Register("twofold:guard", addOwner),
 		cb.Delete().Before("gorm:delete").Register("twofold:guard", addOwner),
@@ -148,6 +151,10 @@ func checkSubqueries(ctx context.Context, e any) error {
 		parts = v.Values
 	case clause.Eq:
 		parts = []any{v.Value}
+	case []any:
+		parts = v
+	case map[string]any:
+		parts = slices.Collect(maps.Values(v))
 	case clause.Where:
 		return checkEach(ctx, v.Exprs)
 	case clause.AndConditions:

@@ -150,7 +150,11 @@ var statements = map[string]func(q *gorm.DB, model any) (found int64, err error)
 		return int64(len(v)), r.Error
 	},
 	"Row": func(q *gorm.DB, m any) (n int64, err error) {
-		return n, q.Model(m).Where("id = ?", "b1").Select("count(*)").Row().Scan(&n)
+		row := q.Model(m).Where("id = ?", "b1").Select("count(*)").Row()
+		if row == nil { // all that GORM says of an error here
+			return 0, db.ErrNoScope
+		}
+		return n, row.Scan(&n)
 	},
 	"Rows": func(q *gorm.DB, m any) (n int64, err error) {
 		rows, err := q.Model(m).Where("id = ?", "b1").Rows()

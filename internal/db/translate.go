@@ -8,6 +8,7 @@ import (
 	"github.com/glebarez/sqlite"
 	"github.com/jackc/pgx/v5/pgconn"
 	"gorm.io/driver/postgres"
+	"gorm.io/gorm"
 )
 
 // The dialects, with errors that hold no values: values are secrets, codes and
@@ -25,6 +26,13 @@ type postgresDialector struct{ *postgres.Dialector }
 // Translate makes GORM's errors of the driver's.
 func (d postgresDialector) Translate(err error) error {
 	return withoutValues(d.Dialector.Translate(err))
+}
+
+// translateRow does for Row, Rows and Scan what GORM does for all others.
+func translateRow(tx *gorm.DB) {
+	if t, ok := tx.Dialector.(gorm.ErrorTranslator); ok && tx.Error != nil {
+		tx.Error = t.Translate(tx.Error)
+	}
 }
 
 // withoutValues replaces the errors that quote a value: PostgreSQL's class 22

@@ -105,20 +105,28 @@ func TestFormSends(t *testing.T) {
 		do   func(p *Page) *Page
 		want string
 	}{
-		{"as it is", func(p *Page) *Page { return p.Form(0).Submit() },
-			"POST /answer?from=query csrf=t%26k&go=1&group=a&lang=de&note=two%0Alines&outside=o&password=&user=&way=sms"},
+		{
+			"as it is", func(p *Page) *Page { return p.Form(0).Submit() },
+			"POST /answer?from=query csrf=t%26k&go=1&group=a&lang=de&note=two%0Alines&outside=o&password=&user=&way=sms",
+		},
 		{"filled", func(p *Page) *Page {
 			return p.FormWith("user").Set("user", "ann").Set("password", "p").Set("trust", "on").Set("group", "b").
 				Set("way", "mail").Set("lang", "en").Set("note", "").Submit()
 		}, "POST /answer?from=query csrf=t%26k&go=1&group=a&group=b&lang=en&note=&outside=o&password=p&trust=on&user=ann&way=mail"},
-		{"cleared checkboxes", func(p *Page) *Page { return p.Form(0).Set("group", "").Submit() },
-			"POST /answer?from=query " + strings.Replace(unchanged, "group=a", "go=1", 1)},
-		{"another button", func(p *Page) *Page { return p.Form(0).Press("Go away") },
-			"POST /elsewhere " + strings.Replace(unchanged, "group", "go=2&group", 1)},
-		{"forged", func(p *Page) *Page {
-			return p.Form(0).Forge("csrf", "x").Forge("admin", "1").Forge("off", "y").Submit()
+		{
+			"cleared checkboxes", func(p *Page) *Page { return p.Form(0).Set("group", "").Submit() },
+			"POST /answer?from=query " + strings.Replace(unchanged, "group=a", "go=1", 1),
 		},
-			"POST /answer?from=query admin=1&csrf=x&go=1&group=a&lang=de&note=two%0Alines&off=y&outside=o&password=&user=&way=sms"},
+		{
+			"another button", func(p *Page) *Page { return p.Form(0).Press("Go away") },
+			"POST /elsewhere " + strings.Replace(unchanged, "group", "go=2&group", 1),
+		},
+		{
+			"forged", func(p *Page) *Page {
+				return p.Form(0).Forge("csrf", "x").Forge("admin", "1").Forge("off", "y").Submit()
+			},
+			"POST /answer?from=query admin=1&csrf=x&go=1&group=a&lang=de&note=two%0Alines&off=y&outside=o&password=&user=&way=sms",
+		},
 		{"by GET", func(p *Page) *Page { return p.Form(1).Submit() }, "GET /search?q=a+b"},
 	}
 	for _, tt := range tests {
@@ -184,18 +192,28 @@ func TestRedirects(t *testing.T) {
 		do   func(c *Client) *Page
 		want []string
 	}{
-		{"303 after a post", func(c *Client) *Page { return c.PostForm(a+"/redirect/303", form("/x?y")) },
-			[]string{"GET /x?y origin= site=same-origin"}},
+		{
+			"303 after a post", func(c *Client) *Page { return c.PostForm(a+"/redirect/303", form("/x?y")) },
+			[]string{"GET /x?y origin= site=same-origin"},
+		},
 		{"302 after a post", func(c *Client) *Page { return c.PostForm(a+"/redirect/302", form("/x")) }, []string{"GET /x"}},
-		{"307 keeps the post", func(c *Client) *Page { return c.PostForm(a+"/redirect/307", form("/x")) },
-			[]string{"POST /x to=%2Fx origin=" + a + " site=same-origin"}},
+		{
+			"307 keeps the post", func(c *Client) *Page { return c.PostForm(a+"/redirect/307", form("/x")) },
+			[]string{"POST /x to=%2Fx origin=" + a + " site=same-origin"},
+		},
 		{"to another port", func(c *Client) *Page { return c.PostForm(a+"/redirect/302", form(b+"/x")) }, []string{"GET /x", "site=same-site"}},
-		{"to another site", func(c *Client) *Page { return c.PostForm(a+"/redirect/307", form(other+"/x")) },
-			[]string{"POST /x", "origin=" + a, "site=cross-site"}},
-		{"from another site", func(c *Client) *Page { return c.PostFormFrom(other, a+"/redirect/303", form("/x")) },
-			[]string{"GET /x", "site=cross-site"}},
-		{"back again", func(c *Client) *Page { return c.PostFormFrom(other, a+"/redirect/307", form(other+"/x")) },
-			[]string{"POST /x", "origin=null", "site=cross-site"}},
+		{
+			"to another site", func(c *Client) *Page { return c.PostForm(a+"/redirect/307", form(other+"/x")) },
+			[]string{"POST /x", "origin=" + a, "site=cross-site"},
+		},
+		{
+			"from another site", func(c *Client) *Page { return c.PostFormFrom(other, a+"/redirect/303", form("/x")) },
+			[]string{"GET /x", "site=cross-site"},
+		},
+		{
+			"back again", func(c *Client) *Page { return c.PostFormFrom(other, a+"/redirect/307", form(other+"/x")) },
+			[]string{"POST /x", "origin=null", "site=cross-site"},
+		},
 		{"address bar", func(c *Client) *Page { return c.Get(a + "/redirect/302?to=/x") }, []string{"GET /x", "site=none"}},
 	}
 	for _, tt := range tests {

@@ -1,0 +1,131 @@
+package demo
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// factsFile is the name of the file in the data directory.
+const factsFile = "demo.json"
+
+// Facts are all that somebody, or a test, must know to use the demo. They are
+// written to DIR/demo.json. Secrets in them hold for this demo only.
+type Facts struct {
+	ProviderURL  string   `json:"provider_url"`
+	AppURL       string   `json:"app_url"`
+	MailboxURL   string   `json:"mailbox_url"`
+	Subscription string   `json:"subscription"`
+	Tenants      []Tenant `json:"tenants"`
+	Clients      []Client `json:"clients"`
+	Users        []User   `json:"users"`
+	Twilio       Twilio   `json:"twilio"`
+	ECall        ECall    `json:"ecall"`
+}
+
+// Tenant is one realm of the sample subscription.
+type Tenant struct {
+	Name   string `json:"name"`
+	Title  string `json:"title"`
+	Issuer string `json:"issuer"`
+	Accent string `json:"accent"`
+	Asks   string `json:"asks"` // its second factor, in words
+}
+
+// Client is a client app with its credentials.
+type Client struct {
+	Name         string   `json:"name"`
+	Title        string   `json:"title"`
+	ClientID     string   `json:"client_id"`
+	ClientSecret string   `json:"client_secret"`
+	Tenants      []string `json:"tenants"`
+	Machine      bool     `json:"machine,omitempty"`
+	Scopes       []string `json:"scopes"`
+	MinACR       string   `json:"min_acr,omitempty"`
+	RedirectURI  string   `json:"redirect_uri,omitempty"`
+	SignedOutURI string   `json:"post_logout_redirect_uri,omitempty"`
+}
+
+// User is a person who can sign in.
+type User struct {
+	Name       string   `json:"name"`
+	GivenName  string   `json:"given_name"`
+	FamilyName string   `json:"family_name"`
+	Password   string   `json:"password"`
+	Email      string   `json:"email"`
+	Phone      string   `json:"phone,omitempty"`
+	Tenants    []string `json:"tenants"`
+	Shows      string   `json:"shows"` // what signing in as this user shows
+	Exempt     *Exempt  `json:"exempt,omitempty"`
+}
+
+// Exempt is an exemption from the second factor.
+type Exempt struct {
+	Reason string    `json:"reason"`
+	Until  time.Time `json:"until"`
+}
+
+// Twilio is the account that the fake Twilio knows.
+type Twilio struct {
+	AccountSid string `json:"account_sid"`
+	AuthToken  string `json:"auth_token"`
+	From       string `json:"from"`
+}
+
+// ECall is the account that the fake eCall knows.
+type ECall struct {
+	Account  string `json:"account"`
+	Password string `json:"password"`
+	From     string `json:"from"`
+}
+
+// DisplayName is given and family name.
+func (u User) DisplayName() string { return u.GivenName + " " + u.FamilyName }
+
+// Member reports whether the user belongs to a tenant.
+func (u User) Member(tenant string) bool { return slices.Contains(u.Tenants, tenant) }
+
+// LoadFacts reads what an earlier start wrote to dir; without an earlier start it
+// returns the zero value.
+func LoadFacts(dir string) (Facts, error) {
+	var f Facts
+	b, err := os.ReadFile(filepath.Join(dir, factsFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return f, nil
+	}
+	if err != nil {
+		return f, fmt.Errorf("demo: read facts: %w", err)
+	}
+	if err := json.Unmarshal(b, &f); err != nil {
+		// The decoder's error may quote what it read, a secret perhaps.
+		return f, fmt.Errorf("demo: %s is damaged: remove the directory to begin anew", factsFile)
+	}
+	return f, nil
+}
+
+// Save writes the facts to dir, readable by the owner alone. A reader never sees
+// half a file.
+func (f Facts) Save(dir string) error {
+	b, err := json.MarshalIndent(f, "", "  ")
+	if err != nil {
+		return fmt.Errorf("demo: write facts: %w", err)
+	}
+	tmp, err := os.CreateTemp(dir, factsFile+".*") // mode 0600
+	if err != nil {
+		return fmt.Errorf("demo: write facts: %w", err)
+	}
+	defer os.Remove(tmp.Name()) //nolint:errcheck // gone already when all went well
+	_, err = tmp.Write(append(b, '\n'))
+	if err := errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
+		return fmt.Errorf("demo: write facts: %w", err)
+	}
+	if err := os.Rename(tmp.Name(), filepath.Join(dir, factsFile)); err != nil {
+		return fmt.Errorf("demo: write facts: %w", err)
+	}
+	return nil
+}
