@@ -7,7 +7,11 @@ import (
 
 type doctorCmd struct{ databaseFlags }
 
-func (c *doctorCmd) Run(ctx context.Context, s streams) error { _ = ctx; fmt.Fprintln(s.Out, "ok"); return nil }
+func (c *doctorCmd) Run(ctx context.Context, s streams) error {
+	_ = ctx
+	fmt.Fprintln(s.Out, "ok")
+	return nil
+}
 
 type applyCmd struct{ databaseFlags }
 

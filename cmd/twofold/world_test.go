@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -23,7 +24,10 @@ import (
 	"twofold/twofactor"
 )
 
-func TestMain(m *testing.M) { os.Exit(testkit.Main(m)) }
+func TestMain(m *testing.M) {
+	slog.SetDefault(slog.New(slog.DiscardHandler)) // the protocol library logs there
+	os.Exit(testkit.Main(m))
+}
 
 // world is a whole Twofold in this process, on a real database, with a real mail
 // server and strict fakes around it.

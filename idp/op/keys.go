@@ -56,6 +56,10 @@ func (p *Provider) createKey(ctx context.Context, alg jose.SignatureAlgorithm) e
 	if err != nil {
 		return err
 	}
+	return p.keepKey(ctx, alg, private)
+}
+
+func (p *Provider) keepKey(ctx context.Context, alg jose.SignatureAlgorithm, private crypto.Signer) error {
 	der, err := x509.MarshalPKCS8PrivateKey(private)
 	if err != nil {
 		return err

@@ -10,8 +10,8 @@ import (
 	"gorm.io/gorm/logger"
 )
 
-// slogger reports slow and failed statements with placeholders, never values:
-// values are secrets, codes and addresses.
+// slogger reports slow and failed statements, with placeholders for the values
+// (see Explain).
 type slogger struct{ log *slog.Logger }
 
 const slow = 500 * time.Millisecond
@@ -27,9 +27,6 @@ func (s slogger) LogMode(logger.LogLevel) logger.Interface        { return s }
 func (s slogger) Info(ctx context.Context, msg string, _ ...any)  { s.log.InfoContext(ctx, msg) }
 func (s slogger) Warn(ctx context.Context, msg string, _ ...any)  { s.log.WarnContext(ctx, msg) }
 func (s slogger) Error(ctx context.Context, msg string, _ ...any) { s.log.ErrorContext(ctx, msg) }
-func (slogger) ParamsFilter(_ context.Context, sql string, _ ...any) (string, []any) {
-	return sql, nil
-}
 
 func (s slogger) Trace(ctx context.Context, begin time.Time, fc func() (string, int64), err error) {
 	took := time.Since(begin)

@@ -94,6 +94,10 @@ func utc(args []any) []any {
 			if v != nil {
 				args[i] = Micros(*v)
 			}
+		case sql.Null[time.Time]:
+			if v.Valid {
+				args[i] = Micros(v.V)
+			}
 		case sql.NullTime:
 			if v.Valid {
 				args[i] = Micros(v.Time)

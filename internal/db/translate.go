@@ -11,8 +11,8 @@ import (
 	"gorm.io/gorm"
 )
 
-// The dialects, with errors that hold no values: values are secrets, codes and
-// addresses, and errors end up in logs.
+// The dialects, with errors and statements that hold no values: values are
+// secrets, codes and addresses, and errors and statements end up in logs.
 
 type sqliteDialector struct{ *sqlite.Dialector }
 
@@ -21,12 +21,18 @@ func (d sqliteDialector) Translate(err error) error {
 	return withoutValues(d.Dialector.Translate(err))
 }
 
+// Explain is asked for a statement as a log may show it.
+func (sqliteDialector) Explain(sql string, _ ...any) string { return sql }
+
 type postgresDialector struct{ *postgres.Dialector }
 
 // Translate makes GORM's errors of the driver's.
 func (d postgresDialector) Translate(err error) error {
 	return withoutValues(d.Dialector.Translate(err))
 }
+
+// Explain is asked for a statement as a log may show it.
+func (postgresDialector) Explain(sql string, _ ...any) string { return sql }
 
 // translateRow does for Row, Rows and Scan what GORM does for all others.
 func translateRow(tx *gorm.DB) {

@@ -138,6 +138,27 @@ func (f *Form) Submit() *Page {
 	return f.submit(&control{})
 }
 
+// Press presses the button with this text or value, in whichever form it is.
+func (p *Page) Press(button string) *Page {
+	p.client.t.Helper()
+	for _, f := range p.Forms {
+		if f.hasButton(button) {
+			return f.Press(button)
+		}
+	}
+	p.fatalf("has no button %q", button)
+	return nil
+}
+
+func (f *Form) hasButton(button string) bool {
+	for _, c := range f.controls {
+		if c.isButton() && (c.label == button || c.value == button) {
+			return true
+		}
+	}
+	return false
+}
+
 // Press sends the form by the button with this text or value.
 func (f *Form) Press(button string) *Page {
 	f.page.client.t.Helper()

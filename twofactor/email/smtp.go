@@ -3,6 +3,7 @@ package email
 import (
 	"context"
 	"crypto/tls"
+	"io"
 	"net"
 	netmail "net/mail"
 	"net/url"
@@ -89,6 +90,7 @@ func (s *smtpSender) dial(ctx context.Context) (net.Conn, error) {
 	if err != nil {
 		return nil, oob.Unreached(ctx, "connect", err)
 	}
+	conn = &limitedConn{Conn: conn, left: maxReplies}
 	if !s.implicit {
 		return conn, nil
 	}
@@ -202,4 +204,23 @@ func transfer(ctx context.Context, client *smtp.Client, mail *gomail.Msg) error 
 
 func isASCII(s string) bool {
 	return strings.IndexFunc(s, func(r rune) bool { return r > 127 }) < 0
+}
+
+// maxReplies bounds what a server may say in one conversation, TLS included: its
+// lines are read whole, however long.
+const maxReplies = 256 << 10
+
+// limitedConn ends when the server has said too much.
+type limitedConn struct {
+	net.Conn
+	left int
+}
+
+func (c *limitedConn) Read(p []byte) (int, error) {
+	if c.left <= 0 {
+		return 0, io.EOF
+	}
+	n, err := c.Conn.Read(p[:min(len(p), c.left)])
+	c.left -= n
+	return n, err
 }

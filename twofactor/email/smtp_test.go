@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"net"
 	"net/mail"
 	"regexp"
 	"strings"
@@ -286,6 +287,43 @@ func TestInjection(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestInjectionBySenderName(t *testing.T) {
+	fake := startServer(t, fakes.SMTPOptions{})
+	s := newTestSender(fake, fakes.SMTPPlain, factortest.Env())
+	s.from.Name = "Acme\r\nBcc: eve@evil.example"
+	if _, err := s.Send(t.Context(), message()); err != nil {
+		t.Fatal(err)
+	}
+	if raw := string(fake.Mails()[0].Raw); strings.Contains(raw, "\nBcc") {
+		t.Errorf("injected a header:\n%s", raw)
+	}
+}
+
+// TestEndlessReply: a server that never ends its greeting costs no memory.
+func TestEndlessReply(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	go func() {
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		line := []byte("220-" + strings.Repeat("x", 4<<10))
+		for err == nil {
+			_, err = conn.Write(line)
+		}
+	}()
+	s := newSMTP(&mail.Address{Address: "noreply@acme.example"}, MailServer{
+		Host: "127.0.0.1", Port: listener.Addr().(*net.TCPAddr).Port, Timeout: 20000,
+	}, factortest.Env())
+	_, err = s.Send(t.Context(), message())
+	wantFailure(t, err, twofactor.ErrRetry, "greeting", "closed")
 }
 
 func TestInternationalAddresses(t *testing.T) {

@@ -50,7 +50,7 @@ func FuzzMask(f *testing.F) {
 		if m := MaskEmail(address); !strings.Contains(m, hidden) && m != hidden {
 			t.Errorf("MaskEmail(%q) = %q", address, m)
 		}
-		if m := MaskPhone(number); len(number) > 0 && strings.Contains(m, number) {
+		if m := MaskPhone(number); len(number) >= 8 && strings.Contains(m, number) {
 			t.Errorf("MaskPhone(%q) = %q", number, m)
 		}
 	})

@@ -12,6 +12,15 @@ import (
 	"twofold/twofactor/oob"
 )
 
+// answer is what a message and an error have in common. In an error status is a
+// number, in a message a word.
+type answer struct {
+	Sid       string          `json:"sid"`
+	Status    json.RawMessage `json:"status"`
+	Code      int             `json:"code"`
+	ErrorCode int             `json:"error_code"`
+}
+
 // check returns the failure that an answer tells of: by its HTTP status, or in
 // the body of a success that is none.
 func check(res *http.Response, body []byte, now time.Time) error {

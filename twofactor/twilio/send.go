@@ -3,7 +3,6 @@ package twilio
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -141,12 +140,3 @@ func (c *call) SetOauth(client.OAuth) {}
 
 // OAuth is not used.
 func (c *call) OAuth() client.OAuth { return nil }
-
-// answer is what a message and an error have in common. In an error status is a
-// number, in a message a word.
-type answer struct {
-	Sid       string          `json:"sid"`
-	Status    json.RawMessage `json:"status"`
-	Code      int             `json:"code"`
-	ErrorCode int             `json:"error_code"`
-}

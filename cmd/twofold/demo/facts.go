@@ -20,6 +20,7 @@ type Facts struct {
 	ProviderURL  string   `json:"provider_url"`
 	AppURL       string   `json:"app_url"`
 	MailboxURL   string   `json:"mailbox_url"`
+	MailboxJSON  string   `json:"mailbox_json_url"`
 	Subscription string   `json:"subscription"`
 	Tenants      []Tenant `json:"tenants"`
 	Clients      []Client `json:"clients"`
@@ -89,6 +90,26 @@ func (u User) DisplayName() string { return u.GivenName + " " + u.FamilyName }
 
 // Member reports whether the user belongs to a tenant.
 func (u User) Member(tenant string) bool { return slices.Contains(u.Tenants, tenant) }
+
+func (f Facts) tenant(name string) (Tenant, bool) {
+	return find(f.Tenants, func(t Tenant) bool { return t.Name == name })
+}
+
+func (f Facts) client(name string) (Client, bool) {
+	return find(f.Clients, func(c Client) bool { return c.Name == name })
+}
+
+func (f Facts) user(name string) (User, bool) {
+	return find(f.Users, func(u User) bool { return u.Name == name })
+}
+
+func find[T any](list []T, match func(T) bool) (T, bool) {
+	if i := slices.IndexFunc(list, match); i >= 0 {
+		return list[i], true
+	}
+	var none T
+	return none, false
+}
 
 // LoadFacts reads what an earlier start wrote to dir; without an earlier start it
 // returns the zero value.
