@@ -55,7 +55,7 @@ func (s *IDP) authorize(w http.ResponseWriter, r *http.Request) error {
 		}
 		return s.respond(w, r, resp)
 	}
-	return s.open(w, r, a)
+	return s.open(w, r, a, v)
 }
 
 // mayUse reports whether an app's request lets a session count.
@@ -74,16 +74,39 @@ func silentError(step signin.Step) string {
 }
 
 // open stores the sign-in, ties it to this browser and sends the browser there.
-func (s *IDP) open(w http.ResponseWriter, r *http.Request, a *attempt) error {
+// When a session proves all but the second factor, its challenge begins at once.
+func (s *IDP) open(w http.ResponseWriter, r *http.Request, a *attempt, v verdict) error {
 	token := id.Token(s.Rand)
 	a.row.BrowserHash = id.Hash(token)
 	if err := s.create(r.Context(), a); err != nil {
+		return err
+	}
+	if err := s.stepUp(r.Context(), a, v); err != nil {
 		return err
 	}
 	to := path(r, "/signin/"+a.row.ID)
 	s.setCookie(w, signInCookie, token, to, signInLife)
 	w.Header().Set("Cache-Control", "no-store")
 	http.Redirect(w, r, to, http.StatusSeeOther)
+	return nil
+}
+
+func (s *IDP) stepUp(ctx context.Context, a *attempt, v verdict) error {
+	best, ok := v.best("")
+	if v.step != signin.Challenge || !ok {
+		return nil
+	}
+	user, err := s.Tenants.User(ctx, a.facts.UserID)
+	if err != nil {
+		return err
+	}
+	if err := s.capOpen(ctx, user.ID); err != nil {
+		return err
+	}
+	if err := s.start(ctx, a, user, best); err != nil {
+		// The page offers what there is to choose from, and says what is wrong.
+		s.Log.WarnContext(ctx, "challenge not begun", "sign_in", a.row.ID, "two_factor", best.ID, "error", err)
+	}
 	return nil
 }
 

@@ -153,26 +153,34 @@ func (s *IDP) tellRefused(ctx context.Context, a *attempt, v verdict) error {
 	return s.tell(ctx, a, "sign_in.no_factor", map[string]any{"explanation": e})
 }
 
-// begin starts a challenge and stores that it is the open one.
+// begin starts a challenge and shows where that leads.
 func (s *IDP) begin(w http.ResponseWriter, r *http.Request, a *attempt, v verdict, user tenants.User, c tenants.Candidate) error {
-	ctx := r.Context()
-	realm := tenants.RealmFrom(ctx).Tenant.Title
-	challengeID, err := s.Ceremony.Begin(ctx, ceremony.Start{SignInID: a.row.ID, TwoFactorID: c.ID, User: user.Factor(realm)})
+	err := s.start(r.Context(), a, user, c)
 	if p := problem.From(err); err != nil && (p.Kind == problem.TooMany || errors.Is(err, twofactor.ErrUnusable)) {
-		s.Log.WarnContext(ctx, "challenge not begun", "sign_in", a.row.ID, "two_factor", c.ID, "error", err)
+		s.Log.WarnContext(r.Context(), "challenge not begun", "sign_in", a.row.ID, "two_factor", c.ID, "error", err)
 		if len(v.policy.Offered) > 1 {
 			return s.showChoose(w, r, a, v, "This does not work at the moment: "+p.Message+" Please choose another way.")
 		}
 		return err
 	}
 	if err != nil {
-		return problem.Wrap(problem.Unavailable, "factor_failed", "The second factor does not work at the moment. Please try again in a little while.", err)
-	}
-	a.facts.Picked, a.row.ChallengeID = c.ID, challengeID
-	if err := s.save(ctx, a); err != nil {
 		return err
 	}
 	return s.again(w, r)
+}
+
+// start begins a challenge and stores that it is the open one.
+func (s *IDP) start(ctx context.Context, a *attempt, user tenants.User, c tenants.Candidate) error {
+	realm := tenants.RealmFrom(ctx).Tenant.Title
+	challengeID, err := s.Ceremony.Begin(ctx, ceremony.Start{SignInID: a.row.ID, TwoFactorID: c.ID, User: user.Factor(realm)})
+	if err != nil && !problem.Is(err, problem.TooMany) && !errors.Is(err, twofactor.ErrUnusable) {
+		return problem.Wrap(problem.Unavailable, "factor_failed", "The second factor does not work at the moment. Please try again in a little while.", err)
+	}
+	if err != nil {
+		return err
+	}
+	a.facts.Picked, a.row.ChallengeID = c.ID, challengeID
+	return s.save(ctx, a)
 }
 
 // answerChallenge judges an answer to the open challenge.

@@ -93,7 +93,11 @@ func (r *signInRow) pack(f signin.Facts) {
 func (s *IDP) load(r *http.Request) (*attempt, error) {
 	ctx := r.Context()
 	var row signInRow
-	err := s.DB.For(ctx).Where("id = ?", mux.Vars(r)["id"]).Take(&row).Error
+	signInID := mux.Vars(r)["id"]
+	if !id.Valid(signInID) {
+		return nil, errSignInOver
+	}
+	err := s.DB.For(ctx).Where("id = ?", signInID).Take(&row).Error
 	if db.IsNotFound(err) {
 		return nil, errSignInOver
 	}

@@ -124,8 +124,11 @@ func TestDefineRefuses(t *testing.T) {
 		"null value":     {strings.Replace(valid, `"n"`, `null`, 1), []twofactor.FieldError{{"Name", "must not be null"}}},
 		"null object":    {`{"Name":"n","Server":null}`, []twofactor.FieldError{{"Server", "must be a JSON object"}}},
 		"kinds": {`{"Name":1,"Key":["x"],"Loud":"yes","Length":"6","Server":[]}`, []twofactor.FieldError{
-			{"Key", "must be text"}, {"Length", "must be a whole number"}, {"Loud", "must be true or false"},
-			{"Name", "must be text"}, {"Server", "must be a JSON object"},
+			{"Key", "must be text"},
+			{"Length", "must be a whole number"},
+			{"Loud", "must be true or false"},
+			{"Name", "must be text"},
+			{"Server", "must be a JSON object"},
 		}},
 		"fraction":     {strings.Replace(valid, "}}", `},"Length":6.5}`, 1), []twofactor.FieldError{{"Length", "must be a whole number"}}},
 		"too big":      {strings.Replace(valid, "}}", `},"Length":99999999999999999999}`, 1), []twofactor.FieldError{{"Length", "must be a whole number"}}},

@@ -14,10 +14,10 @@ import (
 // New returns a UUIDv7: sorted by time, so it tells when it was made. Never a secret.
 func New() string { return uuid.Must(uuid.NewV7()).String() }
 
-// Valid reports whether s looks like an ID made by New.
+// Valid reports whether s looks like an ID made by New: a UUIDv7 in its usual spelling.
 func Valid(s string) bool {
 	u, err := uuid.Parse(s)
-	return err == nil && len(s) == 36 && u.String() == s
+	return err == nil && u.String() == s && u.Version() == 7 && u.Variant() == uuid.RFC4122
 }
 
 // Token returns 256 random bits as 43 URL-safe characters: for cookies, codes
@@ -36,12 +36,11 @@ func Hash(token string) string {
 	return hex.EncodeToString(h[:])
 }
 
-// Time reads the time out of a UUIDv7.
+// Time reads the time out of an ID, in milliseconds; zero if s is none.
 func Time(s string) time.Time {
-	u, err := uuid.Parse(s)
-	if err != nil {
+	if !Valid(s) {
 		return time.Time{}
 	}
-	sec, nsec := u.Time().UnixTime()
+	sec, nsec := uuid.MustParse(s).Time().UnixTime()
 	return time.Unix(sec, nsec).UTC()
 }

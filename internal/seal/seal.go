@@ -87,7 +87,8 @@ func (s *Sealer) Open(sealed string, place ...string) ([]byte, error) {
 		return nil, ErrOpen
 	}
 	ct, err := base64.RawURLEncoding.DecodeString(b64)
-	if err != nil {
+	// Decoding takes line breaks and stray last bits; one value has one spelling.
+	if err != nil || base64.RawURLEncoding.EncodeToString(ct) != b64 {
 		return nil, ErrOpen
 	}
 	for _, k := range s.keys {
@@ -147,19 +148,7 @@ func ParseKey(text string) ([]byte, error) {
 func ReadKeyFile(path string, create bool, random io.Reader) ([][]byte, error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) && create {
-		key := make([]byte, KeySize)
-		if _, err := io.ReadFull(random, key); err != nil {
-			return nil, fmt.Errorf("seal: %w", err)
-		}
-		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-		if err != nil {
-			return nil, fmt.Errorf("seal: %w", err)
-		}
-		_, werr := f.WriteString(hex.EncodeToString(key) + "\n")
-		if err := errors.Join(werr, f.Close()); err != nil {
-			return nil, fmt.Errorf("seal: %w", err)
-		}
-		return [][]byte{key}, nil
+		return createKeyFile(path, random)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("seal: %w", err)
@@ -175,5 +164,25 @@ func ReadKeyFile(path string, create bool, random io.Reader) ([][]byte, error) {
 		}
 		keys = append(keys, k)
 	}
+	if len(keys) == 0 {
+		return nil, errors.New("seal: the key file holds no key")
+	}
 	return keys, nil
+}
+
+func createKeyFile(path string, random io.Reader) ([][]byte, error) {
+	key := make([]byte, KeySize)
+	if _, err := io.ReadFull(random, key); err != nil {
+		return nil, fmt.Errorf("seal: %w", err)
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("seal: %w", err)
+	}
+	// Sealed values must not outlive the key in a power cut.
+	_, err = f.WriteString(hex.EncodeToString(key) + "\n")
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return nil, fmt.Errorf("seal: %w", err)
+	}
+	return [][]byte{key}, nil
 }

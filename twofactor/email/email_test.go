@@ -135,8 +135,10 @@ func badOptions() []factortest.Invalid {
 	}
 	const auth = `,"UserName":"u","Password":"` + password + `"`
 	return []factortest.Invalid{
-		{Name: "all at once", Options: `{"EMailSenderAddress":"","MailServerConfig":{"Port":0,"Timeout":1},"CodeLength":1}`,
-			Fields: append(in("Host", "Port", "Timeout"), "EMailSenderAddress", "CodeLength")},
+		{
+			Name: "all at once", Options: `{"EMailSenderAddress":"","MailServerConfig":{"Port":0,"Timeout":1},"CodeLength":1}`,
+			Fields: append(in("Host", "Port", "Timeout"), "EMailSenderAddress", "CodeLength"),
+		},
 		{Name: "sender", Options: `{"EMailSenderAddress":"a@b\r\nBcc: c@d","MailServerConfig":{"Host":"mail.example"}}`, Fields: []string{"EMailSenderAddress"}},
 		{Name: "two senders", Options: `{"EMailSenderAddress":"a@b.example, c@d.example","MailServerConfig":{"Host":"mail.example"}}`, Fields: []string{"EMailSenderAddress"}},
 		{Name: "no host", Options: server(`{}`), Fields: in("Host")},

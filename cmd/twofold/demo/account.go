@@ -188,4 +188,3 @@ func (a *app) signedOut(w http.ResponseWriter, r *http.Request) error {
 	a.ui.Render(w, r, http.StatusOK, v)
 	return nil
 }
-

@@ -69,7 +69,7 @@ func (a *app) edge(h func(http.ResponseWriter, *http.Request) error) http.Handle
 
 // home lists the places, the people and what to try.
 func (a *app) home(w http.ResponseWriter, r *http.Request) {
-	v := homeView{frame: frame{Page: ui.Page{Realm: ui.Brand{Name: "Twofold demo"}}, Here: hereApps}, Facts: a.facts, Tries: tries(a.facts)}
+	v := homeView{frame: frame{Page: ui.Page{Realm: ui.Brand{Name: "Twofold demo"}}, Here: hereApps}, Facts: a.facts}
 	a.sessions.look(r, func(s *session) {
 		for _, t := range a.facts.Tenants {
 			card := tenantCard{Tenant: t}

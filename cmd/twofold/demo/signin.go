@@ -11,6 +11,8 @@ import (
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
+
+	"twofold/ui"
 )
 
 // ask is what a sign-in asks beyond who somebody is.

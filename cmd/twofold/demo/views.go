@@ -20,7 +20,6 @@ type homeView struct {
 	Facts   Facts
 	Cards   []tenantCard
 	People  []person
-	Tries   []string
 	Machine string
 }
 

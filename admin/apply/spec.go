@@ -1,0 +1,128 @@
+package apply
+
+// The form of a file. Fields are named like those of package tenants that they
+// set; their tags are all that the parser, the defaults and the reference page
+// know about a key:
+//
+//	key      its name in the file
+//	must     "true": cannot be left out
+//	default  what a new entity gets when the key is absent, as YAML
+//	derived  the same in words, where code in this package finds it
+//	choices  the words allowed, comma-separated
+//	check    a rule of check.go
+//	help     what it is for
+
+type document struct {
+	entry
+	Settings      bases          `key:"settings" help:"Base settings of the platform, by factor type: defaults for the options of every TwoFactor instance of that type."`
+	Subscriptions []subscription `key:"subscriptions" help:"The customers, each with all it owns."`
+}
+
+type subscription struct {
+	entry
+	Name        text         `key:"name" must:"true" check:"name" help:"Finds the subscription."`
+	Title       text         `key:"title" derived:"the name" help:"What people read."`
+	EnforceMFA  flag         `key:"enforce_mfa" default:"false" help:"Every sign-in in this subscription asks for a second factor."`
+	MinACR      text         `key:"min_acr" default:"\"\"" check:"acr" help:"Weakest sign-in that is accepted; empty: none is refused."`
+	Active      flag         `key:"active" default:"true" help:"Whether anybody can sign in at all."`
+	Settings    bases        `key:"settings" help:"Base settings of this subscription, by factor type. They win over the platform's."`
+	IDPs        []idp        `key:"idps" help:"Where users prove who they are."`
+	ClientApps  []clientApp  `key:"client_apps" help:"The web apps and machines that ask for sign-ins and tokens."`
+	Tenants     []tenant     `key:"tenants" help:"The realms, each an issuer of its own."`
+	Users       []user       `key:"users" help:"People and machines."`
+	Groups      []group      `key:"groups" help:"Sets of users, for assignments and for apps."`
+	TwoFactors  []twoFactor  `key:"two_factors" help:"TwoFactor instances: configured second factors."`
+	Assignments []assignment `key:"assignments" help:"Which instance is for whom."`
+	Exemptions  []exemption  `key:"exemptions" help:"Who is let off a required second factor, why and until when."`
+}
+
+type idp struct {
+	entry
+	Name       text `key:"name" must:"true" check:"name" help:"Finds the IDP in its subscription."`
+	Title      text `key:"title" derived:"the name" help:"What people read."`
+	Type       text `key:"type" default:"local" choices:"local" help:"How users prove who they are: \"local\" keeps names and passwords here."`
+	EnforceMFA flag `key:"enforce_mfa" default:"false" help:"Sign-ins by this IDP ask for a second factor."`
+	Active     flag `key:"active" default:"true" help:"Whether it can be used."`
+}
+
+type tenant struct {
+	entry
+	Name           text  `key:"name" must:"true" check:"slug" help:"Stands in the issuer's address, so it is unique on the whole server: 1 to 63 lower-case letters, digits and inner hyphens."`
+	Title          text  `key:"title" derived:"the name" help:"What people read."`
+	Accent         text  `key:"accent" default:"\"\"" check:"accent" help:"Colour of the sign-in pages, as \"#rrggbb\"; empty: the standard one. Quote it: # begins a comment."`
+	EnforceMFA     flag  `key:"enforce_mfa" default:"false" help:"Every sign-in to this tenant asks for a second factor."`
+	MinACR         text  `key:"min_acr" default:"\"\"" check:"acr" help:"Weakest sign-in that is accepted; empty: none is refused."`
+	SessionSeconds span  `key:"session" default:"24h" help:"How long a session lives at most: 5m to 90d."`
+	IdleSeconds    span  `key:"idle" derived:"1h, or the session if that is shorter" help:"How long it lives without use: at least 1m, at most the session."`
+	Active         flag  `key:"active" default:"true" help:"Whether anybody can sign in to it."`
+	IDPs           texts `key:"idps" ref:"idp" help:"Names of the IDPs to sign in by: exactly these."`
+	ClientApps     texts `key:"client_apps" ref:"client_app" help:"Names of the client apps that may use this tenant: exactly these."`
+}
+
+type clientApp struct {
+	entry
+	Name                   text   `key:"name" must:"true" check:"name" help:"Finds the client app in its subscription."`
+	Title                  text   `key:"title" derived:"the name" help:"What people read."`
+	Type                   text   `key:"type" must:"true" choices:"web,spa,native,machine" help:"web: has a server that keeps a secret. spa: runs in the browser. native: runs on a device. machine: acts for itself, without a user."`
+	ClientID               text   `key:"client_id" derived:"the name" check:"client_id" help:"The OAuth client_id; unique on the whole server."`
+	ClientSecret           source `key:"client_secret" help:"At least 32 random characters. A new one is added; those before it stay valid until they are removed."`
+	AuthMethod             text   `key:"auth_method" derived:"client_secret_basic; none for spa and native" choices:"client_secret_basic,client_secret_post,private_key_jwt,none" help:"How the app proves itself at the token endpoint."`
+	RedirectURIs           texts  `key:"redirect_uris" default:"[]" help:"Where users may be sent back to. Compared character by character; https, or http on this machine only."`
+	PostLogoutRedirectURIs texts  `key:"post_logout_redirect_uris" default:"[]" help:"Where users may be sent after signing out."`
+	GrantTypes             texts  `key:"grant_types" derived:"[authorization_code, refresh_token]; [client_credentials] for machine" choices:"authorization_code,refresh_token,client_credentials" help:"How the app may get tokens."`
+	Scopes                 texts  `key:"scopes" derived:"[openid, profile, email, phone, groups, offline_access]; none for machine" check:"scope" help:"What the app may ask for. Names of your own are carried in access tokens."`
+	PKCEOptional           flag   `key:"require_pkce" default:"true" help:"Whether the app must use PKCE. False is for older confidential clients only."`
+	IDTokenAlg             text   `key:"id_token_alg" default:"RS256" choices:"RS256,ES256" help:"Signature of ID tokens."`
+	IDTokenProfile         flag   `key:"id_token_profile" default:"false" help:"Puts profile claims into the ID token too, for libraries that never call userinfo."`
+	JWKS                   source `key:"jwks" help:"Public keys of the app as a JSON Web Key Set; needed for private_key_jwt."`
+	EnforceMFA             flag   `key:"enforce_mfa" default:"false" help:"Sign-ins for this app ask for a second factor."`
+	MinACR                 text   `key:"min_acr" default:"\"\"" check:"acr" help:"Weakest sign-in that the app accepts; empty: none is refused."`
+	Active                 flag   `key:"active" default:"true" help:"Whether it can be used."`
+}
+
+type user struct {
+	entry
+	Name          text   `key:"name" must:"true" check:"login" help:"The login name. Case, width and space around make no difference."`
+	Kind          text   `key:"kind" default:"person" choices:"person,machine" help:"A machine has no password and never signs in by browser."`
+	DisplayName   text   `key:"display_name" derived:"given and family name, or the name" help:"What people read."`
+	GivenName     text   `key:"given_name" default:"\"\"" help:"First name."`
+	FamilyName    text   `key:"family_name" default:"\"\"" help:"Last name."`
+	Email         text   `key:"email" default:"\"\"" check:"email" help:"Mail address. A different one is unproven unless email_verified is given too."`
+	EmailVerified flag   `key:"email_verified" default:"false" help:"Whether the address is proven. Only a proven one receives codes."`
+	Phone         text   `key:"phone" default:"\"\"" check:"phone" help:"Number in international form, +41791234567. A different one is unproven unless phone_verified is given too."`
+	PhoneVerified flag   `key:"phone_verified" default:"false" help:"Whether the number is proven. Only a proven one receives codes."`
+	Locale        text   `key:"locale" default:"\"\"" check:"locale" help:"Language of pages and messages, as BCP 47: de-CH."`
+	Password      source `key:"password" help:"Set only if it is not the user's password already."`
+	Active        flag   `key:"active" default:"true" help:"Whether the user can sign in."`
+	IDPs          texts  `key:"idps" ref:"idp" help:"Names of the local IDPs that know the user: exactly these. A person without one cannot sign in."`
+	Tenants       texts  `key:"tenants" ref:"tenant" help:"Names of the tenants the user is a member of: exactly these."`
+	Groups        texts  `key:"groups" ref:"group" help:"Names of the groups the user is in: exactly these. Say it here or in the group's members."`
+}
+
+type group struct {
+	entry
+	Name    text  `key:"name" must:"true" check:"name" help:"Finds the group in its subscription."`
+	Members texts `key:"members" ref:"user" help:"Login names of the members: exactly these. Where users list their groups too, both must agree."`
+}
+
+type twoFactor struct {
+	entry
+	Name    text    `key:"name" must:"true" check:"name" help:"Finds the instance in its subscription."`
+	Type    text    `key:"type" must:"true" help:"Factor type. It cannot be changed later."`
+	Active  flag    `key:"active" default:"true" help:"Whether it is offered."`
+	Options options `key:"options" default:"{}" help:"Options of the type: exactly these; what is absent is inherited from base settings. A missing option makes the instance invalid, which is reported and not an error."`
+}
+
+type assignment struct {
+	entry
+	TwoFactor text   `key:"two_factor" must:"true" ref:"two_factor" help:"Name of the instance."`
+	To        target `key:"to" must:"true" levels:"subscription,tenant,idp,client_app,group,user" help:"For whom: one level and a name, such as {tenant: acme}; {subscription: true} for the whole subscription."`
+	Required  flag   `key:"required" default:"true" help:"Whether sign-ins that this reaches must use a second factor. False only offers it."`
+}
+
+type exemption struct {
+	entry
+	Of     target `key:"of" must:"true" levels:"idp,client_app,user" help:"Who is let off, such as {user: bob}."`
+	Reason text   `key:"reason" must:"true" check:"filled" help:"Why. It is shown to auditors."`
+	Until  moment `key:"until" must:"true" help:"Until when: a date, which counts to its end (UTC), or a time such as 2027-01-31T12:00:00Z."`
+}
