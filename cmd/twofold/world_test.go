@@ -25,6 +25,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv("TWOFOLD_TEST_EXEC") != "" {
+		os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) // this binary as the command itself
+	}
 	slog.SetDefault(slog.New(slog.DiscardHandler)) // the protocol library logs there
 	os.Exit(testkit.Main(m))
 }
@@ -43,6 +46,9 @@ type world struct {
 	ecall  *fakes.ECall
 	sub    tenants.Subscription
 	ids    map[string]string // "tenant acme" → id
+
+	databaseURL string
+	stopWork    func() // stops outbox and sweeps, waits for them
 }
 
 const (
@@ -99,12 +105,14 @@ func (w *world) replica(databaseURL string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	h := w.house
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { w.work(ctx); close(done) }()
+	w.databaseURL, w.stopWork = databaseURL, func() { stop(); <-done }
 	srv.Config.Handler = w.handler(false, nil)
 	srv.Start()
-	t.Cleanup(func() { srv.Close(); stop(); <-done; _ = w.house.close() })
+	t.Cleanup(func() { srv.Close(); stop(); <-done; _ = h.close() })
 }
 
 func (w *world) must(_ tenants.Difference, err error) {

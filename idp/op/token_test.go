@@ -270,7 +270,9 @@ func count(list []answer, status int) (n int) {
 // The shape of requests to the token endpoint.
 func TestTokenEndpointRefusesBadRequests(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
-	form := func() url.Values { return w.signIn("post").codeForm("client_id", "post", "client_secret", w.secret["post"]) }
+	form := func() url.Values {
+		return w.signIn("post").codeForm("client_id", "post", "client_secret", w.secret["post"])
+	}
 	for _, c := range []struct {
 		name   string
 		status int
@@ -584,4 +586,3 @@ func TestExpiredSession(t *testing.T) {
 		t.Error("online, session expired:", a.status, a.text)
 	}
 }
-

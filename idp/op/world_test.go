@@ -32,7 +32,10 @@ import (
 	"twofold/tenants"
 )
 
-func TestMain(m *testing.M) { os.Exit(testkit.Main(m)) }
+func TestMain(m *testing.M) {
+	slog.SetDefault(slog.New(slog.DiscardHandler)) // the library logs every refusal there
+	os.Exit(testkit.Main(m))
+}
 
 const (
 	publicURL   = "https://id.example"
@@ -81,11 +84,11 @@ type clientKeys struct {
 
 // session is a row of package idp's table, as far as grants depend on it.
 type session struct {
-	TenantID, ID, TokenHash, UserID                        string
-	IDPID                                                  string `gorm:"column:idp_id"`
-	Proofs, Address, UserAgent                             string
+	TenantID, ID, TokenHash, UserID                       string
+	IDPID                                                 string `gorm:"column:idp_id"`
+	Proofs, Address, UserAgent                            string
 	AuthTime, CreatedAt, SeenAt, IdleExpiresAt, ExpiresAt time.Time
-	EndedAt                                                *time.Time
+	EndedAt                                               *time.Time
 }
 
 func (session) TableName() string { return "sessions" }
@@ -202,7 +205,7 @@ func (w *world) clientApps(ctx context.Context) {
 	web := func(name string, change func(*tenants.ClientApp)) tenants.ClientApp {
 		a := tenants.ClientApp{
 			Name: name, Title: name, Type: tenants.AppWeb, ClientID: name, AuthMethod: tenants.AuthBasic, GrantTypes: code,
-			RedirectURIs: tenants.List{appCallback, "https://app.example/a%20b", "https://app.example/q?x=1"},
+			RedirectURIs:           tenants.List{appCallback, "https://app.example/a%20b", "https://app.example/q?x=1"},
 			PostLogoutRedirectURIs: tenants.List{"https://app.example/out"}, Scopes: all, IDTokenAlg: "RS256", Active: true,
 		}
 		if change != nil {

@@ -31,7 +31,7 @@ func (a *app) signedIn(w http.ResponseWriter, r *http.Request) error {
 	page.Notice = l.note
 	v := accountView{
 		frame: frame{Page: page, Here: hereApps},
-		Place: at.name(), Name: l.name(), URL: at.path(), Refresh: l.token.RefreshToken != "",
+		Place: at.name(), Name: l.called, URL: at.path(), Refresh: l.token.RefreshToken != "",
 		Summary: summary(l, now),
 		Claims:  claimTable("Claims of the ID token", l.claims, now),
 		Access:  access(l, now),
@@ -102,6 +102,7 @@ func (a *app) refresh(w http.ResponseWriter, r *http.Request) error {
 			return refused(at, "The refreshed ID token was not accepted", err)
 		}
 	}
+	fresh.called = l.called
 	fresh.note = &ui.Notice{Kind: ui.Good, Text: "Refreshed: there are new tokens for the same sign-in, and the refresh token before is spent."}
 	if tok.RefreshToken == l.token.RefreshToken {
 		fresh.note.Text = "Refreshed: there are new tokens for the same sign-in."

@@ -76,7 +76,7 @@ func (a *app) home(w http.ResponseWriter, r *http.Request) {
 			for _, p := range a.places(t) {
 				door := door{Title: p.client.Title, Text: "Sign in to " + p.name(), URL: p.path() + "/sign-in", Strict: p.client.MinACR != ""}
 				if l, in := s.logins[p.slot()]; in {
-					door.Text, door.URL, door.As = "Open "+p.name(), p.path(), l.name()
+					door.Text, door.URL, door.As = "Open "+p.name(), p.path(), l.called
 				}
 				card.Doors = append(card.Doors, door)
 			}

@@ -37,9 +37,9 @@ func newStage(t *testing.T) *stage {
 		t.Fatal(err)
 	}
 	for i := range s.facts.Clients {
-		s.facts.Clients[i].ClientSecret = "one for all"
+		s.facts.Clients[i].ClientSecret = "one-for-all"
 	}
-	s.op.secret = "one for all"
+	s.op.secret = "one-for-all"
 	s.op.userinfo = map[string]any{"sub": "u-1", "name": "Anna Keller"}
 	server.Config.Handler, err = demo.New(demo.Config{Facts: s.facts, Inbox: s.inbox})
 	if err != nil {
@@ -170,7 +170,7 @@ func TestAnswerCountsOnce(t *testing.T) {
 	answer := p.Location().String()
 	thief := testkit.NewClient(t)
 	thief.Get(answer).Require(http.StatusBadRequest).RequireText("belongs to no sign-in")
-	s.Get(answer).Follow().Require(http.StatusOK).RequireText("Signed in as u-1")
+	s.Get(answer).Follow().Require(http.StatusOK).RequireText("Signed in as Anna Keller")
 	s.Get(answer).Require(http.StatusBadRequest)
 }
 

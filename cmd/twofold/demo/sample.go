@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/template"
 	"time"
@@ -62,6 +63,17 @@ type sampleData struct {
 	Facts
 	SMTPHost string
 	SMTPPort int
+}
+
+// ClientsOf names the client apps of a tenant.
+func (d sampleData) ClientsOf(tenant string) []string {
+	var names []string
+	for _, c := range d.Clients {
+		if slices.Contains(c.Tenants, tenant) {
+			names = append(names, c.Name)
+		}
+	}
+	return names
 }
 
 // quoted spells a value for YAML: JSON is a part of it.

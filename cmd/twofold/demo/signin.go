@@ -33,6 +33,7 @@ const clockSkew = 5 * time.Second
 type login struct {
 	idToken  string // as received, for id_token_hint
 	claims   claims
+	called   string // display name
 	token    *oauth2.Token
 	received time.Time
 	note     *ui.Notice // what the last sign-in brought, in words
@@ -108,6 +109,7 @@ func (a *app) callback(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	l.called = a.displayName(r.Context(), at, l)
 	err = a.sessions.renew(w, r, func(s *session) {
 		l.note = noted(p.ask, s.logins[at.slot()], l)
 		s.logins[at.slot()] = l
@@ -173,11 +175,18 @@ func (a *app) verify(ctx context.Context, found *provider, c Client, tok *oauth2
 	return l, nil
 }
 
-// name is what to call somebody.
-func (l login) name() string {
-	for _, claim := range []string{"name", "preferred_username", "email"} {
-		if s := l.claims.text(claim); s != "" {
-			return s
+// displayName is what to call somebody. Names are in the ID token only if the app
+// is set up so; userinfo has them always.
+func (a *app) displayName(ctx context.Context, at place, l login) string {
+	info, err := a.userinfo(ctx, at, l)
+	if err != nil {
+		a.log.WarnContext(ctx, "demo userinfo failed", "error", err)
+	}
+	for _, c := range []claims{l.claims, info} {
+		for _, name := range []string{"name", "preferred_username", "email"} {
+			if s := c.text(name); s != "" {
+				return s
+			}
 		}
 	}
 	return l.claims.text("sub")
