@@ -47,7 +47,7 @@ bench: ## Run the benchmarks
 	@$(with_postgres) go test -run '^$$' -bench . -benchmem $(ARGS) $(PKG)
 
 storybook: ## Show every page in every state
-	@go run ./ui/storybook/cmd
+	@go run ./ui/storybook/cmd -listen localhost:8090
 
 new-factor: ## Make a new second factor: make new-factor NAME=carrier
 	@go run -buildvcs=false ./scripts/new-factor $(NAME)

@@ -73,10 +73,9 @@ func (s *IDP) showChallenge(w http.ResponseWriter, r *http.Request, a *attempt, 
 		MayChoose: len(v.policy.Offered) > 1, CanCancel: true, CanResend: view.MayResend, ResendIn: seconds(view.ResendIn),
 	}
 	if !view.Open {
-		// The same form then begins a new challenge: see resend.
-		page.CanResend, page.ResendIn, page.Prompt.Fields = true, 0, nil
+		page.Over = true // sending anew then begins a new challenge: see resend
 		if wrong == "" {
-			page.Error = "This code can no longer be used. We can send a new one."
+			page.Error = "This code can no longer be used."
 		}
 	} else if view.Sends > 0 {
 		st, err := s.deliveryOf(r, view.ID)

@@ -73,7 +73,8 @@ func provider(db *sql.DB, dialect string) (*goose.Provider, error) {
 	switch dialect {
 	case Postgres:
 		d = goose.DialectPostgres
-		locker, err := lock.NewPostgresSessionLocker()
+		// Asked for each second, for five minutes: who waits goes on soon.
+		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300))
 		if err != nil {
 			return nil, fmt.Errorf("migrations: lock: %w", err)
 		}

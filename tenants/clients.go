@@ -29,20 +29,16 @@ func (s *Store) CheckClientSecret(ctx context.Context, clientID, secret string) 
 	if err != nil {
 		return false, err
 	}
-	ok := false
-	for _, row := range e.secrets {
-		if row.ExpiresAt != nil && !row.ExpiresAt.After(s.Now()) {
-			continue
-		}
-		sum, err := hex.DecodeString(row.MAC)
-		ok = (err == nil && s.Seal.CheckMAC(sum, "client-secret", e.app.ID, secret)) || ok
-	}
-	return ok, nil
+	return s.fits(e.secrets, e.app.ID, secret), nil
 }
 
 func (s *Store) clientEntry(ctx context.Context, clientID string) (clientEntry, error) {
-	key := db.ScopeOf(ctx).Tenant + "|" + clientID
-	if e, ok := s.apps.get(key); ok {
+	tenant := db.ScopeOf(ctx).Tenant
+	if tenant == "" {
+		return clientEntry{}, db.ErrNoScope
+	}
+	key := tenant + "|" + clientID
+	if e, ok := s.apps.get(ctx, key); ok {
 		return e, nil
 	}
 	var row clientAppRow
@@ -57,7 +53,7 @@ func (s *Store) clientEntry(ctx context.Context, clientID string) (clientEntry, 
 	if err := s.DB.For(ctx).Where("client_app_id = ?", row.ID).Find(&e.secrets).Error; err != nil {
 		return clientEntry{}, fmt.Errorf("tenants: client secrets: %w", err)
 	}
-	s.apps.put(key, e)
+	s.apps.put(ctx, key, e)
 	return e, nil
 }
 
@@ -73,31 +69,49 @@ func (s *Store) ClientAppByID(ctx context.Context, appID string) (ClientApp, err
 // AddClientSecret makes a secret, shown once and kept only as a MAC.
 func (s *Store) AddClientSecret(ctx context.Context, appID string) (string, error) {
 	secret := "tfs_" + id.Token(s.Rand)
-	return secret, s.PutClientSecret(ctx, appID, secret, nil)
+	if err := s.PutClientSecret(ctx, appID, secret, nil); err != nil {
+		return "", err
+	}
+	return secret, nil
 }
 
 // PutClientSecret keeps a secret chosen elsewhere; it must hold 256 random bits.
 func (s *Store) PutClientSecret(ctx context.Context, appID, secret string, expires *time.Time) error {
+	has, err := s.HasClientSecret(ctx, appID, secret)
+	if err != nil || has {
+		return err
+	}
 	sum := hex.EncodeToString(s.Seal.MAC("client-secret", appID, secret))
-	var n int64
-	if err := s.DB.For(ctx).Model(&clientSecretRow{}).Where("client_app_id = ? AND mac = ?", appID, sum).Count(&n).Error; err != nil {
-		return fmt.Errorf("tenants: client secret: %w", err)
-	}
-	if n > 0 {
-		return nil
-	}
 	row := clientSecretRow{ID: id.New(), ClientAppID: appID, MAC: sum, CreatedAt: db.Micros(s.Now()), ExpiresAt: expires}
-	if err := s.DB.For(ctx).Create(&row).Error; err != nil {
+	err = s.DB.For(ctx).Create(&row).Error
+	switch {
+	case db.IsForeignKey(err):
+		return errNoApp
+	case err != nil:
 		return fmt.Errorf("tenants: client secret: %w", err)
 	}
-	s.apps.clear()
+	s.changed(ctx)
 	return nil
 }
 
-// HasClientSecret reports whether secret is kept for the app already.
+// HasClientSecret reports whether secret is kept for the app already and still holds.
 func (s *Store) HasClientSecret(ctx context.Context, appID, secret string) (bool, error) {
-	sum := hex.EncodeToString(s.Seal.MAC("client-secret", appID, secret))
-	var n int64
-	err := s.DB.For(ctx).Model(&clientSecretRow{}).Where("client_app_id = ? AND mac = ?", appID, sum).Count(&n).Error
-	return n > 0, err
+	var rows []clientSecretRow
+	if err := s.DB.For(ctx).Where("client_app_id = ?", appID).Find(&rows).Error; err != nil {
+		return false, fmt.Errorf("tenants: client secrets: %w", err)
+	}
+	return s.fits(rows, appID, secret), nil
+}
+
+// fits reports whether secret is one of the live ones in rows.
+func (s *Store) fits(rows []clientSecretRow, appID, secret string) bool {
+	ok := false
+	for _, row := range rows {
+		if row.ExpiresAt != nil && !row.ExpiresAt.After(s.Now()) {
+			continue
+		}
+		sum, err := hex.DecodeString(row.MAC)
+		ok = (err == nil && s.Seal.CheckMAC(sum, "client-secret", appID, secret)) || ok
+	}
+	return ok
 }

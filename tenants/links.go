@@ -7,8 +7,20 @@ import (
 	"twofold/internal/db"
 )
 
-// sync brings a link table to what is wanted: rows of one owner column value.
-func syncLinks[R any](ctx context.Context, s *Store, column, owner, other string, want []string, row func(id string) R, idOf func(R) string) (Difference, error) {
+// syncLinks brings a link table to what is wanted: rows of one owner column value.
+func syncLinks[R any](ctx context.Context, s *Store, column, owner, other string, want []string, row func(id string) R, idOf func(R) string) (d Difference, err error) {
+	err = s.DB.Tx(ctx, func(ctx context.Context) error {
+		d, err = syncInTx(ctx, s, column, owner, other, want, row, idOf)
+		return err
+	})
+	if err != nil {
+		return Difference{}, err
+	}
+	s.changed(ctx)
+	return d, nil
+}
+
+func syncInTx[R any](ctx context.Context, s *Store, column, owner, other string, want []string, row func(id string) R, idOf func(R) string) (Difference, error) {
 	var have []R
 	if err := s.DB.For(ctx).Where(map[string]any{column: owner}).Find(&have).Error; err != nil {
 		return Difference{}, fmt.Errorf("tenants: links: %w", err)
@@ -34,16 +46,19 @@ func syncLinks[R any](ctx context.Context, s *Store, column, owner, other string
 		}
 		delete(wanted, w)
 		r := row(w)
-		if err := s.DB.For(ctx).Create(&r).Error; err != nil {
+		switch err := s.DB.For(ctx).Create(&r).Error; {
+		case db.IsForeignKey(err):
+			return d, invalid(other, "does not exist")
+		case err != nil:
 			return d, fmt.Errorf("tenants: links: %w", err)
 		}
 		d.Fields = append(d.Fields, FieldChange{Name: other, New: w})
 	}
-	s.Forget()
 	return d, nil
 }
 
-// inTenant scopes the link tables that carry a tenant.
+// inTenant scopes the link tables that carry a tenant. The guard holds the
+// subscription too, so another's tenant has no links and can get none.
 func inTenant(ctx context.Context, tenantID string) (context.Context, string) {
 	sub := db.ScopeOf(ctx).Subscription
 	return db.WithScope(ctx, db.Scope{Subscription: sub, Tenant: tenantID}), sub

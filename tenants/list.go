@@ -14,6 +14,11 @@ import (
 
 var errNoSubscription = problem.New(problem.NotFound, "subscription_unknown", "There is no such subscription.")
 
+// ListSubscriptions lists all subscriptions of the server: for operators only.
+func (s *Store) ListSubscriptions(ctx context.Context) ([]Subscription, error) {
+	return list(s.DB.For(ctx).Order("name"), func(r subscriptionRow) Subscription { return r.Subscription })
+}
+
 // SubscriptionByName finds a subscription, active or not.
 func (s *Store) SubscriptionByName(ctx context.Context, name string) (Subscription, error) {
 	var row subscriptionRow

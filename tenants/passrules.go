@@ -2,8 +2,7 @@ package tenants
 
 import (
 	_ "embed"
-	"encoding/base64"
-	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,7 +20,7 @@ const (
 //go:embed passwords.txt
 var commonText string
 
-// common is the set of the most used passwords, folded.
+// common is the set of the most used passwords, in the form of NormalName.
 var common = sync.OnceValue(func() map[string]bool {
 	m := make(map[string]bool, 12_000)
 	for line := range strings.Lines(commonText) {
@@ -44,32 +43,56 @@ func CheckPasswordRules(password string, withMFA bool, around ...string) string 
 	case len(password) > MaxPasswordBytes:
 		return "it is longer than 256 bytes."
 	case utf8.RuneCountInString(password) < least:
-		return "it needs at least " + itoa(least) + " characters."
+		return "it needs at least " + strconv.Itoa(least) + " characters."
 	case isCommon(password):
 		return "it is among the first that anybody would try."
 	}
-	for _, text := range around {
-		for word := range strings.FieldsFuncSeq(NormalName(text), notWord) {
-			if rest := strings.ReplaceAll(NormalName(password), word, ""); len(word) >= 4 && utf8.RuneCountInString(strings.Trim(rest, trimmed)) < 6 && rest != NormalName(password) {
-				return "it is little more than a name that everybody knows."
-			}
-		}
+	if isAround(password, around) {
+		return "it is little more than a name that everybody knows."
 	}
 	return ""
+}
+
+// isAround reports whether little is left of a password without the words around
+// its owner.
+func isAround(password string, around []string) bool {
+	p := NormalName(password)
+	words := strings.FieldsFunc(NormalName(strings.Join(around, " ")), notWord)
+	slices.SortFunc(words, func(a, b string) int { return len(b) - len(a) })
+	rest := p
+	for _, w := range words {
+		if utf8.RuneCountInString(w) >= 4 {
+			rest = strings.ReplaceAll(rest, w, "")
+		}
+	}
+	return rest != p && utf8.RuneCountInString(strings.Trim(rest, trimmed)) < 6
 }
 
 const trimmed = "0123456789 !?.,;:-_+*#$%&/()=@"
 
 // isCommon also finds a common word that is only padded with digits and signs,
-// repeated, or spelled with the usual substitutes.
+// repeated, or spelled with the usual substitutes, and what is no word at all.
 func isCommon(password string) bool {
 	p := NormalName(password)
 	for _, form := range []string{p, strings.Trim(p, trimmed), plain.Replace(p), strings.Trim(plain.Replace(strings.Trim(p, trimmed)), trimmed)} {
-		if len(form) <= 2 || common()[form] || common()[period(form)] {
+		if common()[form] || common()[period(form)] {
 			return true
 		}
 	}
-	return false
+	return isPattern(p)
+}
+
+// isPattern reports whether s has few different characters, or mostly such as
+// follow one another: 1234567890123, abcdefgh, aaabbbccc.
+func isPattern(s string) bool {
+	different, breaks, last := map[rune]bool{}, 0, rune(0)
+	for _, r := range s {
+		if step := r - last; step < -1 || step > 1 {
+			breaks++
+		}
+		different[r], last = true, r
+	}
+	return len(different) < 5 || breaks < 5
 }
 
 var plain = strings.NewReplacer("0", "o", "1", "l", "3", "e", "4", "a", "5", "s", "7", "t", "@", "a", "$", "s", "!", "i")
@@ -78,9 +101,6 @@ var plain = strings.NewReplacer("0", "o", "1", "l", "3", "e", "4", "a", "5", "s"
 func period(s string) string {
 	for n := 1; n <= len(s)/2; n++ {
 		if len(s)%n == 0 && strings.Repeat(s[:n], len(s)/n) == s {
-			if n <= 2 {
-				return "password" // a letter or two, repeated, is as good as none
-			}
 			return s[:n]
 		}
 	}
@@ -88,13 +108,3 @@ func period(s string) string {
 }
 
 func notWord(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }
-
-func itoa(n int) string { return strconv.Itoa(n) }
-
-func randomText(r io.Reader) string {
-	b := make([]byte, 32)
-	if _, err := io.ReadFull(r, b); err != nil {
-		panic("tenants: no randomness: " + err.Error())
-	}
-	return base64.RawStdEncoding.EncodeToString(b)
-}

@@ -28,93 +28,89 @@ func (s *Store) Policy(ctx context.Context, q Question) (Policy, error) {
 	return Resolve(r), nil
 }
 
-// reach loads all that bears on one sign-in. Nothing here is remembered between
-// requests: policy is asked of the current database each time (SPEC §4).
+// reach loads all that bears on one sign-in, in six queries at most. Nothing here is
+// remembered between requests: policy is asked of the current database each time
+// (SPEC §4).
 func (s *Store) reach(ctx context.Context, q Question) (Reach, error) {
-	user, err := s.User(ctx, q.UserID)
-	if err != nil {
+	r := Reach{Now: s.Now(), Demand: q.Demand, Enrolled: q.Enrolled, Instances: map[string]Candidate{}}
+	var err error
+	if r.Stations, err = s.stations(ctx, q); err != nil {
 		return Reach{}, err
 	}
-	r := Reach{Now: s.Now(), Demand: q.Demand, LastUsed: user.LastTwoFactorID, Enrolled: q.Enrolled, Instances: map[string]Candidate{}}
-	if err := s.stations(ctx, q, user, &r); err != nil {
-		return Reach{}, err
+	var user userRow
+	if err := s.DB.For(ctx).Where("id = ?", q.UserID).Take(&user).Error; err != nil {
+		return Reach{}, notFound(err, errNoUser)
 	}
+	r.LastUsed = user.LastTwoFactorID
 	targets := make([]string, len(r.Stations))
 	for i, st := range r.Stations {
 		targets[i] = st.ID
 	}
-	var as []assignmentRow
-	if err := s.DB.For(ctx).Where("target_id IN ?", targets).Order("id").Find(&as).Error; err != nil {
-		return Reach{}, fmt.Errorf("tenants: assignments: %w", err)
-	}
-	var es []exemptionRow
-	if err := s.DB.For(ctx).Where("target_id IN ? AND until > ?", targets, r.Now).Order("id").Find(&es).Error; err != nil {
-		return Reach{}, fmt.Errorf("tenants: exemptions: %w", err)
-	}
-	for _, e := range es {
-		r.Exemptions = append(r.Exemptions, e.Exemption)
-	}
-	ids := make([]string, len(as))
-	for i, a := range as {
-		r.Assignments = append(r.Assignments, a.Assignment)
-		ids[i] = a.TwoFactorID
-	}
-	return r, s.candidates(ctx, ids, user, &r)
-}
-
-func (s *Store) stations(ctx context.Context, q Question, user User, r *Reach) error {
-	scope := db.ScopeOf(ctx)
-	var sub subscriptionRow
-	var tenant tenantRow
-	var app clientAppRow
-	if err := s.DB.For(ctx).Where("id = ? AND active", scope.Subscription).Take(&sub).Error; err != nil {
-		return notFound(err, errNoTenant)
-	}
-	if err := s.DB.For(ctx).Where("id = ? AND active", scope.Tenant).Take(&tenant).Error; err != nil {
-		return notFound(err, errNoTenant)
-	}
-	r.Stations = append(r.Stations,
-		Station{LevelSubscription, sub.ID, sub.Name, sub.EnforceMFA, Strength(sub.MinACR)},
-		Station{LevelTenant, tenant.ID, tenant.Name, tenant.EnforceMFA, Strength(tenant.MinACR)})
-	if q.IDPID != "" {
-		var idp idpRow
-		if err := s.DB.For(ctx).Where("id = ? AND active", q.IDPID).Take(&idp).Error; err != nil {
-			return notFound(err, errNoIDP)
-		}
-		r.Stations = append(r.Stations, Station{LevelIDP, idp.ID, idp.Name, idp.EnforceMFA, twofactor.StrengthNone})
-	}
-	if err := s.DB.For(ctx).Where("id = ? AND active", q.ClientAppID).Take(&app).Error; err != nil {
-		return notFound(err, errNoApp)
-	}
-	r.Stations = append(r.Stations, Station{LevelClientApp, app.ID, app.Name, app.EnforceMFA, Strength(app.MinACR)})
-	groups, err := s.groupsOf(ctx, user.ID)
+	r.Assignments, err = list(s.DB.For(ctx).Where("target_id IN ?", targets).Order("id"), func(a assignmentRow) Assignment { return a.Assignment })
 	if err != nil {
-		return err
+		return Reach{}, err
 	}
-	for _, g := range groups {
-		r.Stations = append(r.Stations, Station{Level: LevelGroup, ID: g.ID, Name: g.Name})
+	r.Exemptions, err = list(s.DB.For(ctx).Where("target_id IN ? AND until > ?", targets, r.Now).Order("id"), func(e exemptionRow) Exemption { return e.Exemption })
+	if err != nil {
+		return Reach{}, err
 	}
-	r.Stations = append(r.Stations, Station{Level: LevelUser, ID: user.ID, Name: user.Name})
-	return nil
+	return r, s.candidates(ctx, user.User, &r)
 }
 
-func (s *Store) groupsOf(ctx context.Context, userID string) ([]Group, error) {
-	var rows []groupRow
-	mine := s.DB.For(ctx).Model(&groupMemberRow{}).Select("group_id").Where("user_id = ?", userID)
-	if err := s.DB.For(ctx).Where("id IN (?)", mine).Order("name").Find(&rows).Error; err != nil {
-		return nil, fmt.Errorf("tenants: groups: %w", err)
+// stationRow is a station that sign-ins to a tenant pass, see the view.
+type stationRow struct {
+	SubscriptionID string
+	TenantID       string
+	Finder         string // id to ask with: of the station, or of a group's member
+	Place          int64  // outermost first
+	Level          Level
+	ID             string
+	Name           string
+	EnforceMFA     bool
+	MinACR         string
+	Active         bool
+}
+
+func (stationRow) TableName() string { return "stations" }
+
+// stations are those the sign-in passes, outermost first. One that is inactive, or
+// that the tenant does not have, is an error: there is no policy without it.
+func (s *Store) stations(ctx context.Context, q Question) ([]Station, error) {
+	scope := db.ScopeOf(ctx)
+	var rows []stationRow
+	finders := []string{scope.Subscription, scope.Tenant, q.IDPID, q.ClientAppID, q.UserID}
+	if err := s.DB.For(ctx).Where("finder IN ?", finders).Order("place, name").Find(&rows).Error; err != nil {
+		return nil, fmt.Errorf("tenants: stations: %w", err)
 	}
-	out := make([]Group, len(rows))
-	for i, g := range rows {
-		out[i] = g.Group
+	passed := map[Level]string{}
+	var out []Station
+	for _, r := range rows {
+		if r.Active {
+			passed[r.Level] = r.ID
+			out = append(out, Station{r.Level, r.ID, r.Name, r.EnforceMFA, Strength(r.MinACR)})
+		}
+	}
+	switch {
+	case passed[LevelSubscription] != scope.Subscription || passed[LevelTenant] != scope.Tenant:
+		return nil, errNoTenant
+	case passed[LevelIDP] != q.IDPID:
+		return nil, errNoIDP
+	case q.ClientAppID == "" || passed[LevelClientApp] != q.ClientAppID:
+		return nil, errNoApp
+	case q.UserID == "" || passed[LevelUser] != q.UserID:
+		return nil, errNoUser
 	}
 	return out, nil
 }
 
 // candidates opens each assigned instance once and says what stands in its way.
-func (s *Store) candidates(ctx context.Context, ids []string, user User, r *Reach) error {
-	if len(ids) == 0 {
+func (s *Store) candidates(ctx context.Context, user User, r *Reach) error {
+	if len(r.Assignments) == 0 {
 		return nil
+	}
+	ids := make([]string, len(r.Assignments))
+	for i, a := range r.Assignments {
+		ids[i] = a.TwoFactorID
 	}
 	var rows []twoFactorRow
 	if err := s.DB.For(ctx).Where("id IN ?", ids).Find(&rows).Error; err != nil {

@@ -2,13 +2,17 @@ package tenants
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
+	"time"
 
 	"twofold/internal/db"
 	"twofold/internal/id"
 	"twofold/internal/problem"
+	"twofold/twofactor"
 )
 
 // Difference is what one Put changed, for diffs and the audit trail. Secrets show
@@ -67,7 +71,7 @@ func put[R any](ctx context.Context, s *Store, want *R, describe func(*R) entity
 		columns = append(columns, f.Name)
 	}
 	e.stamp.UpdatedAt, e.stamp.Version = now, was.stamp.Version+1
-	err = db.One(s.DB.For(ctx).Model(new(R)).Where("id = ? AND version = ?", *was.id, was.stamp.Version).Select(columns).Updates(want))
+	err = db.One(s.DB.For(ctx).Model(new(R)).Where("id = ? AND version = ?", *was.id, was.stamp.Version).Select(columns).UpdateColumns(want))
 	if err != nil {
 		return Difference{}, taken(err)
 	}
@@ -75,160 +79,94 @@ func put[R any](ctx context.Context, s *Store, want *R, describe func(*R) entity
 }
 
 func taken(err error) error {
-	if db.IsDuplicate(err) {
+	switch {
+	case db.IsDuplicate(err):
 		return problem.Wrap(problem.Conflict, "taken", "This name is taken already.", err)
+	case errors.Is(err, db.ErrStale):
+		return problem.Wrap(problem.Conflict, "changed", "Somebody else changed this meanwhile.", err)
 	}
 	return fmt.Errorf("tenants: put: %w", err)
 }
 
-// compare lists the fields of two structs of one type that differ.
+// compare lists the fields of two structs of one type that differ. What is to be
+// kept it copies to the fresh one.
 func compare(old, fresh any, keep []string) Difference {
 	var d Difference
 	a, b := reflect.Indirect(reflect.ValueOf(old)), reflect.Indirect(reflect.ValueOf(fresh))
 	for i := range a.NumField() {
 		f := a.Type().Field(i)
-		if f.Anonymous || f.Name == "ID" || contains(keep, f.Name) {
-			continue
-		}
-		x, y := a.Field(i).Interface(), b.Field(i).Interface()
-		if fmt.Sprint(x) != fmt.Sprint(y) {
-			d.Fields = append(d.Fields, FieldChange{f.Name, fmt.Sprint(x), fmt.Sprint(y)})
+		switch x, y := a.Field(i), b.Field(i); {
+		case f.Anonymous || f.Name == "ID":
+		case slices.Contains(keep, f.Name):
+			y.Set(x)
+		case !same(x.Interface(), y.Interface()):
+			d.Fields = append(d.Fields, FieldChange{f.Name, shown(x.Interface()), shown(y.Interface())})
 		}
 	}
 	return d
 }
 
-func contains(list []string, s string) bool {
-	for _, l := range list {
-		if l == s {
-			return true
-		}
+func same(x, y any) bool {
+	switch x := x.(type) {
+	case time.Time:
+		return x.Equal(y.(time.Time))
+	case List:
+		return slices.Equal(x, y.(List))
 	}
-	return false
+	return x == y
 }
 
-// PutSubscription creates or changes a subscription, found by name.
-func (s *Store) PutSubscription(ctx context.Context, v *Subscription) (Difference, error) {
-	row := subscriptionRow{*v}
-	d, err := put(ctx, s, &row, func(r *subscriptionRow) entity {
-		return entity{id: &r.ID, stamp: &r.Stamp, key: map[string]any{"name": v.Name}, columns: &r.Subscription}
-	})
-	*v = row.Subscription
-	s.Forget()
-	return d, err
+func shown(v any) string {
+	switch v := v.(type) {
+	case time.Time:
+		return v.Format(time.RFC3339)
+	case List:
+		return strings.Join(v, " ")
+	}
+	return fmt.Sprint(v)
 }
 
-// PutTenant creates or changes a tenant of the subscription in ctx, found by name.
-func (s *Store) PutTenant(ctx context.Context, v *Tenant) (Difference, error) {
-	if !validName(v.Name) {
-		return Difference{}, invalid("name", "must be 1 to 63 lower-case letters, digits or hyphens")
+// checkEntity holds the rules that several kinds share; a nil acr is not looked at.
+func checkEntity(name string, acr *string) error {
+	if strings.TrimSpace(name) == "" || len(name) > 254 {
+		return invalid("name", "must have 1 to 254 characters")
 	}
-	v.SubscriptionID = db.ScopeOf(ctx).Subscription
-	row := tenantRow{*v}
-	d, err := put(ctx, s, &row, func(r *tenantRow) entity {
-		return entity{id: &r.ID, stamp: &r.Stamp, key: map[string]any{"name": v.Name}, keep: []string{"SubscriptionID"}, columns: &r.Tenant}
-	})
-	*v = row.Tenant
-	s.Forget()
-	if err != nil || !d.Created || s.OnTenant == nil {
-		return d, err
+	if acr == nil || *acr == "" {
+		return nil
 	}
-	return d, s.OnTenant(db.WithScope(ctx, db.Scope{Subscription: v.SubscriptionID, Tenant: v.ID}), *v)
+	if _, ok := twofactor.ParseACR(*acr); !ok {
+		return invalid("min_acr", "must be one of "+strings.Join(twofactor.ACRs(), ", "))
+	}
+	return nil
 }
 
-// PutIDP creates or changes an IDP of the subscription in ctx, found by name.
-func (s *Store) PutIDP(ctx context.Context, v *IDP) (Difference, error) {
-	if v.Type != IDPLocal {
-		return Difference{}, invalid("type", "must be local")
+// mustHave refuses a target that the subscription in ctx does not have: it would
+// reach nobody, and nobody would know.
+func (s *Store) mustHave(ctx context.Context, l Level, targetID string) error {
+	models := map[Level]any{
+		LevelTenant: &tenantRow{}, LevelIDP: &idpRow{}, LevelClientApp: &clientAppRow{}, LevelGroup: &groupRow{}, LevelUser: &userRow{},
 	}
-	row := idpRow{IDP: *v}
-	d, err := put(ctx, s, &row, func(r *idpRow) entity {
-		return entity{id: &r.ID, stamp: &r.Stamp, key: map[string]any{"name": v.Name}, columns: &r.IDP}
-	})
-	*v = row.IDP
-	s.Forget()
-	return d, err
-}
-
-// PutClientApp creates or changes a client app of the subscription in ctx, found by name.
-func (s *Store) PutClientApp(ctx context.Context, v *ClientApp) (Difference, error) {
-	if err := checkClientApp(v); err != nil {
-		return Difference{}, err
-	}
-	row := clientAppRow{ClientApp: *v}
-	d, err := put(ctx, s, &row, func(r *clientAppRow) entity {
-		return entity{id: &r.ID, stamp: &r.Stamp, key: map[string]any{"name": v.Name}, columns: &r.ClientApp}
-	})
-	*v = row.ClientApp
-	s.Forget()
-	return d, err
-}
-
-// PutUser creates or changes a user of the subscription in ctx, found by name.
-func (s *Store) PutUser(ctx context.Context, v *User) (Difference, error) {
-	v.Name = NormalName(v.Name)
-	v.Email = NormalName(v.Email)
-	if v.Name == "" || len(v.Name) > 254 {
-		return Difference{}, invalid("name", "must have 1 to 254 characters")
-	}
-	if v.Kind != Person && v.Kind != Machine {
-		return Difference{}, invalid("kind", "must be person or machine")
-	}
-	if v.Email != "" && !validEmail(v.Email) {
-		return Difference{}, invalid("email", "is not a mail address")
-	}
-	if v.Phone != "" && !validPhone(v.Phone) {
-		return Difference{}, invalid("phone", "must be a number in international form, such as +41791234567")
-	}
-	row := userRow{User: *v}
-	d, err := put(ctx, s, &row, func(r *userRow) entity {
-		return entity{id: &r.ID, stamp: &r.Stamp, key: map[string]any{"name": v.Name}, keep: []string{"LastTwoFactorID"}, columns: &r.User}
-	})
-	*v = row.User
-	return d, err
-}
-
-// PutGroup creates a group of the subscription in ctx, found by name.
-func (s *Store) PutGroup(ctx context.Context, v *Group) (Difference, error) {
-	row := groupRow{Group: *v}
-	d, err := put(ctx, s, &row, func(r *groupRow) entity {
-		return entity{id: &r.ID, stamp: &r.Stamp, key: map[string]any{"name": v.Name}, columns: &r.Group}
-	})
-	*v = row.Group
-	return d, err
-}
-
-// PutAssignment assigns an instance, or changes whether it is required.
-func (s *Store) PutAssignment(ctx context.Context, v *Assignment) (Difference, error) {
-	row := assignmentRow{Assignment: *v}
-	d, err := put(ctx, s, &row, func(r *assignmentRow) entity {
-		key := map[string]any{"two_factor_id": v.TwoFactorID, "level": v.Level, "target_id": v.TargetID}
-		return entity{id: &r.ID, stamp: &r.Stamp, key: key, columns: &r.Assignment}
-	})
-	*v = row.Assignment
-	return d, err
-}
-
-// PutExemption exempts a user, client app or IDP until a date, with a reason.
-func (s *Store) PutExemption(ctx context.Context, v *Exemption) (Difference, error) {
+	model, ok := models[l]
 	switch {
-	case !exemptible(v.Level):
-		return Difference{}, invalid("level", "only a user, a client app or an IDP can be exempt")
-	case strings.TrimSpace(v.Reason) == "":
-		return Difference{}, invalid("reason", "is required")
-	case v.Until.IsZero():
-		return Difference{}, invalid("until", "is required")
+	case ok:
+		return s.mustHaveRow(ctx, model, targetID, "target")
+	case l != LevelSubscription:
+		return invalid("level", fmt.Sprintf("must be one of %v", Levels()))
+	case targetID == "" || targetID != db.ScopeOf(ctx).Subscription:
+		return invalid("target", "does not exist")
 	}
-	v.Until = db.Micros(v.Until)
-	row := exemptionRow{Exemption: *v}
-	d, err := put(ctx, s, &row, func(r *exemptionRow) entity {
-		return entity{
-			id: &r.ID, stamp: &r.Stamp, key: map[string]any{"level": v.Level, "target_id": v.TargetID},
-			keep: []string{"CreatedBy"}, columns: &r.Exemption,
-		}
-	})
-	*v = row.Exemption
-	return d, err
+	return nil
+}
+
+func (s *Store) mustHaveRow(ctx context.Context, model any, id, field string) error {
+	var n int64
+	if err := s.DB.For(ctx).Model(model).Where("id = ?", id).Count(&n).Error; err != nil {
+		return fmt.Errorf("tenants: put: %w", err)
+	}
+	if n == 0 {
+		return invalid(field, "does not exist")
+	}
+	return nil
 }
 
 func invalid(field, message string) error {

@@ -5,18 +5,37 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"twofold/internal/db"
 	"twofold/internal/problem"
+	"twofold/twofactor"
 )
 
 // PutTwoFactor creates or changes an instance, found by name. Options are those
 // set here; the rest is inherited. An incomplete instance is kept and is then
 // invalid (SPEC §3.1), but an option its type does not have is refused.
 func (s *Store) PutTwoFactor(ctx context.Context, v *TwoFactor, options Options) (Difference, error) {
+	if err := checkEntity(v.Name, nil); err != nil {
+		return Difference{}, err
+	}
 	if err := s.knownOptions(v.Type, options); err != nil {
 		return Difference{}, err
 	}
+	want := *v
+	var d Difference
+	err := s.DB.Tx(ctx, func(ctx context.Context) (err error) {
+		d, err = s.putTwoFactor(ctx, &want, options)
+		return err
+	})
+	if err != nil {
+		return Difference{}, err
+	}
+	*v = want
+	return d, nil
+}
+
+func (s *Store) putTwoFactor(ctx context.Context, v *TwoFactor, options Options) (Difference, error) {
 	var have twoFactorRow
 	err := s.DB.For(ctx).Where("name = ?", v.Name).Take(&have).Error
 	if err != nil && !db.IsNotFound(err) {
@@ -46,15 +65,19 @@ func (s *Store) PutTwoFactor(ctx context.Context, v *TwoFactor, options Options)
 		return d, nil
 	}
 	d.Fields = append(d.Fields, changed...)
+	was := v.Version
+	if !d.Created && was == have.Version {
+		v.Version++ // once for one change, however much of it there is
+	}
 	// What was wrong with the old options says nothing about the new ones.
-	err = db.One(s.DB.For(ctx).Model(&twoFactorRow{}).Where("id = ? AND version = ?", v.ID, v.Version).Updates(map[string]any{
-		"options_sealed": s.sealOptions(options, "two_factors", sub, v.ID), "version": v.Version + 1,
+	v.UpdatedAt, v.LastSentAt, v.FailingSince, v.LastError = db.Micros(s.Now()), nil, nil, ""
+	err = db.One(s.DB.For(ctx).Model(&twoFactorRow{}).Where("id = ? AND version = ?", v.ID, was).UpdateColumns(map[string]any{
+		"options_sealed": s.sealOptions(options, "two_factors", sub, v.ID), "version": v.Version, "updated_at": v.UpdatedAt,
 		"last_sent_at": nil, "failing_since": nil, "last_error": "",
 	}))
 	if err != nil {
-		return d, fmt.Errorf("tenants: put two factor: %w", err)
+		return d, taken(err)
 	}
-	v.Version++
 	return d, nil
 }
 
@@ -87,7 +110,7 @@ func (s *Store) PutSettings(ctx context.Context, factorType string, options Opti
 	err = db.One(s.DB.For(ctx).Model(&settingsRow{}).Where("subscription_id = ? AND factor_type = ? AND version = ?", sub, factorType, have.Version).
 		Updates(map[string]any{"options_sealed": sealed, "updated_at": now, "version": have.Version + 1}))
 	if err != nil {
-		return d, fmt.Errorf("tenants: put settings: %w", err)
+		return d, taken(err)
 	}
 	return d, nil
 }
@@ -117,16 +140,12 @@ func (s *Store) knownOptions(factorType string, options Options) error {
 	}
 	var fields []problem.Field
 	for name := range options {
-		known := false
-		for _, f := range p.Fields {
-			known = known || f.Name == name
-		}
-		if !known {
+		if !slices.ContainsFunc(p.Fields, func(f twofactor.Field) bool { return f.Name == name }) {
 			fields = append(fields, problem.Field{Name: name, Message: "is not an option of type " + factorType})
 		}
 	}
 	if len(fields) > 0 {
-		slices.SortFunc(fields, func(a, b problem.Field) int { return compareText(a.Name, b.Name) })
+		slices.SortFunc(fields, func(a, b problem.Field) int { return strings.Compare(a.Name, b.Name) })
 		return &problem.Error{Kind: problem.Invalid, Code: "invalid", Message: fields[0].Name + " " + fields[0].Message, Fields: fields}
 	}
 	return nil
@@ -173,11 +192,4 @@ func canonical(raw json.RawMessage) string {
 	}
 	b, _ := json.Marshal(v)
 	return string(b)
-}
-
-func compareText(a, b string) int {
-	if a < b {
-		return -1
-	}
-	return 1
 }

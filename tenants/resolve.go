@@ -44,6 +44,7 @@ type Candidate struct {
 type Policy struct {
 	Required bool               // rule 2, after rule 4
 	Min      twofactor.Strength // rule 3: weaker factors are not offered
+	Demand   twofactor.Strength // the request's part in that
 	Offered  []Candidate        // rule 1: usable, best first
 	Unusable []Unusable         // assigned, but not to be used; never skipped in silence
 	Exempt   *Exemption         // what lifted rule 2, if it did
@@ -70,14 +71,15 @@ func (p Policy) Needed() bool { return p.Required || p.Min > twofactor.Strength1
 // Resolve folds what reaches one sign-in into one policy by the four rules of SPEC §4:
 //
 //  1. Which: what is active, valid and assigned to any station is offered, the
-//     strongest first, the one used last before all of its strength.
+//     strongest first, the one used last before all of its strength; what stands in
+//     for a lost factor comes last, and never alone.
 //  2. Whether: required if any assignment is, a station enforces it, or the user enrolled.
 //  3. How strong: the highest acr that a station or the request demands.
 //  4. Exempt: lifts rule 2 only, never rule 3.
 //
 // It is pure. An instance that cannot be used never lessens what is required.
 func Resolve(r Reach) Policy {
-	p := Policy{Min: r.Demand}
+	p := Policy{Min: r.Demand, Demand: r.Demand}
 	seen := map[string]bool{}
 	for _, st := range r.Stations {
 		link := Link{Station: st}
@@ -112,6 +114,7 @@ func Resolve(r Reach) Policy {
 	}
 	p.exempt(r)
 	p.applyStrength()
+	p.applyFallback()
 	p.order(r.LastUsed)
 	return p
 }
@@ -178,9 +181,26 @@ func (p *Policy) applyStrength() {
 	})
 }
 
+// applyFallback takes back recovery codes and their like when there is nothing
+// that they could stand in for.
+func (p *Policy) applyFallback() {
+	if slices.ContainsFunc(p.Offered, func(c Candidate) bool { return !c.Fallback }) {
+		return
+	}
+	for _, c := range p.Offered {
+		p.refuse(c, "it never counts alone")
+	}
+	p.Offered = nil
+}
+
 func (p *Policy) order(last string) {
 	slices.SortStableFunc(p.Offered, func(a, b Candidate) int {
 		switch {
+		case a.Fallback != b.Fallback:
+			if a.Fallback {
+				return 1
+			}
+			return -1
 		case a.Strength != b.Strength:
 			return int(b.Strength - a.Strength)
 		case a.ID == last:
@@ -195,7 +215,8 @@ func (p *Policy) order(last string) {
 // Explanation is a policy in words, for the audit trail and for administrators.
 type Explanation struct {
 	Required bool       `json:"required"`
-	Demands  string     `json:"demands,omitempty"` // acr
+	Demands  string     `json:"demands,omitempty"`         // acr
+	Request  string     `json:"request_demands,omitempty"` // acr: what the request asked for itself
 	Offered  []string   `json:"offered,omitempty"`
 	Unusable []Unusable `json:"unusable,omitempty"`
 	Exempt   string     `json:"exempt,omitempty"` // the reason given
@@ -205,7 +226,7 @@ type Explanation struct {
 
 // Explain tells why a policy is as it is: what each level adds, and the result.
 func Explain(p Policy) Explanation {
-	e := Explanation{Required: p.Required, Demands: p.Min.ACR(), Unusable: p.Unusable}
+	e := Explanation{Required: p.Required, Demands: p.Min.ACR(), Request: p.Demand.ACR(), Unusable: p.Unusable, Chain: []Link{}}
 	for _, l := range p.Chain {
 		if len(l.Adds) > 0 {
 			e.Chain = append(e.Chain, l)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,18 +20,18 @@ import (
 // and sessions are never remembered.
 const CacheFor = 10 * time.Second
 
-// Store keeps the domain. All fields but OnTenant must be set; make it with New.
+// Store keeps the domain. Make it with New.
 type Store struct {
 	Config
-	realms  *cache[Realm]
-	apps    *cache[clientEntry]
-	idps    *cache[[]IDP]
-	opened  *openedFactors
-	decoyMu sync.Once
-	decoy   string
+	realms *cache[Realm]
+	apps   *cache[clientEntry]
+	idps   *cache[[]IDP]
+	opened *openedFactors
+	hasher hasher
+	decoy  string // what the password of nobody is checked against
 }
 
-// Config is what a Store stands on.
+// Config is what a Store stands on. All fields but OnTenant must be set.
 type Config struct {
 	DB      *db.DB
 	Seal    *seal.Sealer
@@ -47,9 +48,10 @@ type Config struct {
 
 // New makes a Store.
 func New(c Config) *Store {
+	h := newHasher()
 	return &Store{
 		Config: c, realms: newCache[Realm](c.Now), apps: newCache[clientEntry](c.Now), idps: newCache[[]IDP](c.Now),
-		opened: &openedFactors{m: map[string]openedFactor{}},
+		opened: &openedFactors{m: map[string]openedFactor{}}, hasher: h, decoy: h.decoy(c.Rand),
 	}
 }
 
@@ -73,7 +75,7 @@ func (s *Store) RealmByName(ctx context.Context, name string) (Realm, error) {
 	if !validName(name) {
 		return Realm{}, errNoTenant
 	}
-	if r, ok := s.realms.get(name); ok {
+	if r, ok := s.realms.get(ctx, name); ok {
 		return r, nil
 	}
 	ctx = db.AllTenants(ctx)
@@ -86,7 +88,7 @@ func (s *Store) RealmByName(ctx context.Context, name string) (Realm, error) {
 		return Realm{}, notFound(err, errNoTenant)
 	}
 	r := Realm{Subscription: sub.Subscription, Tenant: t.Tenant}
-	s.realms.put(name, r)
+	s.realms.put(ctx, name, r)
 	return r, nil
 }
 
@@ -108,27 +110,19 @@ func (s *Store) RealmByID(ctx context.Context, id string) (Realm, error) {
 // IDPs lists the active IDPs of the tenant in ctx, by name.
 func (s *Store) IDPs(ctx context.Context) ([]IDP, error) {
 	tenant := db.ScopeOf(ctx).Tenant
-	if l, ok := s.idps.get(tenant); ok {
-		return l, nil
+	if tenant == "" {
+		return nil, db.ErrNoScope
 	}
-	var links []tenantIDPRow
-	if err := s.DB.For(ctx).Find(&links).Error; err != nil {
-		return nil, fmt.Errorf("tenants: idps: %w", err)
+	if l, ok := s.idps.get(ctx, tenant); ok {
+		return slices.Clone(l), nil
 	}
-	ids := make([]string, len(links))
-	for i, l := range links {
-		ids[i] = l.IDPID
+	mine := s.DB.For(ctx).Model(&tenantIDPRow{}).Select("idp_id")
+	out, err := list(s.DB.For(ctx).Where("id IN (?) AND active", mine).Order("name"), func(r idpRow) IDP { return r.IDP })
+	if err != nil {
+		return nil, err
 	}
-	var rows []idpRow
-	if err := s.DB.For(ctx).Where("id IN ? AND active", ids).Order("name").Find(&rows).Error; err != nil {
-		return nil, fmt.Errorf("tenants: idps: %w", err)
-	}
-	out := make([]IDP, len(rows))
-	for i, r := range rows {
-		out[i] = r.IDP
-	}
-	s.idps.put(tenant, out)
-	return out, nil
+	s.idps.put(ctx, tenant, out)
+	return slices.Clone(out), nil
 }
 
 var (
@@ -158,7 +152,8 @@ func validName(s string) bool {
 }
 
 // cache remembers found values for CacheFor. Misses are not remembered, so what
-// is created is there at once.
+// is created is there at once; nor is what is read inside a transaction, which may
+// be taken back.
 type cache[V any] struct {
 	now func() time.Time
 	mu  sync.Mutex
@@ -176,18 +171,21 @@ func newCache[V any](now func() time.Time) *cache[V] {
 	return &cache[V]{now: now, m: map[string]cached[V]{}}
 }
 
-func (c *cache[V]) get(k string) (V, bool) {
+func (c *cache[V]) get(ctx context.Context, k string) (V, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e, ok := c.m[k]
-	if age := c.now().Sub(e.at); !ok || age >= CacheFor || age < 0 {
+	if age := c.now().Sub(e.at); !ok || age >= CacheFor || age < 0 || db.InTx(ctx) {
 		var zero V
 		return zero, false
 	}
 	return e.v, true
 }
 
-func (c *cache[V]) put(k string, v V) {
+func (c *cache[V]) put(ctx context.Context, k string, v V) {
+	if db.InTx(ctx) {
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.m) >= cacheSize {
@@ -209,3 +207,6 @@ func (s *Store) Forget() {
 	s.apps.clear()
 	s.idps.clear()
 }
+
+// changed forgets once what ctx's transaction changed can be read.
+func (s *Store) changed(ctx context.Context) { db.AfterCommit(ctx, s.Forget) }

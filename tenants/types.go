@@ -210,8 +210,12 @@ func (l *List) Scan(src any) error {
 // GormDataType tells GORM that a List is text.
 func (List) GormDataType() string { return "text" }
 
-// Strength reads an acr value kept with an entity; empty or unknown demands nothing.
+// Strength reads an acr value kept with an entity. Empty demands nothing; a value
+// that is not known, of a newer version say, demands the most there is.
 func Strength(acr string) twofactor.Strength {
-	s, _ := twofactor.ParseACR(acr)
+	s, ok := twofactor.ParseACR(acr)
+	if !ok && acr != "" {
+		return twofactor.StrengthPHR
+	}
 	return s
 }

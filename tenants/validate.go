@@ -1,11 +1,13 @@
 package tenants
 
 import (
+	"encoding/json"
 	"net/mail"
 	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // Client authentication methods offered.
@@ -33,12 +35,19 @@ func checkClientApp(c *ClientApp) error {
 		return invalid("auth_method", "must be client_secret_basic, client_secret_post, private_key_jwt or none")
 	case c.AuthMethod == AuthPrivateKeyJWT && c.JWKS == "":
 		return invalid("jwks", "is required for private_key_jwt")
+	case c.JWKS != "" && !publicKeys(c.JWKS):
+		return invalid("jwks", "must be a JSON Web Key Set of public keys")
 	case c.Public() && c.PKCEOptional:
 		return invalid("pkce_optional", "cannot be set for a public app")
 	case c.Public() && slices.Contains(c.GrantTypes, GrantClientCredentials):
 		return invalid("grant_types", "client_credentials needs an app that can keep a secret")
 	case c.IDTokenAlg != "RS256" && c.IDTokenAlg != "ES256":
 		return invalid("id_token_alg", "must be RS256 or ES256")
+	}
+	for _, s := range c.Scopes {
+		if s == "" || strings.ContainsFunc(s, notScopeChar) {
+			return invalid("scopes", "must be words of printable ASCII without quotes and backslashes")
+		}
 	}
 	for _, g := range c.GrantTypes {
 		if g != GrantCode && g != GrantRefresh && g != GrantClientCredentials {
@@ -58,10 +67,85 @@ func checkClientApp(c *ClientApp) error {
 			}
 		}
 	}
-	return nil
+	return checkEntity(c.Name, &c.MinACR)
+}
+
+// publicKeys reports whether s is a JSON Web Key Set with nothing secret in it: no
+// private part of a key, no symmetric key (RFC 7517 §9.2, RFC 7518 §6).
+func publicKeys(s string) bool {
+	var set struct {
+		Keys []map[string]any `json:"keys"`
+	}
+	if json.Unmarshal([]byte(s), &set) != nil || len(set.Keys) == 0 {
+		return false
+	}
+	for _, k := range set.Keys {
+		_, private := k["d"]
+		_, symmetric := k["k"]
+		if typ, _ := k["kty"].(string); typ == "" || private || symmetric {
+			return false
+		}
+	}
+	return true
+}
+
+// The life of a session and its idle time, in seconds (SECURITY N36).
+const (
+	usualSession = 24 * 3600
+	usualIdle    = 3600
+	maxSession   = 90 * 24 * 3600
+)
+
+// checkTenant also sets the times that are not given.
+func checkTenant(t *Tenant) error {
+	if t.SessionSeconds == 0 {
+		t.SessionSeconds = usualSession
+	}
+	if t.IdleSeconds == 0 {
+		t.IdleSeconds = min(usualIdle, t.SessionSeconds)
+	}
+	switch {
+	case !validName(t.Name):
+		return invalid("name", "must be 1 to 63 lower-case letters, digits or hyphens")
+	case t.Accent != "" && !validColour(t.Accent):
+		return invalid("accent", "must be a colour such as #1a73e8")
+	case t.LogoURL != "" && checkRedirect(t.LogoURL, AppWeb) != "":
+		return invalid("logo_url", "must be an https address")
+	case t.SessionSeconds < 0 || t.SessionSeconds > maxSession:
+		return invalid("session_seconds", "must be at most 90 days")
+	case t.IdleSeconds < 0 || t.IdleSeconds > t.SessionSeconds:
+		return invalid("idle_seconds", "must be at most the life of a session")
+	}
+	return checkEntity(t.Name, &t.MinACR)
+}
+
+// checkUser expects the mail address in lower case.
+func checkUser(u *User) error {
+	switch {
+	case u.Kind != Person && u.Kind != Machine:
+		return invalid("kind", "must be person or machine")
+	case strings.ContainsFunc(u.Name, unicode.IsControl):
+		return invalid("name", "must hold no control characters")
+	case u.Email != "" && !validEmail(u.Email):
+		return invalid("email", "is not a mail address")
+	case u.Email != NormalName(u.Email):
+		// Mail goes to the address as it is, people are found by its normal form: two
+		// people must never share one.
+		return invalid("email", "holds characters that can be mistaken for others")
+	case u.Phone != "" && !validPhone(u.Phone):
+		return invalid("phone", "must be a number in international form, such as +41791234567")
+	}
+	return checkEntity(u.Name, nil)
+}
+
+func validColour(s string) bool {
+	return len(s) == 7 && s[0] == '#' && strings.Trim(s[1:], "0123456789abcdefABCDEF") == ""
 }
 
 func notVSChar(r rune) bool { return r <= ' ' || r > '~' }
+
+// RFC 6749 §3.3
+func notScopeChar(r rune) bool { return notVSChar(r) || r == '"' || r == '\\' }
 
 // checkRedirect keeps addresses out that could never be safe: OAuth compares the
 // exact string (RFC 9700 §2.1), so only its form matters here.
@@ -74,7 +158,9 @@ func checkRedirect(raw, appType string) string {
 		return "must have no fragment"
 	case u.User != nil:
 		return "must have no user name"
-	case u.Scheme == "https" && u.Host != "":
+	case strings.Contains(u.Host, "*"):
+		return "must name one host"
+	case u.Scheme == "https" && u.Hostname() != "":
 		return ""
 	case u.Scheme == "http" && isLoopback(u.Hostname()):
 		return ""

@@ -24,6 +24,9 @@ type Challenge struct {
 	CanResend bool
 	MayChoose bool
 	CanCancel bool
+	// Over says that the code can no longer be used. The page then asks for none,
+	// and sending a new one is the main thing to do.
+	Over bool
 }
 
 // Delivery is how far a code has come. Text may be empty: the page then says
@@ -83,6 +86,9 @@ func (v Challenge) Heading() string {
 
 // Inputs are the prompt's fields; the first carries the error.
 func (v Challenge) Inputs() []Input {
+	if v.Over {
+		return nil
+	}
 	var errs []FieldError
 	if v.Error != "" && len(v.Prompt.Fields) > 0 {
 		errs = []FieldError{{v.Prompt.Fields[0].Name, v.Error}}
@@ -92,7 +98,7 @@ func (v Challenge) Inputs() []Input {
 
 // Summary is what is said above the form: the error, if no field can carry it.
 func (v Challenge) Summary() Summary {
-	if v.Error != "" && len(v.Prompt.Fields) == 0 {
+	if v.Error != "" && (v.Over || len(v.Prompt.Fields) == 0) {
 		return Summary{Form: []string{v.Error}}
 	}
 	return Summary{}

@@ -129,9 +129,9 @@ func shownName(s string) string {
 func opaque(key string) bool { return key == "jwks" }
 
 // compare lists the keys of spec, a struct of spec.go, whose values differ
-// between two entities of package tenants. An entity's field has the same name as
-// that of the spec which sets it.
-func compare(spec, have, want any) []field {
+// between two entities of package tenants; of a new one also those that are false.
+// An entity's field has the same name as that of the spec which sets it.
+func compare(spec, have, want any, created bool) []field {
 	var out []field
 	t := reflect.TypeOf(spec)
 	a, b := reflect.ValueOf(have), reflect.ValueOf(want)
@@ -143,7 +143,7 @@ func compare(spec, have, want any) []field {
 			continue
 		}
 		f := field{key: key, old: inFile(sf, x.Interface()), fresh: inFile(sf, y.Interface())}
-		if reflect.DeepEqual(f.old, f.fresh) {
+		if _, yesOrNo := f.fresh.(bool); reflect.DeepEqual(f.old, f.fresh) && (!created || !yesOrNo) {
 			continue
 		}
 		if opaque(key) {
@@ -179,8 +179,8 @@ func inFile(sf reflect.StructField, v any) any {
 	return v
 }
 
-// links makes a field of a link list's difference, or none.
-func links(key string, added, removed []string) []field {
+// linkField makes a field of a link list's difference, or none.
+func linkField(key string, added, removed []string) []field {
 	if len(added)+len(removed) == 0 {
 		return nil
 	}

@@ -58,7 +58,7 @@ func checkRule(s, rule string) string {
 	case "scope":
 		return when(!scopeForm.MatchString(s), "must be printable ASCII without spaces, quotes and backslashes")
 	case "email":
-		return when(s != "" && !tenants.ValidEmail(tenants.NormalName(s)), "is not a mail address")
+		return when(s != "" && !tenants.ValidEmail(normalEmail(s)), "is not a mail address")
 	case "phone":
 		return when(s != "" && !tenants.ValidPhone(s), "must be a number in international form, such as +41791234567")
 	case "locale":
@@ -88,6 +88,9 @@ func oneOf(choices []string) string {
 	last := len(choices) - 1
 	return strings.Join(choices[:last], ", ") + " or " + choices[last]
 }
+
+// normalEmail is the form in which the store keeps an address.
+func normalEmail(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
 
 // normal is the form in which names of a kind are compared.
 func normal(kind, name string) string {

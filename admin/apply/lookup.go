@@ -1,7 +1,6 @@
 package apply
 
 import (
-	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"reflect"
@@ -78,30 +77,6 @@ func (r *run) checkSecrets(c clientApp) {
 	if s := r.secret(c.ClientSecret); s != "" && len(s) < minSecret {
 		r.found(c.ClientSecret.place, "must be at least %d characters, made at random", minSecret)
 	}
-	if s := r.secret(c.JWKS); s != "" {
-		if why := checkJWKS(s); why != "" {
-			r.found(c.JWKS.place, "%s", why)
-		}
-	}
-}
-
-// checkJWKS says what is wrong with a key set (RFC 7517 §5).
-func checkJWKS(s string) string {
-	var set struct {
-		Keys []map[string]any `json:"keys"`
-	}
-	if json.Unmarshal([]byte(s), &set) != nil || len(set.Keys) == 0 {
-		return "must be a JSON Web Key Set with at least one key"
-	}
-	for _, k := range set.Keys {
-		// RFC 7518 §6: what only the owner of a key may know.
-		for _, name := range []string{"d", "k", "p", "q", "dp", "dq", "qi", "oth"} {
-			if _, private := k[name]; private {
-				return "holds a private or shared key; give public keys only, and replace that key"
-			}
-		}
-	}
-	return ""
 }
 
 // keyPlace is where spec, a struct of spec.go, has its value for key; or where it
@@ -112,8 +87,9 @@ func keyPlace(at place, spec any, key string) place {
 		if v.Type().Field(i).Tag.Get("key") != key {
 			continue
 		}
-		// The place is that of an unexported field, so its parts are read one by one.
-		if set, p := v.Field(i).FieldByName("set"), v.Field(i).FieldByName("place"); set.IsValid() && set.Bool() {
+		// The place is an unexported field, so its parts are read one by one. It is
+		// empty if the value is a default.
+		if p := v.Field(i).FieldByName("place"); p.IsValid() && p.Field(0).Int() > 0 {
 			return place{line: int(p.Field(0).Int()), column: int(p.Field(1).Int()), path: p.Field(2).String()}
 		}
 	}

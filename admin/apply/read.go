@@ -50,14 +50,23 @@ var yamlError = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)$`)
 
 // syntax reports what the YAML library found; it knows no columns.
 func (p *parser) syntax(err error) {
-	at, message := place{line: 1, column: 1}, "is not valid YAML"
-	if m := yamlError.FindStringSubmatch(err.Error()); m != nil {
-		if n, err := strconv.Atoi(m[1]); err == nil && n > 0 {
-			at.line = n
-		}
-		message += ": " + m[2]
+	at := place{line: 1, column: 1}
+	m := yamlError.FindStringSubmatch(err.Error())
+	if m == nil {
+		p.found(at, "is not valid YAML")
+		return
 	}
-	p.found(at, "%s", message)
+	if n, err := strconv.Atoi(m[1]); err == nil {
+		at.line = n
+	}
+	if strings.HasPrefix(m[2], "did not find expected") {
+		// Of these the library counts lines from 0, and names where the list or
+		// mapping begins.
+		at.line++
+		p.found(at, "is not valid YAML near here: %s", m[2])
+		return
+	}
+	p.found(at, "is not valid YAML: %s", m[2])
 }
 
 // placeOf is where n begins. Nodes that are only implied have no place of their own.
@@ -121,7 +130,7 @@ func (p *parser) object(n *yaml.Node, at place, dst reflect.Value) {
 	p.eachKey(n, at.path, func(key, value *yaml.Node, keyAt place) {
 		given[key.Value] = true
 		for i := range dst.NumField() {
-			if f := dst.Type().Field(i); f.Tag.Get("key") == key.Value {
+			if f := dst.Type().Field(i); f.Tag.Get("key") == key.Value && key.Value != "" {
 				p.read(value, placeOf(value, keyAt.path), dst.Field(i).Addr().Interface(), f.Tag)
 				return
 			}

@@ -126,8 +126,15 @@ func (r *run) refused(at place, spec any, err error) error {
 		return fmt.Errorf("apply: %s: %w", at.path, err)
 	}
 	if p.Kind == problem.Conflict {
-		r.found(at, "has a name or client_id that is taken already on this server")
-		return r.problems // the transaction is over
+		key, message := "name", p.Message
+		if _, app := spec.(clientApp); app {
+			key = "client_id"
+		}
+		if p.Code == "taken" {
+			message = "is taken already on this server"
+		}
+		r.found(keyPlace(at, spec, key), "%s", message)
+		return r.problems.orNil() // the transaction is over
 	}
 	message := p.Message
 	if len(p.Fields) > 0 {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"runtime/debug"
 
 	"twofold/internal/db"
@@ -61,10 +60,4 @@ func (versionCmd) Run(s streams) error {
 	}
 	fmt.Fprintln(s.Out, "twofold", version)
 	return nil
-}
-
-// exists tells whether there is a file.
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }

@@ -86,16 +86,22 @@ func prefixes(texts []string) ([]netip.Prefix, error) {
 }
 
 // listenTo is where a house answers.
-type listenTo struct{ Public, Ops, Cert, Key string }
+type listenTo struct {
+	On                     net.Listener // already open; else Public
+	Public, Ops, Cert, Key string
+}
 
 // Drain times: readiness turns first, so that a balancer looks elsewhere.
 const drain = 20 * time.Second
 
 // serve answers until ctx ends, then lets what is under way finish.
 func (h *house) serve(ctx context.Context, to listenTo, handler http.Handler) error {
-	public, err := net.Listen("tcp", to.Public)
-	if err != nil {
-		return fmt.Errorf("--listen: %w", err)
+	public := to.On
+	if public == nil {
+		var err error
+		if public, err = net.Listen("tcp", to.Public); err != nil {
+			return fmt.Errorf("--listen: %w", err)
+		}
 	}
 	var draining atomic.Bool
 	servers := []*http.Server{server(handler)}

@@ -47,6 +47,7 @@ type world struct {
 	sub    tenants.Subscription
 	ids    map[string]string // "tenant acme" → id
 
+	catalog     twofactor.Catalog // nil: the built-in one
 	databaseURL string
 	stopWork    func() // stops outbox and sweeps, waits for them
 }
@@ -63,8 +64,15 @@ var testKey = []byte("0123456789abcdef0123456789abcdef")
 // newWorld starts one replica on a fresh database with a subscription "sample".
 func newWorld(t testing.TB, databaseURL string) *world {
 	t.Helper()
+	return newWorldWith(t, databaseURL, nil)
+}
+
+// newWorldWith has a catalogue of its own.
+func newWorldWith(t testing.TB, databaseURL string, catalog twofactor.Catalog) *world {
+	t.Helper()
 	w := &world{
 		t: t, clock: testkit.NewClock(time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)), inbox: &fakes.Inbox{}, ids: map[string]string{},
+		catalog: catalog,
 	}
 	var err error
 	if w.smtp, err = fakes.StartSMTP(fakes.SMTPOptions{Inbox: w.inbox, Now: w.clock.Now}); err != nil {
@@ -97,7 +105,7 @@ func (w *world) replica(databaseURL string) {
 		t.Fatal(err)
 	}
 	w.house, err = build(context.Background(), parts{
-		DatabaseURL: databaseURL, Seal: sealer, Log: log, Now: w.clock.Now,
+		DatabaseURL: databaseURL, Seal: sealer, Log: log, Now: w.clock.Now, Catalog: w.catalog,
 		providerFlags: providerFlags{PublicURL: w.url, RSABits: 2048, endpointFlags: endpointFlags{
 			EndpointTwilio: vendors.URL + "/twilio", EndpointEcall: vendors.URL + "/ecall",
 		}},
@@ -384,5 +392,3 @@ func (p *rp) signIn(c *testkit.Client, name string) *testkit.Page {
 	}
 	return page.Forms[0].Set("username", name).Set("password", password).Press("Sign in")
 }
-
-var _ = twofactor.Strength1FA

@@ -66,7 +66,11 @@ func readCredentials(h http.Header, form url.Values) (credentials, error) {
 		if form.Get("client_assertion_type") != assertionType {
 			return credentials{}, invalidRequest("client_assertion_type is not supported")
 		}
-		found = append(found, credentials{method: tenants.AuthPrivateKeyJWT, clientID: assertedClient(a), assertion: a})
+		who := assertedClient(a)
+		if who == "" {
+			who = form.Get("client_id")
+		}
+		found = append(found, credentials{method: tenants.AuthPrivateKeyJWT, clientID: who, assertion: a})
 	}
 	switch len(found) {
 	case 0:

@@ -17,9 +17,9 @@ import (
 )
 
 const (
-	whyCodeReplay  = "code_replay"
-	badCode        = "the code is not valid, has expired or was used"
-	unreservedVrfy = base64URL + ".~" // RFC 7636 §4.1
+	whyCodeReplay = "code_replay"
+	badCode       = "the code is not valid, has expired or was used"
+	unreserved    = base64URL + ".~" // RFC 7636 §4.1
 )
 
 // CodeExchange implements the library's Server. Two round trips: consume the
@@ -30,11 +30,16 @@ func (s *server) CodeExchange(ctx context.Context, r *lib.ClientRequest[oidc.Acc
 	if err != nil {
 		return nil, err
 	}
-	// From here on the code is spent, whatever comes: nobody guesses twice.
-	if code.RedirectURI != r.Data.RedirectURI {
+	return s.redeem(ctx, app, code, r.Data)
+}
+
+// redeem gives the tokens of a code that was consumed. It is spent, whatever comes
+// now: nobody guesses twice.
+func (s *server) redeem(ctx context.Context, app tenants.ClientApp, code authCodeRow, r *oidc.AccessTokenRequest) (*lib.Response, error) {
+	if code.RedirectURI != r.RedirectURI {
 		return nil, invalidGrant("redirect_uri is not the one of the authorization request")
 	}
-	if !verifierFits(code.CodeChallenge, r.Data.CodeVerifier) {
+	if !verifierFits(code.CodeChallenge, r.CodeVerifier) {
 		return nil, invalidGrant("code_verifier does not fit the code_challenge")
 	}
 	g, err := s.p.subject(ctx, code.GrantID)
@@ -114,7 +119,7 @@ func verifierFits(challenge, verifier string) bool {
 	if challenge == "" || verifier == "" {
 		return challenge == verifier
 	}
-	if len(verifier) < 43 || len(verifier) > 128 || strings.Trim(verifier, unreservedVrfy) != "" {
+	if len(verifier) < 43 || len(verifier) > 128 || strings.Trim(verifier, unreserved) != "" {
 		return false
 	}
 	sum := sha256.Sum256([]byte(verifier))

@@ -43,7 +43,7 @@ func endpoints() []endpoint {
 		{path: pathDiscovery, methods: readOnly(), open: true},
 		{path: pathKeys, methods: readOnly(), open: true},
 		{path: pathToken, methods: post, check: checkToken},
-		{path: pathIntrospect, methods: post, check: checkClientForm},
+		{path: pathIntrospect, methods: post, check: checkIntrospect},
 		{path: pathRevoke, methods: post, check: checkClientForm},
 		{path: pathUserinfo, methods: []string{http.MethodGet, http.MethodPost}, check: checkUserinfo},
 	}
@@ -128,6 +128,10 @@ func checkBody(r *http.Request) *fault {
 	return nil
 }
 
+func unknownClient() *fault {
+	return &fault{http.StatusUnauthorized, "invalid_client", "client authentication failed"}
+}
+
 func badRequest(description string) *fault {
 	return &fault{http.StatusBadRequest, "invalid_request", description}
 }
@@ -137,7 +141,7 @@ func checkClientForm(r *http.Request) *fault {
 	if f := checkForm(r); f != nil {
 		return f
 	}
-	denied := &fault{http.StatusUnauthorized, "invalid_client", "client authentication failed"}
+	denied := unknownClient()
 	if r.Header.Get("Authorization") != "" {
 		if _, _, ok := basicCredentials(r.Header); !ok {
 			return denied
@@ -146,6 +150,17 @@ func checkClientForm(r *http.Request) *fault {
 	}
 	if r.PostForm.Get("client_id") == "" && r.PostForm.Get("client_assertion") == "" {
 		return denied
+	}
+	return nil
+}
+
+// checkIntrospect demands that the client also proves it (RFC 7662 §2.1).
+func checkIntrospect(r *http.Request) *fault {
+	if f := checkClientForm(r); f != nil {
+		return f
+	}
+	if r.Header.Get("Authorization") == "" && r.PostForm.Get("client_secret") == "" && r.PostForm.Get("client_assertion") == "" {
+		return unknownClient()
 	}
 	return nil
 }

@@ -55,11 +55,14 @@ func mayInspect(caller tenants.ClientApp, a access) bool {
 
 func (s *server) introspectRefresh(ctx context.Context, caller tenants.ClientApp, grantID string, generation int64) (*lib.Response, error) {
 	g, err := s.p.subject(ctx, grantID)
-	if err != nil && !notFound(err) {
+	if notFound(err) {
+		return lib.NewResponse(introspection{}), nil
+	}
+	if err != nil {
 		return nil, s.p.unavailable(ctx, "introspect", err)
 	}
 	now := s.p.Now()
-	if err != nil || g.ClientAppID != caller.ID || g.Generation != generation || !g.Offline || !g.stands(now) || !g.IdleExpiresAt.After(now) {
+	if g.ClientAppID != caller.ID || g.Generation != generation || !g.Offline || !g.stands(now) || !g.IdleExpiresAt.After(now) {
 		return lib.NewResponse(introspection{}), nil
 	}
 	return lib.NewResponse(map[string]any{

@@ -30,10 +30,12 @@ type keyCache struct {
 	m  map[string]*keyEntry
 }
 
+// keyEntry is guarded by a channel and not by a mutex, so that who waits for the
+// database can give up.
 type keyEntry struct {
-	mu  sync.Mutex
-	set *keySet
-	at  time.Time
+	free chan struct{}
+	set  *keySet
+	at   time.Time
 }
 
 func (c *keyCache) entry(tenant string) *keyEntry {
@@ -44,7 +46,7 @@ func (c *keyCache) entry(tenant string) *keyEntry {
 	}
 	e, ok := c.m[tenant]
 	if !ok {
-		e = &keyEntry{}
+		e = &keyEntry{free: make(chan struct{}, 1)}
 		c.m[tenant] = e
 	}
 	return e
@@ -64,8 +66,12 @@ func (p *Provider) keySet(ctx context.Context) (*keySet, error) {
 		return nil, db.ErrNoScope
 	}
 	e := p.keys.entry(tenant)
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	select {
+	case e.free <- struct{}{}:
+		defer func() { <-e.free }()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("op: signing keys: %w", ctx.Err())
+	}
 	if age := p.Now().Sub(e.at); e.set != nil && age >= 0 && age < keysFor {
 		return e.set, nil
 	}
@@ -111,4 +117,10 @@ func (p *Provider) parsedKey(row signingKeyRow, old *keySet) (*key, error) {
 		return old.byID[row.ID], nil
 	}
 	return p.openKey(row)
+}
+
+// CheckKeys reports whether the tenant in ctx has keys that this server can open.
+func (p *Provider) CheckKeys(ctx context.Context) error {
+	_, err := p.keySet(ctx)
+	return err
 }

@@ -3,7 +3,6 @@ package op
 import (
 	"context"
 	"slices"
-	"time"
 
 	"github.com/zitadel/oidc/v3/pkg/oidc"
 	lib "github.com/zitadel/oidc/v3/pkg/op"
@@ -74,12 +73,14 @@ func narrow(granted tenants.List, asked []string) ([]string, bool) {
 	if len(asked) == 0 {
 		return granted, true
 	}
-	for _, s := range asked {
-		if !slices.Contains(granted, s) {
-			return nil, false
+	var out []string
+	for _, s := range granted {
+		if slices.Contains(asked, s) {
+			out = append(out, s)
 		}
 	}
-	return slices.Compact(slices.Sorted(slices.Values(asked))), true
+	more := slices.ContainsFunc(asked, func(s string) bool { return !slices.Contains(granted, s) })
+	return out, !more
 }
 
 // rotate raises the generation from the one that was read; won is false if it is
@@ -105,7 +106,7 @@ func (p *Provider) rotate(ctx context.Context, app tenants.ClientApp, g *subject
 // successor, if a grace is configured.
 func (p *Provider) mayRepeat(g *subject, generation int64) bool {
 	return p.RefreshGrace > 0 && g.RotatedAt != nil && generation == g.Generation-1 &&
-		p.Now().Sub(*g.RotatedAt) <= p.RefreshGrace+time.Microsecond
+		p.now().Sub(*g.RotatedAt) <= p.RefreshGrace
 }
 
 // reused answers a genuine token of another generation. An older one was used

@@ -42,6 +42,7 @@ func (c *client) GetID() string                    { return c.ClientID }
 func (c *client) RedirectURIs() []string           { return c.ClientApp.RedirectURIs }
 func (c *client) PostLogoutRedirectURIs() []string { return c.ClientApp.PostLogoutRedirectURIs }
 func (c *client) AuthMethod() oidc.AuthMethod      { return oidc.AuthMethod(c.ClientApp.AuthMethod) }
+
 func (c *client) ResponseTypes() []oidc.ResponseType {
 	return []oidc.ResponseType{oidc.ResponseTypeCode}
 }
@@ -55,7 +56,7 @@ func (c *client) IDTokenUserinfoClaimsAssertion() bool { return c.IDTokenProfile
 func (c *client) ClockSkew() time.Duration             { return 0 }
 func (c *client) IsScopeAllowed(scope string) bool     { return slices.Contains(c.Scopes, scope) }
 
-func (c *client) RestrictAdditionalIdTokenScopes() func([]string) []string {
+func (c *client) RestrictAdditionalIdTokenScopes() func([]string) []string { //nolint:staticcheck // the library's spelling
 	return func(s []string) []string { return s }
 }
 

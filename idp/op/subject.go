@@ -2,7 +2,6 @@ package op
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"twofold/internal/db"
@@ -35,7 +34,7 @@ type subject struct {
 	GroupNames                                                         tenants.List
 }
 
-func (subject) TableName() string { return "grant_subjects" }
+func (*subject) TableName() string { return "grant_subjects" }
 
 // subject reads a grant in one round trip; db.IsNotFound tells that there is none.
 func (p *Provider) subject(ctx context.Context, grantID string) (subject, error) {
@@ -139,9 +138,6 @@ func (g *subject) claim(name, tenant string) any {
 	}
 	return nil
 }
-
-// profile tells whether any claim about the person beyond sub is among the scopes.
-func hasScope(scopes []string, scope string) bool { return slices.Contains(scopes, scope) }
 
 func (p *Provider) tenantName(ctx context.Context) string { return tenants.RealmFrom(ctx).Tenant.Name }
 

@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	"gorm.io/gorm"
-
 	"twofold/internal/db"
 )
 
@@ -41,7 +39,7 @@ func (p *Provider) Sweep(ctx context.Context) error {
 
 func (p *Provider) sweepTable(ctx context.Context, model any, in string, before time.Time) error {
 	for range sweepRound {
-		var res *gorm.DB = p.DB.For(ctx).Where(in, before, sweepBatch).Delete(model)
+		res := p.DB.For(ctx).Where(in, before, sweepBatch).Delete(model)
 		if res.Error != nil || res.RowsAffected < sweepBatch {
 			return res.Error
 		}

@@ -57,7 +57,7 @@ func (p *Provider) tokens(ctx context.Context, is issued) (*oidc.AccessTokenResp
 	if is.grant.Offline {
 		out.RefreshToken = p.refreshToken(is.grant.TenantID, is.grant.ID, is.generation)
 	}
-	if hasScope(is.scopes, scopeOpenID) {
+	if contains(is.scopes, scopeOpenID) {
 		alg := jose.SignatureAlgorithm(is.app.IDTokenAlg)
 		if out.IDToken, err = set.sign(alg, typID, p.idTokenClaims(ctx, is, out.AccessToken)); err != nil {
 			return nil, err

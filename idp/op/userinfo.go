@@ -23,7 +23,7 @@ func (s *server) UserInfo(ctx context.Context, r *lib.Request[oidc.UserInfoReque
 		return nil, refuseBearer(ctx, http.StatusUnauthorized, errInvalidToken, "the access token is not valid")
 	case err != nil:
 		return nil, s.p.unavailable(ctx, "userinfo", err)
-	case a.grant == nil || !hasScope(a.scopes(), scopeOpenID):
+	case a.grant == nil || !contains(a.scopes(), scopeOpenID):
 		return nil, refuseBearer(ctx, http.StatusForbidden, errInsufficientScope, "the access token lacks scope openid")
 	}
 	claims := a.grant.userClaims(s.p.tenantName(ctx), a.scopes(), parseStoredClaims(a.grant.Claims).Userinfo)
@@ -36,10 +36,9 @@ func refuseBearer(ctx context.Context, status int, code, description string) err
 		c.denied = code
 	}
 	e := oidc.ErrAccessDenied().WithDescription("%s", description)
-	e.ErrorType = "" // its type is not exported, but takes an untyped constant
-	if code == errInvalidToken {
-		e.ErrorType = errInvalidToken
-	} else {
+	// The library knows neither code, and its type takes constants alone.
+	e.ErrorType = errInvalidToken
+	if code == errInsufficientScope {
 		e.ErrorType = errInsufficientScope
 	}
 	return lib.NewStatusError(e, status)

@@ -29,6 +29,8 @@ type failureRow struct {
 
 func (failureRow) TableName() string { return "failure_counters" }
 
+var errLocked = problem.New(problem.TooMany, "factor_locked", "There were too many wrong answers. Please ask your administrator for help.")
+
 // A try is counted as a failure before it is judged. No row back: not now.
 const countTry = `
 INSERT INTO failure_counters (tenant_id, user_id, failures, last_us, blocked_until_us) VALUES (@tenant, @user, 1, CAST(@now AS bigint), 0)
@@ -38,6 +40,7 @@ WHERE failure_counters.blocked_until_us <= CAST(@now AS bigint) AND failure_coun
 RETURNING failures`
 
 // backOffCases spells N5 in SQL: 30 s from the 5th failure, doubling to an hour.
+// Below there is no pause: the time of the statement minus itself.
 func backOffCases() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "WHEN failure_counters.failures + 1 < %d THEN 0", backOffFrom)
@@ -49,61 +52,58 @@ func backOffCases() string {
 	return b.String()
 }
 
-// patience: right answers of one user at the same moment hold the counter up for
-// as long as they are being judged. They wait for each other instead of failing.
-const (
-	patience = 40
-	pause    = 50 * time.Millisecond
-	inFlight = 2 * time.Second
-)
-
-func (c *Ceremony) countUser(ctx context.Context, userID string) error {
-	ctx = db.Outside(ctx)
-	for range patience {
-		now := c.Now().UnixMicro()
-		var got []int64
-		err := c.DB.QueryRaw(ctx, &got, fmt.Sprintf(countTry, backOffCases()), map[string]any{
-			"tenant": db.ScopeOf(ctx).Tenant, "user": userID, "now": now, "max": maxFailures,
-		})
-		if err != nil {
-			return fmt.Errorf("ceremony: count user: %w", err)
-		}
-		if len(got) == 1 {
-			return nil
-		}
-		var row failureRow
-		if err := c.DB.For(ctx).Where("user_id = ?", userID).Take(&row).Error; err != nil && !db.IsNotFound(err) {
-			return fmt.Errorf("ceremony: count user: %w", err)
-		}
-		if row.Failures >= maxFailures {
-			return problem.New(problem.TooMany, "factor_locked", "There were too many wrong answers. Please ask your administrator for help.")
-		}
-		if now-row.LastUS > inFlight.Microseconds() {
-			return problem.Busy(problem.TooMany, "back_off", "There were several wrong answers in a row. Please wait before you try again.",
-				time.Duration(row.BlockedUntilUS-now)*time.Microsecond)
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(pause):
-		}
+// countUser counts a try of the user, in the caller's transaction, and returns
+// how many now stand against him.
+func (c *Ceremony) countUser(ctx context.Context, userID string) (failures int64, err error) {
+	now := c.Now().UnixMicro()
+	var got []int64
+	err = c.DB.QueryRaw(ctx, &got, fmt.Sprintf(countTry, backOffCases()), map[string]any{
+		"tenant": db.ScopeOf(ctx).Tenant, "user": userID, "now": now, "max": maxFailures,
+	})
+	if err != nil {
+		return 0, fmt.Errorf("ceremony: count user: %w", err)
 	}
-	return problem.Busy(problem.TooMany, "back_off", "There were several wrong answers in a row. Please wait before you try again.", firstBackOff)
+	if len(got) == 1 {
+		return got[0], nil
+	}
+	var row failureRow
+	if err := c.DB.For(ctx).Where("user_id = ?", userID).Take(&row).Error; err != nil {
+		return 0, fmt.Errorf("ceremony: count user: %w", err)
+	}
+	if row.Failures >= maxFailures {
+		return 0, errLocked
+	}
+	return 0, problem.Busy(problem.TooMany, "back_off", "There were several wrong answers in a row. Please wait before you try again.",
+		max(time.Duration(row.BlockedUntilUS-now)*time.Microsecond, time.Second))
 }
 
-// forgive resets the counter after a right answer.
-func (c *Ceremony) forgive(ctx context.Context, userID string) error {
-	err := c.DB.For(ctx).Model(&failureRow{}).Where("user_id = ?", userID).
-		Updates(map[string]any{"failures": 0, "blocked_until_us": 0}).Error
+const holdCounter = `
+INSERT INTO failure_counters (tenant_id, user_id, failures, last_us, blocked_until_us) VALUES (@tenant, @user, 0, 0, 0)
+ON CONFLICT (tenant_id, user_id) DO UPDATE SET failures = failure_counters.failures
+RETURNING failures`
+
+// holdUser makes the rest of the transaction the only one that changes what this
+// user has open. Whoever touches both takes the counter first and challenges then:
+// no two wait for each other. A locked user gets an error, and no more codes.
+func (c *Ceremony) holdUser(ctx context.Context, userID string) error {
+	var got []int64
+	err := c.DB.QueryRaw(ctx, &got, holdCounter, map[string]any{"tenant": db.ScopeOf(ctx).Tenant, "user": userID})
 	if err != nil {
-		return fmt.Errorf("ceremony: forgive: %w", err)
+		return fmt.Errorf("ceremony: hold user: %w", err)
+	}
+	if len(got) == 1 && got[0] >= maxFailures {
+		return errLocked
 	}
 	return nil
 }
 
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
+// Unlock forgets a user's wrong answers: what an administrator does for somebody
+// who is locked out, and what a right answer does.
+func (c *Ceremony) Unlock(ctx context.Context, userID string) error {
+	err := c.DB.For(ctx).Model(&failureRow{}).Where("user_id = ?", userID).
+		Updates(map[string]any{"failures": 0, "blocked_until_us": 0}).Error
+	if err != nil {
+		return fmt.Errorf("ceremony: unlock: %w", err)
 	}
-	return b
+	return nil
 }

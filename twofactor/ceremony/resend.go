@@ -12,6 +12,12 @@ import (
 // Resend sends the same code once more (SPEC §5.3), so that a late message still
 // works. The lifetime starts again but never passes MaxLife after the code was made.
 func (c *Ceremony) Resend(ctx context.Context, challengeID, signInID string) error {
+	// A second click comes too soon; it must not take from the destination's budget.
+	done, err := c.turns.take(ctx, db.ScopeOf(ctx).Tenant+"/"+challengeID)
+	if err != nil {
+		return fmt.Errorf("ceremony: resend: %w", err)
+	}
+	defer done()
 	row, err := c.load(ctx, challengeID, signInID)
 	if err != nil {
 		return err
@@ -34,18 +40,20 @@ func (c *Ceremony) Resend(ctx context.Context, challengeID, signInID string) err
 	}
 	inst, err := c.Instances.Open(ctx, row.TwoFactorID)
 	if err != nil {
-		return fmt.Errorf("ceremony: resend: %w", err)
+		return failed(fmt.Errorf("ceremony: resend: %w", err))
 	}
 	if err := c.allowSend(ctx, inst, in.Out); err != nil {
 		return err
 	}
 	sends := row.Sends
 	row.Sends++
-	row.ExpiresAt = earlier(now.Add(in.Life), row.EndsAt)
+	if row.ExpiresAt = now.Add(in.Life); row.ExpiresAt.After(row.EndsAt) {
+		row.ExpiresAt = row.EndsAt
+	}
 	row.NextSendAt = now.Add(resendAfter[min(int(sends), len(resendAfter)-1)])
 	err = c.DB.Tx(ctx, func(ctx context.Context) error {
 		err := db.One(c.DB.For(ctx).Model(&challengeRow{}).
-			Where("id = ? AND sends = ? AND closed_at IS NULL AND expires_at > ?", row.ID, sends, now).
+			Where("id = ? AND sends = ? AND attempts < max_attempts AND closed_at IS NULL AND expires_at > ?", row.ID, sends, now).
 			Updates(map[string]any{"sends": row.Sends, "expires_at": row.ExpiresAt, "next_send_at": row.NextSendAt}))
 		if err != nil {
 			return err

@@ -142,7 +142,7 @@ func challengeStories() []Story {
 		{"challenge.wrong", challenge(func(v *ui.Challenge) {
 			v.Error = "This code is not right. Check it and try again. You have 3 tries left."
 		})},
-		{"challenge.expired", challenge(func(v *ui.Challenge) { v.Error = "This code has expired. We can send a new one." })},
+		{"challenge.expired", challenge(func(v *ui.Challenge) { v.Error, v.Over = "This code can no longer be used.", true })},
 		{"challenge.app", challenge(func(v *ui.Challenge) {
 			v.Method, v.Delivery, v.CanResend = "Authenticator app", ui.Delivery{}, false
 			v.Prompt = twofactor.Prompt{

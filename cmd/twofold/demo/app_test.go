@@ -60,7 +60,7 @@ func TestSignIn(t *testing.T) {
 	s := newStage(t)
 	s.op.claims = map[string]any{"name": "Anna <b>Keller"}
 	p := s.signIn("").Require(http.StatusOK).RequireText("Signed in as Anna <b>Keller", "You are signed in.",
-		"Two factors, the second by e-mail", "Password, then code by e-mail", "s-1", "Just now")
+		"A password and a code by e-mail", "Password, then code by e-mail", "s-1", "Just now")
 	if p.URL.Path != acme || p.URL.RawQuery != "" {
 		t.Errorf("ended at %s", p.URL)
 	}
@@ -74,6 +74,9 @@ func TestSignIn(t *testing.T) {
 	}
 	if len(s.op.last.Get("state")) < 43 || len(s.op.last.Get("nonce")) < 43 || len(s.op.last.Get("code_challenge")) != 43 {
 		t.Errorf("state, nonce or challenge is short: %v", s.op.last)
+	}
+	if again := s.Get(s.url + acme); strings.Contains(again.Text, "You are signed in.") {
+		t.Error("a note shows twice")
 	}
 	s.Get(s.url+"/").RequireText("Open Expenses at Acme", "Signed in as Anna <b>Keller", "Sign in to Vault at Globex")
 }
@@ -102,6 +105,26 @@ func TestSecondSignIns(t *testing.T) {
 			if got := s.op.last.Get(tt.param); got != tt.sent {
 				t.Errorf("%s is %q, want %q", tt.param, got, tt.sent)
 			}
+		})
+	}
+}
+
+func TestSingleSignOnToAnotherApp(t *testing.T) {
+	at := time.Now().Add(-90 * time.Second).Unix()
+	for name, tt := range map[string]struct {
+		claims map[string]any
+		want   string
+	}{
+		"nothing asked":   {map[string]any{"auth_time": at}, "Single sign-on"},
+		"stepped up":      {map[string]any{"auth_time": at, "acr": "urn:twofold:acr:aal2"}, "Stepped up"},
+		"another session": {map[string]any{"auth_time": at, "sid": "s-2"}, "You are signed in."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t)
+			s.op.claims = map[string]any{"auth_time": at}
+			s.Get(s.url + "/apps/globex/expenses/sign-in").Follow()
+			s.op.claims = tt.claims
+			s.Get(s.url+"/apps/globex/vault/sign-in").Follow().Require(http.StatusOK).RequireText("Vault at Globex", tt.want)
 		})
 	}
 }
@@ -214,7 +237,7 @@ func TestRefresh(t *testing.T) {
 			s.op.claims = map[string]any{"auth_time": at}
 			p := s.signIn("")
 			s.op.claims, s.op.tokenErr = tt.claims, tt.fail
-			p = s.PostForm(p.Form(0).Action.String(), nil).Follow().Require(tt.status).RequireText(tt.want)
+			p = s.PostForm(p.URL.String()+"/refresh", nil).Follow().Require(tt.status).RequireText(tt.want)
 			if strings.Contains(p.Body, "must not show") {
 				t.Error("shows the body of the token response")
 			}
@@ -225,20 +248,20 @@ func TestRefresh(t *testing.T) {
 func TestSignOut(t *testing.T) {
 	s := newStage(t)
 	p := s.signIn("")
-	p = s.PostForm(p.Form(1).Action.String(), nil).Follow().Require(http.StatusOK).RequireText("You are signed out of Expenses at Acme")
+	p = s.PostForm(p.URL.String()+"/sign-out", nil).Follow().Require(http.StatusOK).RequireText("You are signed out of Expenses at Acme")
 	if strings.Count(s.op.ended.Get("id_token_hint"), ".") != 2 || s.op.ended.Get("client_id") != "expenses" {
 		t.Errorf("sent %v", s.op.ended)
 	}
 	if again := s.Get(p.URL.String()); strings.Contains(again.Text, "Expenses at Acme") {
 		t.Error("the state counted twice")
 	}
-	s.Get(s.url+"/").RequireText("Sign in to Expenses at Acme")
+	s.Get(s.url + "/").RequireText("Sign in to Expenses at Acme")
 }
 
 func TestOtherSitesCannotPost(t *testing.T) {
 	s := newStage(t)
 	p := s.signIn("")
-	s.PostFormFrom("https://evil.example/", p.Form(1).Action.String(), nil).Require(http.StatusForbidden)
+	s.PostFormFrom("https://evil.example/", p.URL.String()+"/sign-out", nil).Require(http.StatusForbidden)
 	s.Get(s.url + acme).Require(http.StatusOK)
 }
 
@@ -291,7 +314,7 @@ func TestHeaders(t *testing.T) {
 func TestProviderStartsLater(t *testing.T) {
 	server := httptest.NewUnstartedServer(nil)
 	at := server.Listener.Addr().String()
-	server.Listener.Close() //nolint:errcheck // only its address was wanted
+	server.Listener.Close() // only its address was wanted
 	_, facts, err := demo.Sample(demo.SampleConfig{ProviderURL: "http://" + at, AppURL: "http://app.example", Now: time.Now(), Rand: rand.Reader})
 	if err != nil {
 		t.Fatal(err)

@@ -1,53 +1,51 @@
 package demo
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"text/tabwriter"
 )
 
-// Banner prints what to open and what to try.
+// Banner prints what to open and what to try. dir is where the data lies.
 func Banner(w io.Writer, f Facts, dir string) error {
-	fmt.Fprintf(w, "\nThe Twofold demo is running. Ctrl-C ends it.\n\n")
-	t := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
-	fmt.Fprintf(t, "  Open\t%s\n  Mailbox\t%s\n", f.AppURL, f.MailboxURL)
+	var out bytes.Buffer
+	fmt.Fprint(&out, "\nThe Twofold demo is running. Ctrl-C ends it.\n\n")
+	t := tabwriter.NewWriter(&out, 0, 0, 3, ' ', 0)
+	fmt.Fprintf(t, "  Apps\t%s\n  Mailbox\t%s\n", f.AppURL, f.MailboxURL)
 	for _, tenant := range f.Tenants {
 		fmt.Fprintf(t, "  Issuer\t%s\n", tenant.Issuer)
 	}
-	fmt.Fprintf(t, "  Data\t%s (users, passwords and secrets are in %s)\n\n", dir, factsFile)
-	for i, u := range f.Users {
-		if i < 2 {
-			fmt.Fprintf(t, "  Sign in as\t%s with %s\n", u.Name, u.Password)
-		}
+	fmt.Fprintf(t, "  Data\t%s (everything to know is in its %s)\n", dir, factsFile)
+	_ = t.Flush() // a buffer takes all
+	fmt.Fprint(&out, "\nOpen the apps and sign in. Codes come to the mailbox.\n\n")
+	for i, try := range tries() {
+		u, _ := f.user(try.user)
+		fmt.Fprintf(&out, "  %d. %-8s%s\n     %s\n", i+1, u.Name, u.Password, try.what)
 	}
-	fmt.Fprintln(t)
-	if err := t.Flush(); err != nil {
-		return fmt.Errorf("demo: banner: %w", err)
-	}
-	fmt.Fprintln(w, "  Try")
-	for i, s := range tries() {
-		fmt.Fprintf(w, "  %d. %s\n", i+1, s)
-	}
-	_, err := fmt.Fprintln(w)
-	if err != nil {
+	fmt.Fprintln(&out)
+	if _, err := w.Write(out.Bytes()); err != nil {
 		return fmt.Errorf("demo: banner: %w", err)
 	}
 	return nil
 }
 
-func tries() []string {
-	return []string{
-		"anna in Expenses at Acme: the code comes by mail, into the mailbox.",
-		"bruno in Expenses at Globex: the code comes by SMS. Use another method, then open Vault: no question.",
-		"dario at Acme needs his password only, until you ask for a stronger sign-in.",
-		"eva at Globex has no phone: the sign-in is refused, and says why.",
+// try is one thing to try, as somebody.
+type try struct{ user, what string }
+
+func tries() []try {
+	return []try{
+		{"anna", "Expenses at Acme: a code by mail."},
+		{"bruno", "Expenses at Globex: a code by SMS, with another method to use. Then Vault: no question."},
+		{"dario", "Expenses at Acme: the password is enough, until you ask for a stronger sign-in."},
+		{"eva", "Expenses at Globex: she has no phone, so she is refused and told why."},
 	}
 }
 
 // machineCall is how the machine client gets a token, for a terminal.
 func machineCall(f Facts) string {
 	c, known := find(f.Clients, func(c Client) bool { return c.Machine })
-	if !known || len(c.Tenants) == 0 {
+	if !known || len(c.Tenants) == 0 || len(c.Scopes) == 0 {
 		return ""
 	}
 	t, _ := f.tenant(c.Tenants[0])

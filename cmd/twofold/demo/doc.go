@@ -3,6 +3,6 @@
 // Connect, and a mailbox page for the codes that the sample users get.
 //
 // It knows the provider only as any client app does, by issuer, client id and
-// secret, and must not import its packages. Servers, the provider itself and the
-// fake services are wired by the caller.
+// secret: of the product it imports the looks (ui) and nothing else. Servers, the
+// provider itself and the fake services are wired by the caller.
 package demo

@@ -137,9 +137,9 @@ func notRefreshed(at place, err error) error {
 }
 
 func oauthFacts(code, description string) []ui.Fact {
-	out := []ui.Fact{{Name: "error", Value: code}}
+	out := []ui.Fact{{Name: "Error code", Value: code}}
 	if description != "" {
-		out = append(out, ui.Fact{Name: "error_description", Value: description})
+		out = append(out, ui.Fact{Name: "Description", Value: description})
 	}
 	return out
 }

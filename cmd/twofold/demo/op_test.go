@@ -1,8 +1,9 @@
 package demo_test
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -38,12 +39,12 @@ type op struct {
 
 func newOP(t *testing.T, secret string) *op {
 	t.Helper()
-	private, err := rsa.GenerateKey(rand.Reader, 2048)
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	key := jose.JSONWebKey{Key: private, KeyID: "1", Algorithm: "RS256", Use: "sig"}
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: key}, nil)
+	key := jose.JSONWebKey{Key: private, KeyID: "1", Algorithm: "ES256", Use: "sig"}
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: key}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +80,7 @@ func (o *op) discovery(w http.ResponseWriter, r *http.Request) {
 	iss := o.issuer(r)
 	o.json(w, http.StatusOK, map[string]any{
 		"issuer": iss, "authorization_endpoint": iss + "/authorize", "token_endpoint": iss + "/token", "userinfo_endpoint": iss + "/userinfo",
-		"jwks_uri": iss + "/keys", "end_session_endpoint": iss + "/end_session", "id_token_signing_alg_values_supported": []string{"RS256"},
+		"jwks_uri": iss + "/keys", "end_session_endpoint": iss + "/end_session", "id_token_signing_alg_values_supported": []string{"ES256"},
 		"authorization_response_iss_parameter_supported": true,
 	})
 }

@@ -91,7 +91,7 @@ func (c SampleConfig) facts() Facts {
 	scopes := []string{"openid", "profile", "email", "phone", "groups", "offline_access"}
 	return Facts{
 		ProviderURL:  c.ProviderURL,
-		AppURL:       c.AppURL + "/",
+		AppURL:       c.AppURL,
 		MailboxURL:   c.AppURL + pathMailbox,
 		MailboxJSON:  c.AppURL + pathMailboxJSON,
 		Subscription: "sample",

@@ -149,6 +149,32 @@ func (s *session) take(state string, now time.Time) (pending, bool) {
 	return p, ok && now.Sub(p.at) < pendingLife
 }
 
+// before is what was known ahead of a sign-in: the login at the same place, or one
+// in another app that shares the provider's session.
+func (s *session) before(at place, fresh login) login {
+	if l, ok := s.logins[at.slot()]; ok {
+		return l
+	}
+	sid := fresh.claims.text("sid")
+	for _, l := range s.logins {
+		if sid != "" && l.claims.text("sid") == sid && l.claims.text("iss") == fresh.claims.text("iss") {
+			return l
+		}
+	}
+	return login{}
+}
+
+// read returns the login at a place. Its note is shown once.
+func (s *session) read(at place) (login, bool) {
+	l, ok := s.logins[at.slot()]
+	if ok {
+		shown := l
+		shown.note = nil
+		s.logins[at.slot()] = shown
+	}
+	return l, ok
+}
+
 // leave signs out of a slot and remembers where that began.
 func (s *session) leave(state, slot string) (login, bool) {
 	l, ok := s.logins[slot]

@@ -3,7 +3,6 @@ package demo
 import (
 	"context"
 	"crypto/subtle"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -111,7 +110,7 @@ func (a *app) callback(w http.ResponseWriter, r *http.Request) error {
 	}
 	l.called = a.displayName(r.Context(), at, l)
 	err = a.sessions.renew(w, r, func(s *session) {
-		l.note = noted(p.ask, s.logins[at.slot()], l)
+		l.note = noted(p.ask, s.before(at, l), l)
 		s.logins[at.slot()] = l
 	})
 	if err != nil {
@@ -190,30 +189,4 @@ func (a *app) displayName(ctx context.Context, at place, l login) string {
 		}
 	}
 	return l.claims.text("sub")
-}
-
-// claims are those of an ID token or of userinfo, undecoded.
-type claims map[string]json.RawMessage
-
-// text is a claim that is text; else empty.
-func (c claims) text(name string) string {
-	var s string
-	_ = json.Unmarshal(c[name], &s) // absent and not text are alike here
-	return s
-}
-
-// time is a claim in seconds since 1970; else zero.
-func (c claims) time(name string) time.Time {
-	var n float64
-	if len(c[name]) == 0 || json.Unmarshal(c[name], &n) != nil {
-		return time.Time{}
-	}
-	return time.Unix(int64(n), 0)
-}
-
-// list is a claim that is a list of texts; else nil.
-func (c claims) list(name string) []string {
-	var out []string
-	_ = json.Unmarshal(c[name], &out)
-	return out
 }

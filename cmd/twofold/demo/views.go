@@ -47,9 +47,9 @@ type person struct {
 type accountView struct {
 	frame
 	Place, Name, URL string
-	Refresh          bool
 	Summary          []told
-	Claims, Userinfo ui.Table
+	Actions          []action
+	Claims, Userinfo []claimRow
 	UserinfoProblem  string
 	Access           []ui.Fact
 }
@@ -58,6 +58,13 @@ func (accountView) Template() string { return "demo-account" }
 
 // Title implements ui.View.
 func (v accountView) Title() string { return "Signed in as " + v.Name }
+
+// action is one thing to do with a sign-in. One that changes something here is a
+// form.
+type action struct {
+	Text, Detail, URL string
+	Post              bool
+}
 
 // messageView says one thing, an error mostly.
 type messageView struct {

@@ -1,13 +1,12 @@
 package demo
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"twofold/ui"
 )
@@ -18,10 +17,10 @@ const acrAAL2 = "urn:twofold:acr:aal2"
 // strengths are the acr values that discovery lists, weakest first, in words.
 func strengths() []ui.Fact {
 	return []ui.Fact{
-		{Name: "urn:twofold:acr:1fa", Value: "Password only"},
-		{Name: "urn:twofold:acr:2fa", Value: "Two factors, the second by e-mail"},
-		{Name: acrAAL2, Value: "Two factors, the second by SMS or authenticator app"},
-		{Name: "phr", Value: "Passkey, resistant to phishing"},
+		{Name: "urn:twofold:acr:1fa", Value: "A password only"},
+		{Name: "urn:twofold:acr:2fa", Value: "A password and a code by e-mail"},
+		{Name: acrAAL2, Value: "A password and a code by SMS or authenticator app"},
+		{Name: "phr", Value: "A passkey, resistant to phishing"},
 	}
 }
 
@@ -45,37 +44,42 @@ func methodWords(amr []string) string {
 	}
 	var out []string
 	for _, m := range amr {
-		w, ok := known[m]
-		if !ok {
-			w = m
-		}
-		if m != "mca" && m != "mfa" { // said by the strength already
+		switch w := known[m]; {
+		case m == "mca" || m == "mfa": // the strength says so already
+		case w != "":
 			out = append(out, w)
+		case m != "":
+			out = append(out, m)
 		}
 	}
 	if len(out) == 0 {
 		return "Not said"
 	}
-	return strings.ToUpper(out[0][:1]) + out[0][1:] + strings.Join(append([]string{""}, out[1:]...), ", then ")
+	return capital(strings.Join(out, ", then "))
 }
 
-// noted says what a sign-in brought, compared with the one before it.
-func noted(asked ask, old, fresh login) *ui.Notice {
-	was, is := strength(old.claims.text("acr")), strength(fresh.claims.text("acr"))
-	first := old.token == nil || old.claims.text("sub") != fresh.claims.text("sub")
-	same := !first && old.claims.time("auth_time").Equal(fresh.claims.time("auth_time"))
+func capital(s string) string {
+	r, n := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(r)) + s[n:]
+}
+
+// noted says what a sign-in brought, compared with what was known of the same
+// session before.
+func noted(asked ask, before, fresh login) *ui.Notice {
+	was, is := strength(before.claims.text("acr")), strength(fresh.claims.text("acr"))
+	known := before.token != nil && before.claims.text("sub") == fresh.claims.text("sub")
 	n := &ui.Notice{Kind: ui.Good, Text: "You are signed in."}
 	switch {
 	case asked == askStronger && is < strength(acrAAL2):
 		n.Kind, n.Text = ui.Warn, "A stronger sign-in was asked for, and the provider answered with less. An app that needs it must refuse now."
-	case asked == askStronger && !first && is > was:
+	case known && is > was:
 		n.Text = "Stepped up: only what was missing was asked for."
 	case asked == askStronger:
 		n.Text = "The sign-in was strong enough already."
 	case asked == askFresh:
 		n.Text = "You signed in afresh: auth_time shows it."
-	case same:
-		n.Text = "Single sign-on: a new ID token, and auth_time is still the first one."
+	case known && before.claims.time("auth_time").Equal(fresh.claims.time("auth_time")):
+		n.Text = "Single sign-on: a new ID token without a question. auth_time is still the first one."
 	}
 	return n
 }
@@ -113,59 +117,6 @@ func access(l login, now time.Time) []ui.Fact {
 		renewal = "yes"
 	}
 	return append(out, ui.Fact{Name: "Refresh token", Value: renewal}, ui.Fact{Name: "Received", Value: clock(now, l.received)})
-}
-
-// claimTable shows all claims, those about the sign-in first.
-func claimTable(caption string, c claims, now time.Time) ui.Table {
-	t := ui.Table{Caption: caption, Head: []string{"Claim", "Value", "Meaning"}, Empty: "No claims."}
-	names := slices.Sorted(maps.Keys(c))
-	slices.SortStableFunc(names, func(a, b string) int { return rank(a) - rank(b) })
-	for _, name := range names {
-		t.Rows = append(t.Rows, []ui.Cell{{Text: name, Mono: true}, {Text: shown(c[name]), Mono: true}, {Text: meaning(name, c, now)}})
-	}
-	return t
-}
-
-// rank puts the four claims of summary first, then who and where.
-func rank(claim string) int {
-	first := []string{"acr", "amr", "sid", "auth_time", "sub", "iss", "aud"}
-	if i := slices.Index(first, claim); i >= 0 {
-		return i
-	}
-	return len(first)
-}
-
-// shown is a value as a person reads it: text without quotes, lists with commas.
-func shown(raw json.RawMessage) string {
-	var s string
-	if json.Unmarshal(raw, &s) == nil {
-		return s
-	}
-	var list []string
-	if json.Unmarshal(raw, &list) == nil {
-		return strings.Join(list, ", ")
-	}
-	var b bytes.Buffer
-	if json.Compact(&b, raw) != nil {
-		return string(raw)
-	}
-	return b.String()
-}
-
-func meaning(name string, c claims, now time.Time) string {
-	switch name {
-	case "acr":
-		return strengthWords(c.text(name))
-	case "amr":
-		return methodWords(c.list(name))
-	case "exp", "iat", "auth_time", "updated_at", "nbf":
-		return clock(now, c.time(name))
-	}
-	return map[string]string{
-		"sub": "Who: stable, and never anybody else's", "iss": "Which tenant says so", "aud": "For which app", "azp": "Made for which app",
-		"sid": "The session at the provider", "nonce": "Ties the token to this browser's request", "at_hash": "Ties it to the access token",
-		"email_verified": "Whether the address was proven", "phone_number_verified": "Whether the number was proven", "jti": "This token",
-	}[name]
 }
 
 // clock is a time of day, with the date when it is another one.

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"twofold/internal/testkit/need"
+	"twofold/internal/testkit/scratch"
 )
 
 const (
@@ -38,7 +40,8 @@ type Browser struct {
 // New starts a Chromium with an empty profile. It ends with the test.
 func New(t testing.TB) *Browser {
 	t.Helper()
-	opts := append(options(findChromium(t)), chromedp.Env("TMPDIR="+scratch(t)))
+	path, dir := findChromium(t), home(t)
+	opts := append(options(path), chromedp.UserDataDir(filepath.Join(dir, "profile")), chromedp.Env("TMPDIR="+dir))
 	alloc, stop := chromedp.NewExecAllocator(context.Background(), opts...)
 	t.Cleanup(stop)
 	b := &Browser{t: t, Timeout: defaultTimeout, log: newEvents()}
@@ -76,17 +79,16 @@ func (b *Browser) open(parent context.Context, opts ...chromedp.ContextOption) {
 	b.SetViewport(1280, 800)
 }
 
-// scratch is a directory for what Chromium would leave in the system's. It is
-// not t.TempDir: a process on its last legs may still write, and that would
-// fail the test.
-func scratch(t testing.TB) string {
+// home is a directory for the profile and for what Chromium would leave in the
+// system's temporary directory.
+func home(t testing.TB) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "twofold-chromium-")
+	dir, err := scratch.New(os.TempDir(), "twofold-chromium-")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	return dir
+	t.Cleanup(dir.Remove)
+	return dir.Path
 }
 
 // options are chromedp's defaults, which name most of what makes Chromium quiet,

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"twofold/internal/testkit/scratch"
 )
 
 const (
@@ -22,10 +24,10 @@ const (
 
 // Cluster is a running server.
 type Cluster struct {
-	dir  string
-	lock *os.File // held as long as the directory is in use, see sweep
-	proc *server
-	stop sync.Once
+	dir     string
+	scratch *scratch.Dir
+	proc    *server
+	stop    sync.Once
 }
 
 // Start makes a new cluster and returns when it takes connections. The server
@@ -43,9 +45,7 @@ func Start(ctx context.Context) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	base := baseDir(cred)
-	sweep(base)
-	c, err := newDir(base, cred)
+	c, err := newDir(baseDir(cred), cred)
 	if err != nil {
 		return nil, err
 	}
@@ -72,8 +72,7 @@ func (c *Cluster) Stop() {
 		if c.proc != nil {
 			c.proc.stop()
 		}
-		_ = os.RemoveAll(c.dir) // a rest is swept by the next Start
-		_ = c.lock.Close()
+		c.scratch.Remove()
 	})
 }
 

@@ -8,13 +8,11 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
-	"time"
+
+	"twofold/internal/testkit/scratch"
 )
 
-const (
-	dirPrefix = "twofold-pg-"
-	lockName  = "lock"
-)
+const dirPrefix = "twofold-pg-"
 
 // baseDir is the temporary directory, unless its name is too long for a socket
 // or lies where the server's own user may not go.
@@ -26,56 +24,19 @@ func baseDir(cred *syscall.Credential) string {
 	return base
 }
 
-// newDir makes the cluster's directory, locked and owned by the server's user.
+// newDir makes the cluster's directory, owned by the server's user.
 func newDir(base string, cred *syscall.Credential) (*Cluster, error) {
-	dir, err := os.MkdirTemp(base, dirPrefix)
+	dir, err := scratch.New(base, dirPrefix)
 	if err != nil {
 		return nil, fmt.Errorf("pgcluster: %w", err)
 	}
-	lock, err := lockFile(filepath.Join(dir, lockName))
-	if err == nil && cred != nil {
-		err = os.Chown(dir, int(cred.Uid), int(cred.Gid))
-	}
-	if err != nil {
-		_ = os.RemoveAll(dir)
-		return nil, fmt.Errorf("pgcluster: %w", err)
-	}
-	return &Cluster{dir: dir, lock: lock}, nil
-}
-
-// lockFile makes a file that is locked before others can see it under path.
-func lockFile(path string) (*os.File, error) {
-	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return nil, err
-	}
-	return f, os.Rename(path+".new", path)
-}
-
-// sweep removes the directories of runs that were killed. The lock, not a
-// process id, says who still lives: ids are reused.
-func sweep(base string) {
-	for _, dir := range glob(filepath.Join(base, dirPrefix+"*")) {
-		if isStale(dir) {
-			_ = os.RemoveAll(dir) // another user's: not ours to remove
+	if cred != nil {
+		if err := os.Chown(dir.Path, int(cred.Uid), int(cred.Gid)); err != nil {
+			dir.Remove()
+			return nil, fmt.Errorf("pgcluster: %w", err)
 		}
 	}
-}
-
-func isStale(dir string) bool {
-	f, err := os.Open(filepath.Join(dir, lockName))
-	if errors.Is(err, os.ErrNotExist) {
-		st, err := os.Stat(dir) // between MkdirTemp and the lock
-		return err == nil && time.Since(st.ModTime()) > time.Minute
-	}
-	if err != nil {
-		return false
-	}
-	defer f.Close()
-	return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil
+	return &Cluster{dir: dir.Path, scratch: dir}, nil
 }
 
 // serverUser is whom the server runs as: PostgreSQL refuses to run as root.

@@ -4,6 +4,6 @@
 //
 // It owns that directory and the server process and cleans up after itself,
 // also after a run that was killed. It knows nothing of schemas or of this
-// project's tables, and imports the standard library only, so that the command
-// with-postgres compiles in a moment.
+// project's tables, and imports little, so that with-postgres compiles in
+// a moment.
 package pgcluster

@@ -7,19 +7,22 @@ const first = (selector, root = document) => root.querySelector(selector);
 function copier(code) {
   if (!navigator.clipboard || code.nextElementSibling) return;
   const button = document.createElement('button');
+  const say = (verb) => {
+    button.textContent = verb;
+    button.setAttribute('aria-label', `${verb} ${code.dataset.what}`);
+  };
   button.type = 'button';
   button.className = 'copy';
-  button.textContent = 'Copy';
-  button.setAttribute('aria-label', `Copy the ${code.dataset.what}`);
+  say('Copy');
   button.addEventListener('click', async () => {
     try {
       await navigator.clipboard.writeText(code.dataset.copy);
-      button.textContent = 'Copied';
+      say('Copied');
     } catch {
       getSelection().selectAllChildren(code);
-      button.textContent = 'Selected';
+      say('Selected');
     }
-    setTimeout(() => { button.textContent = 'Copy'; }, 2000);
+    setTimeout(() => say('Copy'), 2000);
   });
   code.after(button);
 }

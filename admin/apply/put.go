@@ -1,0 +1,169 @@
+package apply
+
+import (
+	"context"
+	"time"
+
+	"twofold/internal/db"
+	"twofold/tenants"
+)
+
+// Each put method goes through the entities of one kind. A key that the file does
+// not give leaves what there is; a new entity gets the defaults.
+
+// write puts all of a subscription.
+func (j *job) write(ctx context.Context) error {
+	if err := j.putSubscription(ctx); err != nil {
+		return err
+	}
+	ctx = db.WithScope(ctx, db.Scope{Subscription: j.sub.ID})
+	if err := j.settings(ctx, j.spec.Settings, j.label("settings of "), j.sub.ID); err != nil {
+		return err
+	}
+	for _, step := range []func(context.Context) error{
+		j.putIDPs, j.putClientApps, j.putTenants, j.putUsers, j.putGroups, j.putTwoFactors, j.putAssignments, j.putExemptions,
+		j.putMemberships, j.putPasswords, j.judge,
+	} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+		// What a store refuses it refuses before it writes, so the others of the same
+		// kind were still looked at. What follows would build on what is missing.
+		if err := j.problems.orNil(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (j *job) putSubscription(ctx context.Context) error {
+	s, want := *j.spec, j.sub
+	if !j.exists {
+		s = withDefaults(s)
+		want = tenants.Subscription{Name: s.Name.v, Title: s.Name.v}
+	}
+	assign(&want.Title, s.Title)
+	assign(&want.EnforceMFA, s.EnforceMFA)
+	assign(&want.MinACR, s.MinACR)
+	assign(&want.Active, s.Active)
+	d, err := j.store.PutSubscription(ctx, &want)
+	if err != nil {
+		return orProblems(j.run, j.refused(s.at, s, err))
+	}
+	fields := compare(s, j.sub, want, d.Created)
+	j.sub = want
+	c := j.changed(kindSubscription, want.Name, want.ID, d.Created, fields)
+	c.label = kindSubscription + " " + shownName(want.Name)
+	return nil
+}
+
+// orProblems is err, or the problems if a refusal alone is no reason to stop but
+// nothing can follow.
+func orProblems(r *run, err error) error {
+	if err != nil {
+		return err
+	}
+	return r.problems.orNil()
+}
+
+func (j *job) putIDPs(ctx context.Context) error {
+	for _, s := range j.spec.IDPs {
+		have, exists := j.idps[s.Name.v]
+		want := have
+		if !exists {
+			s = withDefaults(s)
+			want = tenants.IDP{Name: s.Name.v, Title: s.Name.v}
+		}
+		assign(&want.Title, s.Title)
+		assign(&want.Type, s.Type)
+		assign(&want.EnforceMFA, s.EnforceMFA)
+		assign(&want.Active, s.Active)
+		d, err := j.store.PutIDP(ctx, &want)
+		if err != nil {
+			if err := j.refused(s.at, s, err); err != nil {
+				return err
+			}
+			continue
+		}
+		j.put(kindIDP, want.Name, want.ID)
+		j.changed(kindIDP, want.Name, want.ID, d.Created, compare(s, have, want, d.Created))
+	}
+	return nil
+}
+
+func (j *job) putTenants(ctx context.Context) error {
+	for _, s := range j.spec.Tenants {
+		have, exists := j.tenants[s.Name.v]
+		want, s := wantedTenant(s, have, exists)
+		if session, idle := spanOf(want.SessionSeconds), spanOf(want.IdleSeconds); idle > session {
+			at := s.SessionSeconds.place
+			if s.IdleSeconds.set {
+				at = s.IdleSeconds.place
+			}
+			j.found(at, "leaves an idle time of %s with a session of %s; give both", shownSpan(idle), shownSpan(session))
+			continue
+		}
+		d, err := j.store.PutTenant(ctx, &want)
+		if err != nil {
+			if err := j.refused(s.at, s, err); err != nil {
+				return err
+			}
+			continue
+		}
+		j.put(kindTenant, want.Name, want.ID)
+		fields := compare(s, have, want, d.Created)
+		if s.IDPs.set {
+			l, err := j.store.SetTenantIDPs(ctx, want.ID, j.idsOf(kindIDP, s.IDPs))
+			if err != nil {
+				return err
+			}
+			fields = append(fields, j.linked("idps", kindIDP, l)...)
+		}
+		if s.ClientApps.set {
+			l, err := j.store.SetTenantClientApps(ctx, want.ID, j.idsOf(kindClientApp, s.ClientApps))
+			if err != nil {
+				return err
+			}
+			fields = append(fields, j.linked("client_apps", kindClientApp, l)...)
+		}
+		j.changed(kindTenant, want.Name, want.ID, d.Created, fields)
+	}
+	return nil
+}
+
+func wantedTenant(s tenant, have tenants.Tenant, exists bool) (tenants.Tenant, tenant) {
+	want := have
+	if !exists {
+		s = withDefaults(s)
+		want = tenants.Tenant{Name: s.Name.v, Title: s.Name.v, IdleSeconds: secondsOf(min(usualIdle, s.SessionSeconds.v))}
+	}
+	assign(&want.Title, s.Title)
+	assign(&want.Accent, s.Accent)
+	assign(&want.EnforceMFA, s.EnforceMFA)
+	assign(&want.MinACR, s.MinACR)
+	assign(&want.Active, s.Active)
+	if s.SessionSeconds.set {
+		want.SessionSeconds = secondsOf(s.SessionSeconds.v)
+	}
+	if s.IdleSeconds.set {
+		want.IdleSeconds = secondsOf(s.IdleSeconds.v)
+	}
+	return want, s
+}
+
+func secondsOf(d time.Duration) int64 { return int64(d / time.Second) }
+
+func spanOf(seconds int64) time.Duration { return time.Duration(seconds) * time.Second }
+
+// linked names what a link list gained and lost.
+func (j *job) linked(key, kind string, d tenants.Difference) []field {
+	var added, removed []string
+	for _, f := range d.Fields {
+		if f.New != "" {
+			added = append(added, f.New)
+		} else {
+			removed = append(removed, f.Old)
+		}
+	}
+	return linkField(key, j.namesOf(kind, added), j.namesOf(kind, removed))
+}

@@ -1,0 +1,110 @@
+package apply
+
+import (
+	"context"
+
+	"twofold/tenants"
+)
+
+func (j *job) putClientApps(ctx context.Context) error {
+	for _, s := range j.spec.ClientApps {
+		have, exists := j.clientApps[s.Name.v]
+		want, s := j.wantedApp(s, have, exists)
+		if !j.appFits(s, want) {
+			continue
+		}
+		d, err := j.store.PutClientApp(ctx, &want)
+		if err != nil {
+			if err := j.refused(s.at, s, err); err != nil {
+				return err
+			}
+			continue
+		}
+		j.put(kindClientApp, want.Name, want.ID)
+		fields := compare(s, have, want, d.Created)
+		if s.ClientSecret.set {
+			f, err := j.clientSecret(ctx, want.ID, j.secret(s.ClientSecret), d.Created)
+			if err != nil {
+				return err
+			}
+			fields = append(fields, f...)
+		}
+		j.changed(kindClientApp, want.Name, want.ID, d.Created, fields)
+	}
+	return nil
+}
+
+func (j *job) wantedApp(s clientApp, have tenants.ClientApp, exists bool) (tenants.ClientApp, clientApp) {
+	want := have
+	if !exists {
+		s = withDefaults(s)
+		want = usualApp(s.Name.v, s.Type.v)
+	}
+	assign(&want.Title, s.Title)
+	assign(&want.Type, s.Type)
+	assign(&want.ClientID, s.ClientID)
+	assign(&want.AuthMethod, s.AuthMethod)
+	assign(&want.IDTokenAlg, s.IDTokenAlg)
+	assign(&want.IDTokenProfile, s.IDTokenProfile)
+	assign(&want.EnforceMFA, s.EnforceMFA)
+	assign(&want.MinACR, s.MinACR)
+	assign(&want.Active, s.Active)
+	for _, l := range []struct {
+		to   *tenants.List
+		from texts
+	}{
+		{&want.RedirectURIs, s.RedirectURIs}, {&want.PostLogoutRedirectURIs, s.PostLogoutRedirectURIs},
+		{&want.GrantTypes, s.GrantTypes}, {&want.Scopes, s.Scopes},
+	} {
+		if l.from.set {
+			*l.to = words(l.from)
+		}
+	}
+	if s.PKCEOptional.set {
+		want.PKCEOptional = !s.PKCEOptional.v
+	}
+	if s.JWKS.set {
+		want.JWKS = j.secret(s.JWKS)
+	}
+	return want, s
+}
+
+// usualApp is what a new app of a type is before the file has its say.
+func usualApp(name, appType string) tenants.ClientApp {
+	app := tenants.ClientApp{
+		Name: name, Title: name, ClientID: name, AuthMethod: tenants.AuthBasic,
+		GrantTypes: tenants.List{tenants.GrantCode, tenants.GrantRefresh},
+		Scopes:     tenants.List{"openid", "profile", "email", "phone", "groups", "offline_access"},
+	}
+	switch appType {
+	case tenants.AppSPA, tenants.AppNative:
+		app.AuthMethod = tenants.AuthNone
+	case tenants.AppMachine:
+		app.GrantTypes, app.Scopes = tenants.List{tenants.GrantClientCredentials}, nil
+	}
+	return app
+}
+
+// appFits finds what does not go together in an app, as it would become.
+func (j *job) appFits(s clientApp, want tenants.ClientApp) bool {
+	before := len(j.problems)
+	if want.Public() && want.PKCEOptional {
+		j.found(keyPlace(s.at, s, "require_pkce"), "cannot be false for an app that keeps no secret")
+	}
+	if usesSecret := want.AuthMethod == tenants.AuthBasic || want.AuthMethod == tenants.AuthPost; s.ClientSecret.set && !usesSecret {
+		j.found(s.ClientSecret.place, "is of no use: auth_method is %s", want.AuthMethod)
+	}
+	return len(j.problems) == before
+}
+
+// clientSecret adds a secret that the app does not have.
+func (j *job) clientSecret(ctx context.Context, appID, secret string, created bool) ([]field, error) {
+	has, err := j.store.HasClientSecret(ctx, appID, secret)
+	if err != nil || has {
+		return nil, err
+	}
+	if err := j.store.PutClientSecret(ctx, appID, secret, nil); err != nil {
+		return nil, err
+	}
+	return []field{{key: "client_secret", note: noteOf(created, false)}}, nil
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"twofold/admin/apply"
+	"twofold/migrations"
+)
+
+type applyCmd struct {
+	databaseFlags
+	File   string `arg:"" type:"existingfile" help:"What there should be, in YAML. See docs/reference/apply.md."`
+	DryRun bool   `help:"Show the difference, change nothing."`
+}
+
+// Run applies the file in one transaction: a wrong file changes nothing.
+func (c *applyCmd) Run(ctx context.Context, s streams) error {
+	text, err := os.ReadFile(c.File)
+	if err != nil {
+		return err
+	}
+	file, err := apply.Parse(c.File, text)
+	if err != nil {
+		return lines(s, err)
+	}
+	h, err := c.open(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer h.close()
+	report, err := h.apply(ctx, file, c.DryRun)
+	if err != nil {
+		return lines(s, err)
+	}
+	fmt.Fprint(s.Out, report)
+	return nil
+}
+
+func (h *house) apply(ctx context.Context, file *apply.File, dryRun bool) (apply.Report, error) {
+	return apply.Run(ctx, h.tenants, h.audit, file, apply.Options{DryRun: dryRun, Actor: "operator", Env: os.LookupEnv, ReadFile: os.ReadFile})
+}
+
+// lines prints each problem of a file on a line of its own.
+func lines(s streams, err error) error {
+	var ps apply.Problems
+	if !errors.As(err, &ps) {
+		return words(err)
+	}
+	fmt.Fprintln(s.Err, ps)
+	return fmt.Errorf("%d problems; nothing was changed", len(ps))
+}
+
+// open builds a house for work on the database alone; its schema must be there.
+func (d databaseFlags) open(ctx context.Context, s streams) (*house, error) {
+	databaseURL, err := d.url()
+	if err != nil {
+		return nil, err
+	}
+	sealer, err := d.sealer(databaseURL)
+	if err != nil {
+		return nil, err
+	}
+	h, err := build(ctx, parts{DatabaseURL: databaseURL, Seal: sealer, Log: d.logger(s), providerFlags: providerFlags{PublicURL: "http://localhost"}})
+	if err != nil {
+		return nil, err
+	}
+	if strings.HasPrefix(databaseURL, "sqlite:") {
+		if _, err := migrations.Up(ctx, h.db.SQL(), h.db.Dialect()); err != nil {
+			return nil, errors.Join(err, h.close())
+		}
+	}
+	if st, err := migrations.Check(ctx, h.db.SQL(), h.db.Dialect()); err != nil || st.Current != st.Latest {
+		return nil, errors.Join(errors.New("the database schema is not up to date: run twofold migrate"), err, h.close())
+	}
+	return h, nil
+}

@@ -1,0 +1,222 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"twofold/cmd/twofold/demo"
+	"twofold/internal/testkit/browser"
+)
+
+// startDemo runs "twofold demo" as a process and returns its facts.
+func startDemo(t *testing.T, dir string) demo.Facts {
+	t.Helper()
+	log := &syncBuffer{}
+	cmd := exec.Command(os.Args[0], "demo", "--listen", "localhost:0", "--data", dir)
+	cmd.Env = append(os.Environ(), "TWOFOLD_TEST_EXEC=1")
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("the demo ended with %v:\n%s", err, log)
+		}
+	})
+	deadline := time.Now().Add(60 * time.Second)
+	for time.Now().Before(deadline) {
+		f, err := demo.LoadFacts(dir)
+		if err == nil && f.ProviderURL != "" && strings.Contains(log.String(), f.AppURL) {
+			if resp, err := http.Get(f.Tenants[0].Issuer + "/.well-known/openid-configuration"); err == nil {
+				_ = resp.Body.Close()
+				if resp.StatusCode == http.StatusOK {
+					return f
+				}
+			}
+		}
+		time.Sleep(50 * time.Millisecond) //nolint:forbidigo // another process has no event to wait for
+	}
+	t.Fatalf("the demo did not start:\n%s", log)
+	return demo.Facts{}
+}
+
+func userOf(t *testing.T, f demo.Facts, name string) demo.User {
+	t.Helper()
+	for _, u := range f.Users {
+		if u.Name == name {
+			return u
+		}
+	}
+	t.Fatalf("no user %s in the demo", name)
+	return demo.User{}
+}
+
+// shots takes a page at both widths in both schemes.
+func shots(b *browser.Browser, name string) {
+	for _, width := range []int{390, 1280} {
+		for _, dark := range []bool{false, true} {
+			scheme := "light"
+			if dark {
+				scheme = "dark"
+			}
+			b.Screenshot(name+"-"+scheme+"-"+map[int]string{390: "phone", 1280: "desktop"}[width], width, 900, dark)
+		}
+	}
+}
+
+// mailboxCode reads the newest code from the mailbox page, as a person would, in
+// a second tab of the same user.
+func mailboxCode(t *testing.T, f demo.Facts, to string) string {
+	t.Helper()
+	deadline := time.Now().Add(15 * time.Second)
+	for time.Now().Before(deadline) {
+		resp, err := http.Get(f.MailboxJSON + "?to=" + url.QueryEscape(to))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var list []struct{ Code, To string }
+		err = json.NewDecoder(resp.Body).Decode(&list)
+		_ = resp.Body.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range list {
+			if m.To == to && m.Code != "" {
+				return m.Code
+			}
+		}
+		time.Sleep(50 * time.Millisecond) //nolint:forbidigo // another process has no event to wait for
+	}
+	t.Fatalf("no code for %s in the mailbox", to)
+	return ""
+}
+
+// TestDemoScreenshots is the main job as a person does it: the demo, its app, a
+// password, a code out of the mailbox page, and the ID token shown.
+func TestDemoScreenshots(t *testing.T) {
+	f := startDemo(t, filepath.Join(t.TempDir(), "data"))
+	anna := userOf(t, f, "anna")
+	b := browser.New(t)
+	b.Open(f.AppURL)
+	b.WaitText("Sign in with a second factor")
+	shots(b, "demo-home")
+	b.ClickText("Sign in to Expenses at Acme")
+	b.WaitFor(`input[name="password"]`)
+	shots(b, "signin")
+	b.Fill(`input[name="username"]`, "anna")
+	b.Fill(`input[name="password"]`, "not the password")
+	b.Press("Enter")
+	b.WaitText("not right")
+	shots(b, "signin-wrong")
+	b.Fill(`input[name="password"]`, anna.Password)
+	b.Press("Enter")
+	b.WaitFor(`input[name="code"]`)
+	code := mailboxCode(t, f, anna.Email)
+	b.WaitFor(`[data-state="sent"]`)
+	shots(b, "code")
+	wrong := "000000"
+	if code == wrong {
+		wrong = "111111"
+	}
+	b.Fill(`input[name="code"]`, wrong)
+	b.Press("Enter")
+	b.WaitText("not the right code")
+	shots(b, "code-wrong")
+	b.Fill(`input[name="code"]`, code[:3]+" "+code[3:]) // as a person copies it
+	b.Press("Enter")
+	b.WaitText("Signed in as")
+	shots(b, "demo-account")
+	for _, claim := range []string{"acr", "amr", "sid", "urn:twofold:acr:2fa"} {
+		if !strings.Contains(b.Text("main"), claim) {
+			t.Errorf("the app does not show %s", claim)
+		}
+	}
+	mail := b.NewContext()
+	mail.Open(f.MailboxURL)
+	mail.WaitText(code)
+	shots(mail, "demo-mailbox")
+	b.RequireClean(t)
+
+	globex := b.NewContext()
+	signInAt(t, globex, f, "Sign in to Expenses at Globex", "bruno")
+	globex.WaitFor(`input[name="code"]`)
+	globex.ClickText("Use another method")
+	globex.WaitText("Which method")
+	shots(globex, "choose")
+	globex.Click(`button[name="method"]`)
+	globex.WaitFor(`input[name="code"]`)
+	shots(globex, "code-sms")
+	globex.Fill(`input[name="code"]`, mailboxCode(t, f, userOf(t, f, "bruno").Phone))
+	globex.Press("Enter")
+	globex.WaitText("Signed in as")
+	if !strings.Contains(globex.Text("main"), "aal2") {
+		t.Error("SMS does not reach aal2")
+	}
+	globex.ClickText("Sign out")
+	globex.WaitText("Sign")
+	shots(globex, "signed-out")
+
+	closed := b.NewContext()
+	signInAt(t, closed, f, "Sign in to Expenses at Globex", "eva")
+	closed.WaitText("You cannot sign in here yet")
+	shots(closed, "refused")
+
+	lost := b.NewContext()
+	lost.Open(f.ProviderURL + "/t/nobody/authorize")
+	lost.WaitText("no sign-in at this address")
+	shots(lost, "unknown-tenant")
+	lost.Open(f.Tenants[0].Issuer + "/authorize?client_id=nobody&redirect_uri=x&response_type=code")
+	lost.WaitText("not known")
+	shots(lost, "unknown-app")
+	lost.Open(f.Tenants[0].Issuer + "/end_session")
+	shots(lost, "signed-out-alone")
+}
+
+func signInAt(t *testing.T, b *browser.Browser, f demo.Facts, door, name string) {
+	t.Helper()
+	b.Open(f.AppURL)
+	b.ClickText(door)
+	b.WaitFor(`input[name="password"]`)
+	b.Fill(`input[name="username"]`, name)
+	b.Fill(`input[name="password"]`, userOf(t, f, name).Password)
+	b.Press("Enter")
+}
+
+// TestDemoWithoutScript: everything but passkeys works with script switched off.
+func TestDemoWithoutScript(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	f := startDemo(t, dir)
+	b := browser.New(t)
+	b.DisableScript()
+	signInAt(t, b, f, "Sign in to Expenses at Acme", "carla")
+	b.WaitFor(`input[name="code"]`)
+	b.Fill(`input[name="code"]`, mailboxCode(t, f, userOf(t, f, "carla").Email))
+	b.Press("Enter")
+	b.WaitText("Signed in as")
+	if got := b.Text("main"); !regexp.MustCompile(`sid`).MatchString(got) {
+		t.Errorf("no sid: %s", got)
+	}
+}
+
+// TestDemoStartsTwice: the same data directory gives the same passwords again.
+func TestDemoStartsTwice(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	var first demo.Facts
+	t.Run("first", func(t *testing.T) { first = startDemo(t, dir) })
+	t.Run("again", func(t *testing.T) {
+		if again := startDemo(t, dir); again.Users[0].Password != first.Users[0].Password {
+			t.Error("another password")
+		}
+	})
+}

@@ -1,0 +1,11 @@
+package audit
+
+import (
+	"testing"
+
+	"twofold/internal/testkit"
+)
+
+func TestModels(t *testing.T) {
+	testkit.EachDatabase(t, func(t *testing.T, url string) { testkit.CheckModels(t, url, Event{}, chain{}) })
+}

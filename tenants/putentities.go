@@ -1,0 +1,169 @@
+package tenants
+
+import (
+	"context"
+	"strings"
+
+	"twofold/internal/db"
+)
+
+// PutSubscription creates or changes a subscription, found by name.
+func (s *Store) PutSubscription(ctx context.Context, v *Subscription) (Difference, error) {
+	if err := checkEntity(v.Name, &v.MinACR); err != nil {
+		return Difference{}, err
+	}
+	row := subscriptionRow{*v}
+	d, err := put(ctx, s, &row, func(r *subscriptionRow) entity {
+		return entity{id: &r.ID, stamp: &r.Stamp, key: map[string]any{"name": v.Name}, columns: &r.Subscription}
+	})
+	if err != nil {
+		return Difference{}, err
+	}
+	*v = row.Subscription
+	s.changed(ctx)
+	return d, nil
+}
+
+// PutTenant creates or changes a tenant of the subscription in ctx, found by name.
+func (s *Store) PutTenant(ctx context.Context, v *Tenant) (Difference, error) {
+	if err := checkTenant(v); err != nil {
+		return Difference{}, err
+	}
+	v.SubscriptionID = db.ScopeOf(ctx).Subscription
+	row := tenantRow{*v}
+	var d Difference
+	err := s.DB.Tx(ctx, func(ctx context.Context) (err error) {
+		d, err = put(ctx, s, &row, func(r *tenantRow) entity {
+			return entity{id: &r.ID, stamp: &r.Stamp, key: map[string]any{"name": v.Name}, keep: []string{"SubscriptionID"}, columns: &r.Tenant}
+		})
+		if err != nil || !d.Created || s.OnTenant == nil {
+			return err
+		}
+		return s.OnTenant(db.WithScope(ctx, db.Scope{Subscription: row.SubscriptionID, Tenant: row.ID}), row.Tenant)
+	})
+	if err != nil {
+		return Difference{}, err
+	}
+	*v = row.Tenant
+	s.changed(ctx)
+	return d, nil
+}
+
+// PutIDP creates or changes an IDP of the subscription in ctx, found by name.
+func (s *Store) PutIDP(ctx context.Context, v *IDP) (Difference, error) {
+	if err := checkEntity(v.Name, nil); err != nil {
+		return Difference{}, err
+	}
+	if v.Type != IDPLocal {
+		return Difference{}, invalid("type", "must be local")
+	}
+	row := idpRow{IDP: *v}
+	d, err := put(ctx, s, &row, func(r *idpRow) entity {
+		return entity{id: &r.ID, stamp: &r.Stamp, key: map[string]any{"name": v.Name}, columns: &r.IDP}
+	})
+	if err != nil {
+		return Difference{}, err
+	}
+	*v = row.IDP
+	s.changed(ctx)
+	return d, nil
+}
+
+// PutClientApp creates or changes a client app of the subscription in ctx, found by name.
+func (s *Store) PutClientApp(ctx context.Context, v *ClientApp) (Difference, error) {
+	if err := checkClientApp(v); err != nil {
+		return Difference{}, err
+	}
+	row := clientAppRow{ClientApp: *v}
+	d, err := put(ctx, s, &row, func(r *clientAppRow) entity {
+		return entity{id: &r.ID, stamp: &r.Stamp, key: map[string]any{"name": v.Name}, columns: &r.ClientApp}
+	})
+	if err != nil {
+		return Difference{}, err
+	}
+	*v = row.ClientApp
+	s.changed(ctx)
+	return d, nil
+}
+
+// PutUser creates or changes a user of the subscription in ctx, found by name.
+func (s *Store) PutUser(ctx context.Context, v *User) (Difference, error) {
+	v.Name = NormalName(v.Name)
+	v.Email = strings.ToLower(strings.TrimSpace(v.Email))
+	if err := checkUser(v); err != nil {
+		return Difference{}, err
+	}
+	row := userRow{User: *v}
+	d, err := put(ctx, s, &row, func(r *userRow) entity {
+		return entity{id: &r.ID, stamp: &r.Stamp, key: map[string]any{"name": v.Name}, keep: []string{"LastTwoFactorID"}, columns: &r.User}
+	})
+	if err != nil {
+		return Difference{}, err
+	}
+	*v = row.User
+	return d, nil
+}
+
+// PutGroup creates a group of the subscription in ctx, found by name.
+func (s *Store) PutGroup(ctx context.Context, v *Group) (Difference, error) {
+	if err := checkEntity(v.Name, nil); err != nil {
+		return Difference{}, err
+	}
+	row := groupRow{Group: *v}
+	d, err := put(ctx, s, &row, func(r *groupRow) entity {
+		return entity{id: &r.ID, stamp: &r.Stamp, key: map[string]any{"name": v.Name}, columns: &r.Group}
+	})
+	if err != nil {
+		return Difference{}, err
+	}
+	*v = row.Group
+	return d, nil
+}
+
+// PutAssignment assigns an instance, or changes whether it is required.
+func (s *Store) PutAssignment(ctx context.Context, v *Assignment) (Difference, error) {
+	if err := s.mustHave(ctx, v.Level, v.TargetID); err != nil {
+		return Difference{}, err
+	}
+	if err := s.mustHaveRow(ctx, &twoFactorRow{}, v.TwoFactorID, "two_factor"); err != nil {
+		return Difference{}, err
+	}
+	row := assignmentRow{Assignment: *v}
+	d, err := put(ctx, s, &row, func(r *assignmentRow) entity {
+		key := map[string]any{"two_factor_id": v.TwoFactorID, "level": v.Level, "target_id": v.TargetID}
+		return entity{id: &r.ID, stamp: &r.Stamp, key: key, columns: &r.Assignment}
+	})
+	if err != nil {
+		return Difference{}, err
+	}
+	*v = row.Assignment
+	return d, nil
+}
+
+// PutExemption exempts a user, client app or IDP until a date, with a reason.
+func (s *Store) PutExemption(ctx context.Context, v *Exemption) (Difference, error) {
+	switch {
+	case !exemptible(v.Level):
+		return Difference{}, invalid("level", "only a user, a client app or an IDP can be exempt")
+	case strings.TrimSpace(v.Reason) == "":
+		return Difference{}, invalid("reason", "is required")
+	case v.Until.IsZero():
+		return Difference{}, invalid("until", "is required")
+	}
+	if err := s.mustHave(ctx, v.Level, v.TargetID); err != nil {
+		return Difference{}, err
+	}
+	v.Until = db.Micros(v.Until)
+	row := exemptionRow{Exemption: *v}
+	d, err := put(ctx, s, &row, func(r *exemptionRow) entity {
+		return entity{
+			id: &r.ID, stamp: &r.Stamp, key: map[string]any{"level": v.Level, "target_id": v.TargetID},
+			keep: []string{"CreatedBy"}, columns: &r.Exemption,
+		}
+	})
+	if err != nil {
+		return Difference{}, err
+	}
+	*v = row.Exemption
+	return d, nil
+}

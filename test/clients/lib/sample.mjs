@@ -1,0 +1,55 @@
+// What is set up for the tests, in the form that `twofold apply` takes. JSON is YAML.
+
+export const apps = {
+  // The address of an app is never opened: the browser of the tests stops there.
+  callback: 'https://app.example/callback',
+  signedOut: 'https://app.example/signed-out',
+  loopback: 'http://127.0.0.1/callback', // RFC 8252 §7.3: any port
+}
+
+// Every test has people of its own, so that none meets the limits on codes of another.
+const people = 80
+export const password = 'correct horse battery staple'
+
+export const user = n => ({ name: `user${n}`, email: `user${n}@sample.example`, phone: `+44770090${String(n).padStart(4, '0')}` })
+
+export function sample({ smtpPort, sms, secrets, jwks }) {
+  const web = { redirect_uris: [apps.callback], post_logout_redirect_uris: [apps.signedOut] }
+  return {
+    subscriptions: [{
+      name: 'sample',
+      idps: [{ name: 'staff' }],
+      client_apps: [
+        { name: 'expenses', title: 'Expenses', type: 'web', client_secret: secrets.expenses, ...web },
+        {
+          name: 'payroll', title: 'Payroll', type: 'web', auth_method: 'client_secret_post', client_secret: secrets.payroll,
+          id_token_alg: 'ES256', id_token_profile: true, ...web,
+        },
+        { name: 'vault', title: 'Vault', type: 'web', auth_method: 'private_key_jwt', jwks: JSON.stringify(jwks), ...web },
+        { name: 'phone', title: 'Phone', type: 'native', redirect_uris: [apps.loopback] },
+        { name: 'reports', type: 'machine', client_secret: secrets.reports, scopes: ['reports:read', 'reports:write'] },
+        { name: 'gateway', type: 'machine', client_secret: secrets.gateway, scopes: ['introspect'] },
+      ],
+      tenants: [
+        { name: 'acme', title: 'Acme', idps: ['staff'], client_apps: ['expenses', 'payroll', 'vault', 'phone', 'reports', 'gateway'] },
+        { name: 'globex', title: 'Globex', idps: ['staff'], client_apps: ['expenses', 'reports', 'gateway'] },
+      ],
+      users: Array.from({ length: people }, (_, n) => ({
+        ...user(n), given_name: 'User', family_name: `Number ${n}`, email_verified: true, phone_verified: true, password,
+        idps: ['staff'], tenants: ['acme', 'globex'],
+      })),
+      two_factors: [
+        {
+          name: 'Code by e-mail', type: 'email',
+          options: { EMailSenderAddress: 'signin@sample.example', MailServerConfig: { MailType: 'SMTP', Host: '127.0.0.1', Port: smtpPort, EnableSSL: false } },
+        },
+        { name: 'Code by SMS', type: 'twilio', options: { TwilioAccountSid: sms.sid, TwilioAuthToken: sms.token, TwilioSmsFromNumber: '+447700900100' } },
+      ],
+      assignments: [
+        { two_factor: 'Code by e-mail', to: { tenant: 'acme' }, required: true },
+        // Offered to one app only: elsewhere the code comes by mail.
+        { two_factor: 'Code by SMS', to: { client_app: 'vault' }, required: false },
+      ],
+    }],
+  }
+}
