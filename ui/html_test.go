@@ -145,7 +145,7 @@ func TestTitles(t *testing.T) {
 		"challenge.sent":         "E-mail code · Acme",
 		"challenge.wrong":        "Error: E-mail code · Acme",
 		"choose.error":           "Error: Confirm that it is you · Acme",
-		"problem.unknown-tenant": "Error: There is no sign-in at this address · Twofold",
+		"problem.unknown-tenant": "Error: There is no way to sign in here · Twofold",
 		"end.signed-out":         "You are signed out · Acme",
 		"end.form-post":          "Back to Expenses · Acme",
 		"brand.hostile-name":     "Sign in · Acme<script>alert(1)</script>gnp.exe",

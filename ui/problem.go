@@ -37,7 +37,7 @@ func waitWords(seconds int) string {
 
 // UnknownTenant is for an address that belongs to no tenant.
 func UnknownTenant(p Page) Problem {
-	return Problem{Page: p, Heading: "There is no sign-in at this address",
+	return Problem{Page: p, Heading: "There is no way to sign in here",
 		Text: "The address may be mistyped or out of date. Start again from the app that you want to use."}
 }
 

@@ -135,7 +135,7 @@ func TestMistakes(t *testing.T) {
 				"    users: [{name: robot, password: correct horse battery staple}, {name: carla, password: short}]\n",
 				[]string{
 					":3:37: subscriptions[0].users[0].password: a machine has no password",
-					":3:90: subscriptions[0].users[1].password: cannot be used: it needs at least 15 characters.",
+					":3:92: subscriptions[0].users[1].password: cannot be used: it needs at least 15 characters.",
 				},
 			},
 			"member nobody knows": {
@@ -291,6 +291,9 @@ subscriptions:
       - name: mail
         type: email
         options: {EMailSenderAddress: a@b.example, MailServerConfig: {env: MAIL}}
+      - name: odd
+        type: email
+        options: {MailServerConfig: [a, 1.5, {b: {env: SID}}]}
 `)
 	ctx := w.in("sample")
 	got := map[string]string{}
@@ -301,6 +304,7 @@ subscriptions:
 		}
 	}
 	want := map[string]string{
+		"odd": "invalid", "odd MailServerConfig": `["a",1.5,{"b":"AC0123456789abcdef0123456789abcdef"}]`,
 		"mail": "untested", "mail EMailSenderAddress": `"a@b.example"`,
 		"mail MailServerConfig": `"{\"MailType\":\"SMTP\",\"Host\":\"localhost\",\"Port\":25,\"EnableSSL\":false}"`,
 		"sms":                   "untested", "sms TwilioAccountSid": `"AC0123456789abcdef0123456789abcdef"`, "sms TwilioAuthToken": `"0123456789abcdef0123456789abcdef"`,

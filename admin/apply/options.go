@@ -101,12 +101,11 @@ func (r *run) plain(t tree, f twofactor.Field) any {
 		return l
 	case originTree:
 		return r.texts[t.place]
+	case scalarTree:
 	}
-	switch f.Kind {
-	case twofactor.KindText, twofactor.KindPassword, twofactor.KindSelect, twofactor.KindCode:
-		if _, yes := t.scalar.(bool); !yes {
-			return t.raw
-		}
+	isText := f.Kind == twofactor.KindText || f.Kind == twofactor.KindPassword || f.Kind == twofactor.KindSelect
+	if _, yesOrNo := t.scalar.(bool); isText && !yesOrNo {
+		return t.raw
 	}
 	return t.scalar
 }

@@ -53,8 +53,10 @@ func (j *job) wantedApp(s clientApp, have tenants.ClientApp, exists bool) (tenan
 		to   *tenants.List
 		from texts
 	}{
-		{&want.RedirectURIs, s.RedirectURIs}, {&want.PostLogoutRedirectURIs, s.PostLogoutRedirectURIs},
-		{&want.GrantTypes, s.GrantTypes}, {&want.Scopes, s.Scopes},
+		{&want.RedirectURIs, s.RedirectURIs},
+		{&want.PostLogoutRedirectURIs, s.PostLogoutRedirectURIs},
+		{&want.GrantTypes, s.GrantTypes},
+		{&want.Scopes, s.Scopes},
 	} {
 		if l.from.set {
 			*l.to = words(l.from)

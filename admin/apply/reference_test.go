@@ -90,18 +90,20 @@ func TestExampleIsComprehensive(t *testing.T) {
 
 // collectKeys notes the keys of each mapping, by the key the mapping stands under.
 func collectKeys(name string, n *yaml.Node, into map[string]map[string]bool) {
-	switch n.Kind {
-	case yaml.SequenceNode:
+	if n.Kind == yaml.SequenceNode {
 		for _, c := range n.Content {
 			collectKeys(name, c, into)
 		}
-	case yaml.MappingNode:
-		if into[name] == nil {
-			into[name] = map[string]bool{}
-		}
-		for i := 0; i+1 < len(n.Content); i += 2 {
-			into[name][n.Content[i].Value] = true
-			collectKeys(n.Content[i].Value, n.Content[i+1], into)
-		}
+		return
+	}
+	if n.Kind != yaml.MappingNode {
+		return
+	}
+	if into[name] == nil {
+		into[name] = map[string]bool{}
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		into[name][n.Content[i].Value] = true
+		collectKeys(n.Content[i].Value, n.Content[i+1], into)
 	}
 }

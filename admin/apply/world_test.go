@@ -161,7 +161,7 @@ func (w *world) rows(query string) []string {
 			w.Fatal(err)
 		}
 		for i, v := range values {
-			values[i] = *(v.(*any))
+			values[i] = *v.(*any)
 		}
 		out = append(out, fmt.Sprint(values))
 	}

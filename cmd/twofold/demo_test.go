@@ -174,7 +174,7 @@ func TestDemoScreenshots(t *testing.T) {
 
 	lost := b.NewContext()
 	lost.Open(f.ProviderURL + "/t/nobody/authorize")
-	lost.WaitText("no sign-in at this address")
+	lost.WaitText("no way to sign in here")
 	shots(lost, "unknown-tenant")
 	lost.Open(f.Tenants[0].Issuer + "/authorize?client_id=nobody&redirect_uri=x&response_type=code")
 	lost.WaitText("not known")

@@ -152,8 +152,11 @@ type Status struct {
 func (o *Outbox) Status(ctx context.Context, challengeID string) (Status, error) {
 	var rows []messageRow
 	err := o.DB.For(ctx).Where("challenge_id = ?", challengeID).Order("id DESC").Limit(1).Find(&rows).Error
-	if err != nil || len(rows) == 0 {
-		return Status{}, err
+	if err != nil {
+		return Status{}, fmt.Errorf("delivery: status: %w", err)
+	}
+	if len(rows) == 0 {
+		return Status{}, nil
 	}
 	return Status{State: rows[0].State, Class: rows[0].ErrorClass, Masked: rows[0].Masked}, nil
 }
@@ -222,5 +225,8 @@ func (o *Outbox) due(ctx context.Context) ([]key, error) {
 // Pending counts what waits, for metrics and health.
 func (o *Outbox) Pending(ctx context.Context) (n int64, err error) {
 	err = o.DB.For(db.AllTenants(ctx)).Model(&messageRow{}).Where("state IN ?", []string{Queued, Sending}).Count(&n).Error
-	return n, err
+	if err != nil {
+		return 0, fmt.Errorf("delivery: pending: %w", err)
+	}
+	return n, nil
 }

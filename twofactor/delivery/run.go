@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -29,6 +31,9 @@ func (o *Outbox) Run(ctx context.Context) {
 				case <-ctx.Done():
 					return
 				case k := <-o.kicks:
+					if ctx.Err() != nil {
+						return // nothing new while draining
+					}
 					o.work(context.WithoutCancel(ctx), k)
 				}
 			}
@@ -64,7 +69,8 @@ func (o *Outbox) work(ctx context.Context, k key) {
 	}
 	ctx = db.WithScope(ctx, db.Scope{Subscription: row.SubscriptionID, Tenant: row.TenantID})
 	if !row.ExpiresAt.After(o.Now()) {
-		o.finish(ctx, row, twofactor.Instance{}, Expired, twofactor.Receipt{}, nil)
+		inst, _ := o.Instances.Open(ctx, row.TwoFactorID) // for its type alone: nothing is sent
+		o.finish(ctx, row, inst, Expired, twofactor.Receipt{}, nil)
 		return
 	}
 	inst, receipt, err := o.send(ctx, row)
@@ -78,8 +84,16 @@ func (o *Outbox) work(ctx context.Context, k key) {
 	}
 }
 
-func (o *Outbox) send(ctx context.Context, row messageRow) (twofactor.Instance, twofactor.Receipt, error) {
-	inst, err := o.Instances.Open(ctx, row.TwoFactorID)
+func (o *Outbox) send(ctx context.Context, row messageRow) (inst twofactor.Instance, receipt twofactor.Receipt, err error) {
+	// A factor that panics must not take the process, and everybody's sign-ins,
+	// with it. Of the panic only the type is kept: its value may hold a code.
+	defer func() {
+		if p := recover(); p != nil {
+			o.Log.ErrorContext(ctx, "sender panicked", "message", row.ID, "two_factor", row.TwoFactorID, "panic", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+			err = &twofactor.SendError{Class: twofactor.ErrRetry, Stage: "panic", Help: "This is a fault in the factor: see the log."}
+		}
+	}()
+	inst, err = o.Instances.Open(ctx, row.TwoFactorID)
 	if err != nil {
 		return inst, twofactor.Receipt{}, &twofactor.SendError{Class: twofactor.ErrAccount, Stage: "open", Help: "The instance cannot be used: see its state."}
 	}
@@ -101,15 +115,15 @@ func (o *Outbox) send(ctx context.Context, row messageRow) (twofactor.Instance, 
 	}
 	ctx, cancel := context.WithTimeout(ctx, deadline.Sub(o.Now()))
 	defer cancel()
-	stop := o.keepLease(ctx, row)
+	stop := o.keepLease(ctx, row, cancel)
 	defer stop()
-	receipt, err := sender.Send(ctx, m)
+	receipt, err = sender.Send(ctx, m)
 	return inst, receipt, err
 }
 
 // keepLease renews the lease while a send is under way. attempts is the fence: a
-// process that lost the message changes nothing any more.
-func (o *Outbox) keepLease(ctx context.Context, row messageRow) (stop func()) {
+// process that lost the message stops sending, and changes nothing any more.
+func (o *Outbox) keepLease(ctx context.Context, row messageRow, lost func()) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -120,8 +134,11 @@ func (o *Outbox) keepLease(ctx context.Context, row messageRow) (stop func()) {
 			case <-ctx.Done():
 				return
 			case <-tick.C:
-				o.DB.For(ctx).Model(&messageRow{}).Where("id = ? AND state = ? AND attempts = ?", row.ID, Sending, row.Attempts).
-					UpdateColumn("next_at", db.Micros(o.Now()).Add(o.Lease))
+				err := db.One(o.mine(ctx, row).UpdateColumn("next_at", db.Micros(o.Now()).Add(o.Lease)))
+				if errors.Is(err, db.ErrStale) {
+					lost()
+				}
+				// Any other error: the database may answer again before the lease ends.
 			}
 		}
 	})
@@ -143,13 +160,13 @@ func (o *Outbox) retry(row messageRow, err error) (wait time.Duration, again boo
 }
 
 func (o *Outbox) later(ctx context.Context, row messageRow, cause error, wait time.Duration) {
-	o.Log.WarnContext(ctx, "message not sent, trying again", "message", row.ID, "two_factor", row.TwoFactorID, "attempt", row.Attempts, "in", wait, "error", cause)
+	o.Log.WarnContext(ctx, "message not sent, trying again", "message", row.ID, "two_factor", row.TwoFactorID, "attempt", row.Attempts, "in", wait, "error", words(cause))
 	due := db.Micros(o.Now()).Add(wait)
 	err := db.One(o.mine(ctx, row).Updates(map[string]any{
-		"state": Queued, "next_at": due, "error_class": twofactor.ClassName(cause), "error": cause.Error(),
+		"state": Queued, "next_at": due, "error_class": twofactor.ClassName(cause), "error": words(cause),
 	}))
 	if err != nil {
-		o.Log.ErrorContext(ctx, "outbox cannot queue again", "message", row.ID, "error", err)
+		o.notWritten(ctx, row, err)
 		return
 	}
 	time.AfterFunc(wait, func() { o.kick(key{row.TenantID, row.ID}) })
@@ -160,10 +177,11 @@ func (o *Outbox) later(ctx context.Context, row messageRow, cause error, wait ti
 func (o *Outbox) finish(ctx context.Context, row messageRow, inst twofactor.Instance, state string, r twofactor.Receipt, cause error) {
 	set := map[string]any{
 		"state": state, "sealed": "", "done_at": db.Micros(o.Now()), "provider_id": r.ProviderID, "provider_status": r.Status,
-		"segments": int64(r.Segments), "error_class": twofactor.ClassName(cause), "error": "",
+		"segments": int64(r.Segments), "error_class": twofactor.ClassName(cause), "error": words(cause),
 	}
-	if cause != nil {
-		set["error"] = cause.Error()
+	if state == Expired {
+		// Why it was not sent in time is what the last try ran into.
+		set["error_class"], set["error"] = row.ErrorClass, row.Error
 	}
 	err := o.DB.Tx(ctx, func(ctx context.Context) error {
 		if err := db.One(o.mine(ctx, row).Updates(set)); err != nil {
@@ -175,17 +193,39 @@ func (o *Outbox) finish(ctx context.Context, row messageRow, inst twofactor.Inst
 		})
 	})
 	if err != nil {
-		// The lease ends and another try follows: a message twice is better than none.
-		o.Log.ErrorContext(ctx, "outbox cannot write the result", "message", row.ID, "error", err)
+		o.notWritten(ctx, row, err)
 		return
 	}
 	o.Observe(inst.Info.Type, state)
 	if cause != nil {
-		o.Log.WarnContext(ctx, "message failed", "message", row.ID, "two_factor", row.TwoFactorID, "class", twofactor.ClassName(cause), "error", cause)
+		o.Log.WarnContext(ctx, "message failed", "message", row.ID, "two_factor", row.TwoFactorID, "class", twofactor.ClassName(cause), "error", words(cause))
 	}
 	if state == Sent || cause != nil {
 		o.note(ctx, row, cause)
 	}
+}
+
+// notWritten: without a result the lease ends and another try follows, for a
+// message twice is better than none. Unless that has happened already.
+func (o *Outbox) notWritten(ctx context.Context, row messageRow, err error) {
+	if errors.Is(err, db.ErrStale) {
+		o.Log.WarnContext(ctx, "message was taken over", "message", row.ID, "attempt", row.Attempts)
+		return
+	}
+	o.Log.ErrorContext(ctx, "outbox cannot write the result", "message", row.ID, "error", err)
+}
+
+// words are what logs and tables keep of a failure. A SendError holds nothing
+// secret by contract; of any other error only the class is certain.
+func words(err error) string {
+	var se *twofactor.SendError
+	switch {
+	case err == nil:
+		return ""
+	case errors.As(err, &se):
+		return se.Error()
+	}
+	return "twofactor: send: " + twofactor.ClassName(err) + ", by an error that says no more"
 }
 
 func (o *Outbox) mine(ctx context.Context, row messageRow) *gorm.DB {
@@ -200,7 +240,7 @@ func (o *Outbox) note(ctx context.Context, row messageRow, cause error) {
 		if errors.Is(cause, twofactor.ErrRecipient) {
 			return
 		}
-		failure = cause.Error()
+		failure = words(cause)
 	}
 	if err := o.Instances.NoteDelivery(ctx, row.TwoFactorID, failure); err != nil {
 		o.Log.WarnContext(ctx, "instance state not noted", "two_factor", row.TwoFactorID, "error", err)
@@ -212,5 +252,8 @@ const Keep = 30 * 24 * time.Hour
 
 // Sweep forgets what ended long ago.
 func (o *Outbox) Sweep(ctx context.Context) error {
-	return o.DB.For(db.AllTenants(ctx)).Where("done_at < ?", o.Now().Add(-Keep)).Delete(&messageRow{}).Error
+	if err := o.DB.For(db.AllTenants(ctx)).Where("done_at < ?", o.Now().Add(-Keep)).Delete(&messageRow{}).Error; err != nil {
+		return fmt.Errorf("delivery: sweep: %w", err)
+	}
+	return nil
 }
