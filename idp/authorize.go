@@ -22,6 +22,9 @@ func (s *IDP) authorize(w http.ResponseWriter, r *http.Request) error {
 		return s.noteBad(ctx, err)
 	}
 	if answer != nil {
+		if err := s.noteRefusal(ctx, answer.Error); err != nil {
+			return err
+		}
 		return s.respond(w, r, *answer)
 	}
 	a := s.newAttempt(ctx, req)
@@ -153,7 +156,7 @@ func (s *IDP) noteBad(ctx context.Context, err error) error {
 	if p.Kind == problem.Internal || p.Kind == problem.Unavailable {
 		return err
 	}
-	if rerr := s.noteRefusal(ctx, p); rerr != nil {
+	if rerr := s.noteRefusal(ctx, p.Code); rerr != nil {
 		return rerr
 	}
 	return err

@@ -8,7 +8,6 @@ import (
 	"twofold/idp/op"
 	"twofold/internal/audit"
 	"twofold/internal/limits"
-	"twofold/internal/problem"
 	"twofold/internal/web"
 	"twofold/tenants"
 	"twofold/ui"
@@ -18,12 +17,12 @@ import (
 var perSource = limits.Limit{Burst: 60, Per: time.Hour}
 
 // noteRefusal records a request that could not become a sign-in.
-func (s *IDP) noteRefusal(ctx context.Context, p *problem.Error) error {
+func (s *IDP) noteRefusal(ctx context.Context, code string) error {
 	ok, _, err := s.Limits.Take(ctx, perSource, "bad-request", web.Network(audit.OriginOf(ctx).Address))
 	if err != nil || !ok {
 		return err
 	}
-	return s.Audit.Record(ctx, audit.Event{Kind: "sign_in.bad_request"}, map[string]any{"code": p.Code})
+	return s.Audit.Record(ctx, audit.Event{Kind: "sign_in.bad_request"}, map[string]any{"code": code})
 }
 
 // hashedName lets the audit trail tell tries of one name apart from tries of many

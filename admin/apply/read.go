@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"time"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -210,94 +209,4 @@ func (p *parser) sequence(n *yaml.Node, at place) bool {
 		return false
 	}
 	return true
-}
-
-// text accepts numbers and dates too, as they were written: who types digits
-// where text belongs means those digits.
-func (p *parser) text(n *yaml.Node, at place, tag reflect.StructTag) (string, bool) {
-	if n.Kind != yaml.ScalarNode {
-		p.found(at, "must be text")
-		return "", false
-	}
-	switch n.ShortTag() {
-	case "!!str", "!!int", "!!float", "!!timestamp":
-	case "!!null":
-		p.found(at, `is empty: write "", or leave the key out`)
-		return "", false
-	default:
-		p.found(at, "must be text; put it in quotes")
-		return "", false
-	}
-	if why := checkText(n.Value, tag); why != "" {
-		p.found(at, "%s", why)
-		return "", false
-	}
-	return n.Value, true
-}
-
-func (p *parser) flag(n *yaml.Node, at place) (bool, bool) {
-	var b bool
-	if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!bool" || n.Decode(&b) != nil {
-		p.found(at, "must be true or false")
-		return false, false
-	}
-	return b, true
-}
-
-// span accepts 90d beside what Go reads: 24h, 1h30m.
-func (p *parser) span(n *yaml.Node, at place) (time.Duration, bool) {
-	days, err := 0, error(nil)
-	var rest time.Duration
-	head, tail, hasDays := strings.Cut(n.Value, "d")
-	if hasDays {
-		days, err = strconv.Atoi(head)
-	} else {
-		tail = head
-	}
-	if err == nil && tail != "" {
-		rest, err = time.ParseDuration(tail)
-	}
-	const most = 1000
-	d := time.Duration(days)*24*time.Hour + rest
-	if n.Kind != yaml.ScalarNode || err != nil || n.Value == "" || days < 0 || days > most || rest < 0 || rest > most*24*time.Hour || d%time.Second != 0 {
-		p.found(at, "must be a time span such as 45m, 24h or 30d")
-		return 0, false
-	}
-	return d, true
-}
-
-func (p *parser) moment(n *yaml.Node, at place) (time.Time, bool) {
-	if n.Kind == yaml.ScalarNode {
-		if day, err := time.Parse(time.DateOnly, n.Value); err == nil {
-			return day.Add(24*time.Hour - time.Second), true
-		}
-		if t, err := time.Parse(time.RFC3339, n.Value); err == nil {
-			return t.UTC().Truncate(time.Microsecond), true
-		}
-	}
-	p.found(at, "must be a date such as 2027-01-31, or a time such as 2027-01-31T12:00:00Z")
-	return time.Time{}, false
-}
-
-func (p *parser) texts(n *yaml.Node, at place, tag reflect.StructTag) ([]text, bool) {
-	if !p.sequence(n, at) {
-		return nil, false
-	}
-	list, ok := []text{}, true
-	seen := map[string]bool{}
-	for i, c := range n.Content {
-		t := text{place: placeOf(c, fmt.Sprintf("%s[%d]", at.path, i))}
-		if p.plain(c, t.place) {
-			t.v, t.set = p.text(c, t.place, tag)
-		}
-		if t.set && seen[normal(tag.Get("ref"), t.v)] {
-			p.found(t.place, "comes twice")
-			t.set = false
-		}
-		seen[normal(tag.Get("ref"), t.v)] = true
-		if ok = ok && t.set; t.set {
-			list = append(list, t)
-		}
-	}
-	return list, ok
 }

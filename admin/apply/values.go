@@ -26,7 +26,7 @@ type value[T any] struct {
 	v   T
 }
 
-// The kinds of values that a key may take. What they accept is in read.go.
+// The kinds of values that a key may take. What they accept is in readvalue.go and readsource.go.
 type (
 	text    = value[string]
 	flag    = value[bool]

@@ -43,7 +43,7 @@ func (c *demoCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	inbox := &fakes.Inbox{}
-	smtp, err := fakes.StartSMTP(fakes.SMTPOptions{Inbox: inbox})
+	smtp, err := startMail(app, inbox)
 	if err != nil {
 		return err
 	}
@@ -112,6 +112,16 @@ func (c *demoCmd) listeners() (provider, app net.Listener, err error) {
 		return nil, nil, errors.Join(fmt.Errorf("the port after --listen: %w", err), provider.Close())
 	}
 	return provider, app, nil
+}
+
+// startMail takes the port after the app's if it is free, so that the sample's
+// mail settings stay as they are from start to start; else any.
+func startMail(app net.Listener, inbox *fakes.Inbox) (*fakes.SMTP, error) {
+	next := fmt.Sprintf("127.0.0.1:%d", app.Addr().(*net.TCPAddr).Port+1)
+	if smtp, err := fakes.StartSMTP(fakes.SMTPOptions{Addr: next, Inbox: inbox}); err == nil {
+		return smtp, nil
+	}
+	return fakes.StartSMTP(fakes.SMTPOptions{Inbox: inbox})
 }
 
 // address is what a browser opens. localhost rather than 127.0.0.1: browsers

@@ -60,8 +60,13 @@ func TestBadRequests(t *testing.T) {
 			"max_age of words":  {"max_age", "abc", "invalid_request"},
 		} {
 			t.Run(name, func(t *testing.T) {
+				before := w.count("audit_events", "kind = 'sign_in.bad_request'")
 				if got := p.callback(testkit.NewClient(t).Get(w.rp("acme", "expenses").with(c.key, c.value).authorizeURL())).Get("error"); got != c.want {
 					t.Errorf("error %q, want %q", got, c.want)
+				}
+				// A silent question is no mistake: apps ask it all day long.
+				if after := w.count("audit_events", "kind = 'sign_in.bad_request'"); (after == before) != (c.want == "login_required") {
+					t.Errorf("audited %d times", after-before)
 				}
 			})
 		}

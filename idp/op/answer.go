@@ -25,6 +25,7 @@ type Response struct {
 	RedirectURL string      // response mode query
 	FormPost    string      // response mode form_post: the target
 	Fields      [][2]string // and what to post, in order
+	Error       string      // the OAuth error in it; empty: success
 }
 
 // Authentication tells who signed in, and how.
@@ -74,7 +75,9 @@ func (p *Provider) respondError(ctx context.Context, d destination, code, descri
 	if description != "" {
 		fields = append(fields, [2]string{"error_description", printable(description)})
 	}
-	return p.respond(ctx, d, fields...)
+	resp := p.respond(ctx, d, fields...)
+	resp.Error = code
+	return resp
 }
 
 // printable keeps what RFC 6749 §4.1.2.1 allows in an error_description.

@@ -25,5 +25,5 @@ try {
   clearTimeout(late)
   await world.stop()
 }
-if (failed) console.log(`# the server's log ends:\n${world.logTail()}`)
+if (failed) console.log(['the server\'s log ends:', ...world.logTail()].map(l => `# ${l}`).join('\n'))
 process.exit(failed ? 1 : 0)

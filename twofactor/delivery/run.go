@@ -2,10 +2,8 @@ package delivery
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -15,9 +13,6 @@ import (
 	"twofold/internal/db"
 	"twofold/twofactor"
 )
-
-// sendTimeout bounds one try, whatever the factor does.
-const sendTimeout = 30 * time.Second
 
 // Run sends until ctx ends, then waits for what is under way. What it leaves is
 // taken over by another replica, or by the next start.
@@ -68,95 +63,17 @@ func (o *Outbox) work(ctx context.Context, k key) {
 		return
 	}
 	ctx = db.WithScope(ctx, db.Scope{Subscription: row.SubscriptionID, Tenant: row.TenantID})
-	if !row.ExpiresAt.After(o.Now()) {
-		inst, _ := o.Instances.Open(ctx, row.TwoFactorID) // for its type alone: nothing is sent
-		o.finish(ctx, row, inst, Expired, twofactor.Receipt{}, nil)
-		return
-	}
 	inst, receipt, err := o.send(ctx, row)
 	switch wait, again := o.retry(row, err); {
 	case err == nil:
 		o.finish(ctx, row, inst, Sent, receipt, nil)
+	case errors.Is(err, errExpired):
+		o.finish(ctx, row, inst, Expired, receipt, nil)
 	case again:
 		o.later(ctx, row, err, wait)
 	default:
 		o.finish(ctx, row, inst, Failed, receipt, err)
 	}
-}
-
-func (o *Outbox) send(ctx context.Context, row messageRow) (inst twofactor.Instance, receipt twofactor.Receipt, err error) {
-	// A factor that panics must not take the process, and everybody's sign-ins,
-	// with it. Of the panic only the type is kept: its value may hold a code.
-	defer func() {
-		if p := recover(); p != nil {
-			o.Log.ErrorContext(ctx, "sender panicked", "message", row.ID, "two_factor", row.TwoFactorID, "panic", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
-			err = &twofactor.SendError{Class: twofactor.ErrRetry, Stage: "panic", Help: "This is a fault in the factor: see the log."}
-		}
-	}()
-	inst, err = o.Instances.Open(ctx, row.TwoFactorID)
-	if err != nil {
-		return inst, twofactor.Receipt{}, &twofactor.SendError{Class: twofactor.ErrAccount, Stage: "open", Help: "The instance cannot be used: see its state."}
-	}
-	sender, ok := inst.Factor.(twofactor.Sender)
-	if !ok {
-		return inst, twofactor.Receipt{}, &twofactor.SendError{Class: twofactor.ErrAccount, Stage: "open", Help: "This type of factor sends nothing."}
-	}
-	plain, err := o.Seal.Open(row.Sealed, row.place()...)
-	var m twofactor.Message
-	if err == nil {
-		err = json.Unmarshal(plain, &m)
-	}
-	if err != nil {
-		return inst, twofactor.Receipt{}, &twofactor.SendError{Class: twofactor.ErrContent, Stage: "unseal", Help: "The message cannot be unsealed: the master key differs."}
-	}
-	deadline := o.Now().Add(sendTimeout)
-	if row.ExpiresAt.Before(deadline) {
-		deadline = row.ExpiresAt
-	}
-	ctx, cancel := context.WithTimeout(ctx, deadline.Sub(o.Now()))
-	defer cancel()
-	stop := o.keepLease(ctx, row, cancel)
-	defer stop()
-	receipt, err = sender.Send(ctx, m)
-	return inst, receipt, err
-}
-
-// keepLease renews the lease while a send is under way. attempts is the fence: a
-// process that lost the message stops sending, and changes nothing any more.
-func (o *Outbox) keepLease(ctx context.Context, row messageRow, lost func()) (stop func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		tick := time.NewTicker(o.Lease / 3)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-				err := db.One(o.mine(ctx, row).UpdateColumn("next_at", db.Micros(o.Now()).Add(o.Lease)))
-				if errors.Is(err, db.ErrStale) {
-					lost()
-				}
-				// Any other error: the database may answer again before the lease ends.
-			}
-		}
-	})
-	return func() { cancel(); wg.Wait() }
-}
-
-// retry says whether, and after what pause, a failed message is tried again:
-// only by class, and never beyond its life.
-func (o *Outbox) retry(row messageRow, err error) (wait time.Duration, again bool) {
-	if err == nil || twofactor.ClassName(err) != "retry" {
-		return 0, false
-	}
-	wait = min(time.Second<<min(row.Attempts-1, 6), 30*time.Second)
-	var se *twofactor.SendError
-	if errors.As(err, &se) && se.RetryAfter > wait {
-		wait = se.RetryAfter
-	}
-	return wait, o.Now().Add(wait).Before(row.ExpiresAt)
 }
 
 func (o *Outbox) later(ctx context.Context, row messageRow, cause error, wait time.Duration) {
@@ -225,7 +142,7 @@ func words(err error) string {
 	case errors.As(err, &se):
 		return se.Error()
 	}
-	return "twofactor: send: " + twofactor.ClassName(err) + ", by an error that says no more"
+	return "twofactor: send: " + twofactor.ClassName(err) + ", not classified by the factor"
 }
 
 func (o *Outbox) mine(ctx context.Context, row messageRow) *gorm.DB {

@@ -1,7 +1,6 @@
 // A Twofold of its own on SQLite, with all that the tests need to know of it.
 import { spawn, execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { createWriteStream, readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -24,7 +23,8 @@ export async function startWorld(work) {
 
   const file = join(work, 'sample.yaml')
   await writeFile(file, JSON.stringify(sample({ smtpPort, sms, secrets, jwks: key.jwks }), null, 2))
-  const env = { ...process.env, TWOFOLD_DATABASE: `sqlite:${join(work, 'twofold.db')}`, TWOFOLD_LOG_FORMAT: 'json', TWOFOLD_LOG_LEVEL: 'debug' }
+  const others = Object.entries(process.env).filter(([name]) => !name.startsWith('TWOFOLD_'))
+  const env = { ...Object.fromEntries(others), TWOFOLD_DATABASE: `sqlite:${join(work, 'twofold.db')}`, TWOFOLD_LOG_FORMAT: 'json' }
   const program = join(work, 'twofold')
   await apply(program, file, env)
 
@@ -41,7 +41,8 @@ export async function startWorld(work) {
       for (const s of [smtp, texts]) s.close()
       texts.closeAllConnections?.()
     },
-    logTail: () => readFileSync(server.log, 'utf8').trimEnd().split('\n').slice(-20).map(l => `#   ${l}`).join('\n'),
+    /** logTail is the end of the server's log. */
+    logTail: () => server.log.slice(-20),
   }
 }
 
@@ -75,24 +76,23 @@ async function freePort() {
 }
 
 async function serve(program, url, smsURL, work, env) {
-  const log = join(work, 'server.log')
   const p = spawn(program, [
     'serve', '--public-url', url, '--listen', new URL(url).host, '--ops-listen=', '--rsa-bits', '2048', '--endpoint-twilio', smsURL,
     '--tls-cert', join(work, 'cert.pem'), '--tls-key', join(work, 'key.pem'),
-  ], { env, stdio: ['ignore', 'inherit', 'pipe'] })
+  ], { env, stdio: ['ignore', 'ignore', 'pipe'] })
   const gone = new Promise(resolve => p.once('exit', resolve))
   process.once('exit', () => p.kill('SIGKILL')) // does nothing once it is gone
   for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1))
 
-  const file = createWriteStream(log)
+  const log = []
   const lines = createInterface({ input: p.stderr })
   await new Promise((resolve, reject) => {
     lines.on('line', line => {
-      file.write(`${line}\n`)
+      log.push(line)
       if (line.includes('"msg":"serving"')) resolve()
     })
     p.once('error', reject)
-    gone.then(code => reject(new Error(`twofold serve ended with ${code}\n${readFileSync(log, 'utf8')}`)))
+    gone.then(code => reject(new Error(`twofold serve ended with ${code}\n${log.join('\n')}`)))
   })
   return {
     log,
