@@ -38,6 +38,12 @@ func (s *IDP) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if p.Kind == problem.Internal || p.Kind == problem.Unavailable {
 		s.Log.ErrorContext(r.Context(), "request failed", "request", web.RequestID(r.Context()), "error", err)
 	}
+	switch p.Code {
+	case "tenant_unknown", "sign_in_over", "sign_in_foreign":
+		if err := s.noteRefusal(r.Context(), p.Code); err != nil {
+			s.Log.ErrorContext(r.Context(), "refusal not recorded", "error", err)
+		}
+	}
 	if !wantsPage(r) {
 		w.Header().Set("Content-Type", "application/problem+json")
 		w.Header().Set("Cache-Control", "no-store")

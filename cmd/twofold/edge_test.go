@@ -24,7 +24,7 @@ func TestBadRequests(t *testing.T) {
 			status int
 			audit  bool
 		}{
-			"unknown tenant":        {w.url + "/t/nobody/authorize?client_id=expenses", 404, false},
+			"unknown tenant":        {w.url + "/t/nobody/authorize?client_id=expenses", 404, true},
 			"tenant by odd name":    {w.url + "/t/ACME%2F..%2Facme/authorize", 404, false},
 			"unknown client":        {w.rp("acme", "nobody").authorizeURL(), 400, true},
 			"unknown redirect":      {w.rp("acme", "expenses").with("redirect_uri", "http://127.0.0.1:1/other").authorizeURL(), 400, true},
@@ -32,8 +32,8 @@ func TestBadRequests(t *testing.T) {
 			"encoded redirect":      {w.rp("acme", "expenses").with("redirect_uri", "http://127.0.0.1:1/%63b").authorizeURL(), 400, true},
 			"no such page":          {w.url + "/t/acme/nothing", 404, false},
 			"no such root page":     {w.url + "/nothing", 404, false},
-			"unknown sign-in":       {w.url + "/t/acme/signin/01a20164-6232-7012-b333-fb122ae4f854", 410, false},
-			"sign-in id of garbage": {w.url + "/t/acme/signin/%00%ff", 410, false},
+			"unknown sign-in":       {w.url + "/t/acme/signin/01a20164-6232-7012-b333-fb122ae4f854", 410, true},
+			"sign-in id of garbage": {w.url + "/t/acme/signin/%00%ff", 410, true},
 		}
 		for name, c := range pages {
 			t.Run(name, func(t *testing.T) {
@@ -325,5 +325,50 @@ func TestOpenSignInsAreCapped(t *testing.T) {
 			t.Errorf("%d open", n)
 		}
 		_ = last
+	})
+}
+
+// TestSwitchedOff: what an administrator switches off between two steps, or under
+// a live session, lets nobody on (rows 36, 39; M51).
+func TestSwitchedOff(t *testing.T) {
+	testkit.EachDatabase(t, func(t *testing.T, db string) {
+		off := map[string]func(w *world){
+			"user": func(w *world) {
+				u, err := w.tenants.User(w.in("acme"), w.ids["user anna"])
+				if err != nil {
+					t.Fatal(err)
+				}
+				u.Active = false
+				w.must(w.tenants.PutUser(w.ctx(), &u))
+			},
+			"membership": func(w *world) { w.must(w.tenants.SetTenantMembers(w.ctx(), w.ids["tenant acme"], nil)) },
+		}
+		for name, do := range off {
+			t.Run(name, func(t *testing.T) {
+				w := mailWorld(t, freshCopy(t, db), "anna")
+				p, c := w.rp("acme", "expenses"), testkit.NewClient(t)
+				page := p.signIn(c, "anna").Follow()
+				tok := p.exchange(p.callback(page.Forms[0].Set("code", w.code("anna@example.test")).Submit()).Get("code"))
+				first := w.code("anna@example.test")
+				half := testkit.NewClient(t)
+				open := p.signIn(half, "anna").Follow()
+				code := w.newCode("anna@example.test", first)
+				do(w)
+				w.tenants.Forget()
+				if got := open.Forms[0].Set("code", code).Submit(); strings.HasPrefix(got.Header.Get("Location"), redirectURI) {
+					t.Error("a sign-in that was open went through")
+				}
+				if got := c.Get(p.authorizeURL()); strings.HasPrefix(got.Header.Get("Location"), redirectURI) {
+					t.Error("single sign-on went through")
+				}
+				quiet := w.rp("acme", "expenses").with("prompt", "none")
+				if got := quiet.callback(c.Get(quiet.authorizeURL())).Get("error"); got != "login_required" {
+					t.Errorf("silent: %q", got)
+				}
+				if got := p.token(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {tok.Refresh}}); got.Error != "invalid_grant" {
+					t.Errorf("refresh: %+v", got)
+				}
+			})
+		}
 	})
 }

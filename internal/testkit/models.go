@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"gorm.io/gorm/schema"
+
+	"twofold/migrations"
 )
 
 // Table is a table or view as a database has it.
@@ -34,26 +36,32 @@ var classes = map[string]string{
 	"bytea": "bytes", "blob": "bytes", "bytes": "bytes",
 }
 
-const (
-	columnsOfSQLite = `SELECT t.name, t.type = 'view', c.name, lower(c.type), c."notnull" = 0 AND c.pk = 0
-FROM sqlite_schema t JOIN pragma_table_info(t.name) c WHERE t.type IN ('table', 'view') AND t.name NOT LIKE 'sqlite_%'`
-	columnsOfPostgres = `SELECT t.table_name, t.table_type = 'VIEW', c.column_name, c.data_type, c.is_nullable = 'YES'
-FROM information_schema.tables t JOIN information_schema.columns c USING (table_schema, table_name) WHERE t.table_schema = 'public'`
-)
+// columnsOf asks a database of a dialect for its tables and their columns.
+var columnsOf = map[string]string{
+	migrations.SQLite: `SELECT t.name, t.type = 'view', c.name, lower(c.type), c."notnull" = 0 AND c.pk = 0
+FROM sqlite_schema t JOIN pragma_table_info(t.name) c WHERE t.type IN ('table', 'view') AND t.name NOT LIKE 'sqlite_%'`,
+	migrations.Postgres: `SELECT t.table_name, t.table_type = 'VIEW', c.column_name, c.data_type, c.is_nullable = 'YES'
+FROM information_schema.tables t JOIN information_schema.columns c USING (table_schema, table_name) WHERE t.table_schema = 'public'`,
+}
+
+// driverOf says how database/sql reaches the database at url.
+func driverOf(url string) (driver, dsn, dialect string) {
+	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
+		return "sqlite", path, migrations.SQLite
+	}
+	return "pgx", url, migrations.Postgres
+}
 
 // Schema reads the tables and views of the database at url.
 func Schema(t testing.TB, url string) map[string]Table {
 	t.Helper()
-	driver, dsn, query := "pgx", url, columnsOfPostgres
-	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
-		driver, dsn, query = "sqlite", path, columnsOfSQLite
-	}
+	driver, dsn, dialect := driverOf(url)
 	db, err := sql.Open(driver, dsn)
 	if err != nil {
 		t.Fatalf("testkit: schema: %v", err)
 	}
 	defer db.Close()
-	tables, err := readSchema(t.Context(), db, query)
+	tables, err := readSchema(t.Context(), db, columnsOf[dialect])
 	if err != nil {
 		t.Fatalf("testkit: schema: %v", err)
 	}

@@ -78,13 +78,14 @@ export class Visit {
     return page.left
   }
 
-  async #answer(page, form) {
+  #answer(page, form) {
     if (new URL(form.action).origin !== this.browser.site) return this.browser.submit(form) // form_post, which asks nothing
     if ('username' in form.fields) return this.name(page)
     if ('code' in form.fields) return this.#code(page, form)
     throw new Error(`unknown form at ${page.url}\n${page.html}`)
   }
 
+  /** name gives name and password, and returns what follows. */
   name(page) {
     this.asked.push('password')
     return this.browser.submit(page.forms[0], { username: this.person.name, password })
