@@ -15,6 +15,9 @@ import (
 // authorize begins a sign-in (OIDC Core §3.1.2). With a session that satisfies the
 // policy it ends it too, in the same request.
 func (s *IDP) authorize(w http.ResponseWriter, r *http.Request) error {
+	if s.viaGet(w, r) {
+		return nil
+	}
 	ctx := r.Context()
 	req, answer, err := s.Provider.Authorize(ctx, r)
 	if err != nil {
@@ -48,8 +51,7 @@ func (s *IDP) authorize(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	switch {
-	// A cross-site POST brings no session cookie, so it only ever gets to the page.
-	case v.step == signin.Done && (r.Method == http.MethodGet || a.facts.Silent):
+	case v.step == signin.Done:
 		return s.atOnce(w, r, have, a, v)
 	case a.facts.Silent:
 		resp, err := s.Provider.Deny(ctx, req.ID, silentError(v.step), "The user has to take part.")

@@ -47,3 +47,22 @@ const sessionCookie = "session"
 // signInCookie ties a browser to one sign-in; its path is that sign-in's, so
 // any number can be open side by side and none survives another.
 const signInCookie = "signin"
+
+// viaGet sends a browser that posted from an app's page here once more by GET:
+// SameSite=Lax keeps the session's cookie from a cross-site post, but not from the
+// navigation that follows, so single sign-on and sign-out work for posts too.
+func (s *IDP) viaGet(w http.ResponseWriter, r *http.Request) bool {
+	if r.Method != http.MethodPost || len(s.cookies(r, sessionCookie)) > 0 || r.ParseForm() != nil {
+		return false
+	}
+	query := r.PostForm.Encode()
+	if len(query) > maxQuery {
+		return false
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	http.Redirect(w, r, r.URL.Path+"?"+query, http.StatusSeeOther)
+	return true
+}
+
+// maxQuery leaves room for other headers within what a server takes.
+const maxQuery = 8 << 10

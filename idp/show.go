@@ -41,7 +41,7 @@ func (s *IDP) show(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *IDP) showIdentify(w http.ResponseWriter, r *http.Request, a *attempt, status int, name string, errs []ui.FieldError) {
-	s.UI.Render(w, r, status, ui.SignIn{Page: s.stepPage(r, a), Action: r.URL.Path, UserName: name, Errors: errs})
+	s.UI.Render(w, r, status, ui.SignIn{Page: s.stepPage(r, a), Action: r.URL.Path, UserName: name, Errors: errs, CanCancel: true})
 }
 
 // stepPage is the chrome of a page whose form may end at the app. The app's origin

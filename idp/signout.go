@@ -17,7 +17,17 @@ const sessionCookieLife = 90 * 24 * time.Hour
 // names this browser's own session ends it at once; anything else asks first, or
 // any site could sign people out.
 func (s *IDP) endSession(w http.ResponseWriter, r *http.Request) error {
-	es, err := s.Provider.EndSession(r.Context(), r)
+	ours := r.Method == http.MethodPost && r.PostFormValue(ui.FieldDo) != ""
+	if !ours && s.viaGet(w, r) {
+		return nil
+	}
+	ask := r
+	if ours {
+		// Our own form repeats the request's parameters in its address.
+		ask = r.Clone(r.Context())
+		ask.Method = http.MethodGet
+	}
+	es, err := s.Provider.EndSession(r.Context(), ask)
 	if err != nil {
 		return err
 	}
@@ -26,7 +36,7 @@ func (s *IDP) endSession(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	confirmed := false
-	if r.Method == http.MethodPost && r.PostFormValue(ui.FieldDo) != "" {
+	if ours {
 		if err := s.cross.Check(r); err != nil {
 			return problem.Wrap(problem.Forbidden, "cross_origin", "This form was sent from another site.", err)
 		}

@@ -7,7 +7,7 @@ import "twofold/twofactor"
 type SignIn struct {
 	Page
 	Action    string
-	CancelURL string // back to the client app; may be empty
+	CanCancel bool   // offers to go back to the client app
 	ResetURL  string // where a forgotten password is reset; may be empty
 	UserName  string // as typed, or from login_hint
 	Errors    []FieldError

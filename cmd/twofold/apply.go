@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"strings"
 
@@ -64,6 +65,7 @@ func (d databaseFlags) open(ctx context.Context, s streams) (*house, error) {
 	if err != nil {
 		return nil, err
 	}
+	slog.SetDefault(slog.New(slog.DiscardHandler)) // the protocol library chats there
 	h, err := build(ctx, parts{DatabaseURL: databaseURL, Seal: sealer, Log: d.logger(s), providerFlags: providerFlags{PublicURL: "http://localhost"}})
 	if err != nil {
 		return nil, err

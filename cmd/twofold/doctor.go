@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 
 	"twofold/internal/db"
@@ -23,6 +24,7 @@ func (c *doctorCmd) Run(ctx context.Context, s streams) error {
 	if d.check("master key", err); err != nil {
 		return d.verdict()
 	}
+	slog.SetDefault(slog.New(slog.DiscardHandler)) // the protocol library chats there
 	h, err := build(ctx, parts{DatabaseURL: databaseURL, Seal: sealer, Log: c.logger(s), providerFlags: providerFlags{PublicURL: "http://localhost"}})
 	if d.check("database", err); err != nil {
 		return d.verdict()

@@ -280,6 +280,31 @@ func TestCancelAndSignOut(t *testing.T) {
 	})
 }
 
+// TestConfirmedSignOut: asked first, a user who says yes is brought back to the
+// app all the same (RP-Initiated Logout §3).
+func TestConfirmedSignOut(t *testing.T) {
+	testkit.EachDatabase(t, func(t *testing.T, db string) {
+		w := newWorld(t, db)
+		w.tenant("acme", "anna")
+		p, c := w.rp("acme", "expenses"), testkit.NewClient(t)
+		p.callback(p.signIn(c, "anna"))
+		q := url.Values{"client_id": {"expenses"}, "post_logout_redirect_uri": {"http://127.0.0.1:1/bye"}, "state": {"s 1"}}
+		page := c.Get(p.base() + "/end_session?" + q.Encode())
+		out := page.Press("Sign out")
+		if got := out.Header.Get("Location"); got != "http://127.0.0.1:1/bye?state=s+1" {
+			t.Errorf("%d to %q: %s", out.Status, got, out.Text)
+		}
+		if w.count("sessions", "ended_at IS NULL") != 0 {
+			t.Error("the session lives on")
+		}
+		// Without a session, a post from the app's page is sent on by GET, once.
+		again := c.PostFormFrom("http://app.example/", p.base()+"/end_session", q)
+		if got := again.Header.Get("Location"); again.Status != http.StatusSeeOther || !strings.HasPrefix(got, "/t/acme/end_session?") {
+			t.Errorf("post: %d to %q", again.Status, got)
+		}
+	})
+}
+
 // TestFreshness: prompt=login and max_age ask again; the sid stays.
 func TestFreshness(t *testing.T) {
 	testkit.EachDatabase(t, func(t *testing.T, db string) {

@@ -53,7 +53,7 @@ func Stories() []Story {
 }
 
 func signIn(change func(*ui.SignIn)) ui.SignIn {
-	v := ui.SignIn{Page: acme(), Action: action, CancelURL: appURL, ResetURL: action}
+	v := ui.SignIn{Page: acme(), Action: action, CanCancel: true, ResetURL: action}
 	change(&v)
 	return v
 }

@@ -1,0 +1,163 @@
+package tenants
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"twofold/internal/testkit"
+)
+
+// TestTwoTenants calls every method as acme with all that is globex's.
+func TestTwoTenants(t *testing.T) {
+	testkit.EachDatabase(t, func(t *testing.T, url string) {
+		w := newWorld(t, url)
+		a, b := w.customer("acme"), w.customer("globex")
+		b.group.Name, b.letter.Name = "people of globex", "letter of globex"
+		done[Difference](t)(w.PutGroup(b.admin, &b.group))
+		done[Difference](t)(w.SetGroupMembers(b.admin, b.group.ID, []string{b.anna.ID}))
+		done[Difference](t)(w.PutTwoFactor(b.admin, &b.letter, Options{"Sender": []byte(`"globex"`)}))
+		bob := w.user(b, User{Name: "bob of globex", Active: true})
+		must(t, w.PutClientSecret(b.admin, b.app.ID, "secret of an app", nil))
+		assignment := Assignment{TwoFactorID: b.letter.ID, Level: LevelUser, TargetID: b.anna.ID}
+		exemption := Exemption{Level: LevelUser, TargetID: b.anna.ID, Reason: "globex", Until: firstOfMay.AddDate(0, 0, 1)}
+		done[Difference](t)(w.PutAssignment(b.admin, &assignment))
+		done[Difference](t)(w.PutExemption(b.admin, &exemption))
+		w.Forget()
+
+		testkit.Isolation{
+			URL: url, Store: w.Store, A: a.ctx, B: b.ctx, Marks: []string{"globex"},
+			IDs: []string{b.sub.ID, b.tenant.ID, b.idp.ID, b.app.ID, b.group.ID, b.anna.ID, b.letter.ID, bob.ID, assignment.ID, exemption.ID},
+			Exempt: map[string]string{
+				"RealmByName":        "finds the tenant by the address of the request: that is how a context gets its tenant",
+				"RealmByID":          "for the server's own work, such as the outbox",
+				"ListSubscriptions":  "for operators, who own the server",
+				"SubscriptionByName": "for operators",
+				"PutSubscription":    "for operators",
+				"Forget":             "forgets, and returns nothing",
+			},
+			Cases: w.isolationCases(b, bob),
+		}.Run(t)
+	})
+}
+
+// isolationCases ask for b's things. A result that is only yes or no is shown as
+// a word of b's where it is yes.
+func (w *world) isolationCases(b *customer, bob User) []testkit.IsolationCase {
+	type see = func(...any)
+	yes := func(see see) func(bool, error) {
+		return func(ok bool, err error) {
+			if ok && err == nil {
+				see("globex")
+			}
+		}
+	}
+	until := firstOfMay.Add(time.Hour)
+	return []testkit.IsolationCase{
+		{Method: "ClientApp", Do: func(ctx context.Context, see see) { see(w.ClientApp(ctx, b.app.ClientID)) }},
+		{Method: "ClientAppByID", Do: func(ctx context.Context, see see) { see(w.ClientAppByID(ctx, b.app.ID)) }},
+		{Method: "CheckClientSecret", Do: func(ctx context.Context, see see) {
+			yes(see)(w.CheckClientSecret(ctx, b.app.ClientID, "secret of an app"))
+		}},
+		{Method: "HasClientSecret", Do: func(ctx context.Context, see see) { yes(see)(w.HasClientSecret(ctx, b.app.ID, "secret of an app")) }},
+		{Method: "Open", Do: func(ctx context.Context, see see) { see(w.Open(ctx, b.letter.ID)) }},
+		{Method: "OptionsOf", Do: func(ctx context.Context, see see) {
+			o, err := w.OptionsOf(ctx, b.letter.ID)
+			see(string(o["Sender"]), err)
+		}},
+		{Method: "Sources", Do: func(ctx context.Context, see see) {
+			m, err := w.Sources(ctx, b.letter.ID)
+			yes(see)(len(m) > 0, err)
+		}},
+		{Method: "StateOf", Do: func(ctx context.Context, see see) {
+			s, err := w.StateOf(ctx, b.letter.ID)
+			see(s)
+			yes(see)(s.Word != "invalid", err)
+		}},
+		{Method: "IDPs", Do: func(ctx context.Context, see see) { see(w.IDPs(ctx)) }},
+		{Method: "ListTenants", Do: func(ctx context.Context, see see) { see(w.ListTenants(ctx)) }},
+		{Method: "ListIDPs", Do: func(ctx context.Context, see see) { see(w.ListIDPs(ctx)) }},
+		{Method: "ListClientApps", Do: func(ctx context.Context, see see) { see(w.ListClientApps(ctx)) }},
+		{Method: "ListGroups", Do: func(ctx context.Context, see see) { see(w.ListGroups(ctx)) }},
+		{Method: "ListTwoFactors", Do: func(ctx context.Context, see see) { see(w.ListTwoFactors(ctx)) }},
+		{Method: "ListAssignments", Do: func(ctx context.Context, see see) { see(w.ListAssignments(ctx)) }},
+		{Method: "ListExemptions", Do: func(ctx context.Context, see see) { see(w.ListExemptions(ctx)) }},
+		{Method: "UsersByName", Do: func(ctx context.Context, see see) { see(w.UsersByName(ctx, []string{"anna", "bob of globex"})) }},
+		{Method: "UsersByID", Do: func(ctx context.Context, see see) { see(w.UsersByID(ctx, []string{b.anna.ID, bob.ID})) }},
+		{Method: "TenantsOfUsers", Do: func(ctx context.Context, see see) { see(w.TenantsOfUsers(ctx, []string{b.anna.ID})) }},
+		{Method: "MembersOfTenant", Do: func(ctx context.Context, see see) { see(w.MembersOfTenant(ctx, b.tenant.ID)) }},
+		{Method: "GroupsOfUsers", Do: func(ctx context.Context, see see) { see(w.GroupsOfUsers(ctx, []string{b.anna.ID})) }},
+		{Method: "MembersOfGroup", Do: func(ctx context.Context, see see) { see(w.MembersOfGroup(ctx, b.group.ID)) }},
+		{Method: "User", Do: func(ctx context.Context, see see) { see(w.User(ctx, b.anna.ID)) }},
+		{Method: "CheckPassword", Do: func(ctx context.Context, see see) { see(w.CheckPassword(ctx, "bob of globex", goodPassword)) }},
+		{Method: "PasswordFits", Do: func(ctx context.Context, see see) { yes(see)(w.PasswordFits(ctx, bob.ID, goodPassword)) }},
+		{Method: "Policy", Do: func(ctx context.Context, see see) {
+			see(w.Policy(ctx, b.question()))
+			see(w.Policy(ctx, Question{ClientAppID: b.app.ID, UserID: b.anna.ID}))
+		}},
+		{Method: "AddClientSecret", Do: func(ctx context.Context, see see) { see(w.AddClientSecret(ctx, b.app.ID)) }},
+		{Method: "PutClientSecret", Do: func(ctx context.Context, see see) { see(w.PutClientSecret(ctx, b.app.ID, "another", &until)) }},
+		{Method: "NoteDelivery", Do: func(ctx context.Context, see see) { see(w.NoteDelivery(ctx, b.letter.ID, "taken")) }},
+		{Method: "NoteTwoFactor", Do: func(ctx context.Context, see see) { see(w.NoteTwoFactor(ctx, b.anna.ID, b.letter.ID)) }},
+		{Method: "SetPassword", Do: func(ctx context.Context, see see) {
+			see(w.SetPassword(ctx, bob, goodPassword, false), w.SetPassword(ctx, b.anna, goodPassword, false))
+		}},
+		{Method: "PutTenant", Do: func(ctx context.Context, see see) {
+			v := b.tenant
+			v.Title = "taken"
+			d, err := w.PutTenant(ctx, &v)
+			see(d, err)
+		}},
+		{Method: "PutIDP", Do: func(ctx context.Context, see see) {
+			v := b.idp
+			v.Title = "taken"
+			see(w.PutIDP(ctx, &v))
+			if v.ID != b.idp.ID {
+				see(v)
+			}
+		}},
+		{Method: "PutClientApp", Do: func(ctx context.Context, see see) {
+			v := b.app
+			v.Title = "taken"
+			see(w.PutClientApp(ctx, &v))
+		}},
+		{Method: "PutUser", Do: func(ctx context.Context, see see) {
+			v := User{ID: b.anna.ID, Name: b.anna.Name, Kind: Person, DisplayName: "taken"}
+			see(w.PutUser(ctx, &v))
+		}},
+		{Method: "PutGroup", Do: func(ctx context.Context, see see) {
+			v := Group{ID: b.group.ID, Name: "another"}
+			see(w.PutGroup(ctx, &v))
+			yes(see)(v.ID == b.group.ID, nil)
+		}},
+		{Method: "PutTwoFactor", Do: func(ctx context.Context, see see) {
+			v := TwoFactor{ID: b.letter.ID, Name: "letter of some", Type: "letter"}
+			see(w.PutTwoFactor(ctx, &v, goodOptions))
+		}},
+		{Method: "PutSettings", Do: func(ctx context.Context, see see) { see(w.PutSettings(ctx, "letter", Options{"Length": []byte("9")})) }},
+		{Method: "PutAssignment", Do: func(ctx context.Context, see see) {
+			see(w.PutAssignment(ctx, &Assignment{TwoFactorID: b.letter.ID, Level: LevelTenant, TargetID: b.tenant.ID, Required: true}))
+			see(w.PutAssignment(ctx, &Assignment{TwoFactorID: b.letter.ID, Level: LevelUser, TargetID: b.anna.ID, Required: true}))
+		}},
+		{Method: "PutExemption", Do: func(ctx context.Context, see see) {
+			see(w.PutExemption(ctx, &Exemption{Level: LevelUser, TargetID: b.anna.ID, Reason: "taken", Until: until}))
+		}},
+		{Method: "SetIdentities", Do: func(ctx context.Context, see see) {
+			see(w.SetIdentities(ctx, User{ID: b.anna.ID, Name: "another"}, []string{b.idp.ID}))
+			see(w.SetIdentities(ctx, b.anna, nil))
+		}},
+		{Method: "SetGroupMembers", Do: func(ctx context.Context, see see) {
+			see(w.SetGroupMembers(ctx, b.group.ID, []string{bob.ID}))
+			see(w.SetGroupMembers(ctx, b.group.ID, nil))
+		}},
+		{Method: "SetTenantMembers", Do: func(ctx context.Context, see see) {
+			see(w.SetTenantMembers(ctx, b.tenant.ID, []string{bob.ID}))
+			see(w.SetTenantMembers(ctx, b.tenant.ID, nil))
+		}},
+		{Method: "SetTenantClientApps", Do: func(ctx context.Context, see see) { see(w.SetTenantClientApps(ctx, b.tenant.ID, nil)) }},
+		{Method: "SetTenantIDPs", Do: func(ctx context.Context, see see) {
+			see(w.SetTenantIDPs(ctx, b.tenant.ID, []string{b.idp.ID}))
+			see(w.SetTenantIDPs(ctx, b.tenant.ID, nil))
+		}},
+	}
+}

@@ -1,0 +1,252 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"twofold/twofactor"
+)
+
+func TestRun(t *testing.T) {
+	each(t,
+		test{"two processes", twoProcesses},
+		test{"a dead process", deadProcess},
+		test{"a slow sender", slowSender},
+		test{"a lost message", lostMessage},
+		test{"a panicking sender", panickingSender},
+		test{"too many kicks", tooManyKicks},
+		test{"a retry by itself", retryByItself},
+		test{"draining", draining},
+		test{"what is left running", leftRunning},
+	)
+}
+
+// Two outboxes on one database claim each message once.
+func twoProcesses(t *testing.T, w *world) {
+	shelves := []*shelf{w.shelf, newShelf(t, w.clock)}
+	w.start(w.Outbox)
+	w.start(w.replica(Config{Instances: shelves[1]}))
+	const n = 20
+	for i := range n {
+		w.enqueue(fmt.Sprint("c", i))
+	}
+	for i := range n {
+		w.until(fmt.Sprint("c", i), Sent)
+	}
+	got := map[string]int{}
+	for _, s := range shelves {
+		for _, m := range s.fake.Sent() {
+			got[m.ID]++
+		}
+	}
+	if len(got) != n || shelves[0].tries()+shelves[1].tries() != n {
+		t.Errorf("%d messages in %d tries", len(got), shelves[0].tries()+shelves[1].tries())
+	}
+	if sent := strings.Count(w.trail(), "factor.sent"); sent != n {
+		t.Errorf("%d events", sent)
+	}
+}
+
+// held is a sender that waits until the test lets it go.
+func held(release <-chan struct{}, started chan<- struct{}) func(context.Context, twofactor.Message) (twofactor.Receipt, error) {
+	return func(context.Context, twofactor.Message) (twofactor.Receipt, error) {
+		started <- struct{}{}
+		<-release
+		return twofactor.Receipt{ProviderID: "late"}, nil
+	}
+}
+
+// What a silent process has claimed is taken over when its lease ends. Should the
+// silent one speak again, it changes nothing.
+func deadProcess(t *testing.T, w *world) {
+	release, started := make(chan struct{}), make(chan struct{}, 1)
+	dead := newShelf(t, w.clock)
+	dead.instead(held(release, started))
+	stopDead := w.start(w.replica(Config{Instances: dead, Lease: time.Hour})) // renewed every 20 minutes, so never
+	item := w.item("c1")
+	item.Message.ExpiresAt = w.clock.Now().Add(3 * time.Hour)
+	must(t, w.Enqueue(in(t, acme), item))
+	<-started
+	w.until("c1", Sending)
+	stop := w.start(w.Outbox)
+	w.clock.Advance(time.Hour - time.Microsecond)
+	w.enqueue("other")
+	w.until("other", Sent)
+	if e := w.entry("c1"); e.State != Sending || e.Attempts != 1 {
+		t.Fatalf("before the lease ends: %+v", e)
+	}
+	w.clock.Advance(time.Microsecond)
+	w.until("c1", Sent)
+	stop()
+	before, trail := w.entry("c1"), w.trail()
+	if before.Attempts != 2 || before.ProviderID == "late" {
+		t.Errorf("%+v", before)
+	}
+	close(release)
+	stopDead() // waits until it has tried to write
+	if after := w.entry("c1"); after.ProviderID != before.ProviderID || after.Attempts != 2 || w.trail() != trail {
+		t.Errorf("who lost the message wrote %+v", after)
+	}
+	if len(dead.noted()) != 0 || strings.Count(strings.Join(w.seen.all(), " "), "sent") != 2 {
+		t.Errorf("noted %q, seen %q", dead.noted(), w.seen.all())
+	}
+}
+
+// A sender that takes longer than the lease keeps the message.
+func slowSender(t *testing.T, w *world) {
+	release, started := make(chan struct{}), make(chan struct{}, 1)
+	w.shelf.instead(held(release, started))
+	const lease = 600 * time.Millisecond
+	w.clock.Set(time.Now())
+	real := Config{Instances: w.shelf, Now: time.Now, Lease: lease}
+	w.start(w.replica(real))
+	item := w.item("c1")
+	must(t, w.Enqueue(in(t, acme), item))
+	<-started
+	other := newShelf(t, w.clock)
+	real.Instances = other
+	w.start(w.replica(real))
+	first := time.Now().Add(2 * lease)
+	eventually(t, "the lease is renewed twice over", func() bool {
+		var row messageRow
+		must(t, w.db.For(in(t, acme)).Where("challenge_id = ?", "c1").Take(&row).Error)
+		return row.NextAt.After(first)
+	})
+	close(release)
+	w.until("c1", Sent)
+	if e := w.entry("c1"); e.Attempts != 1 || e.ProviderID != "late" || other.tries() != 0 {
+		t.Errorf("%+v, %d tries by the other", e, other.tries())
+	}
+}
+
+// Who notices that the message is another's by now stops sending it.
+func lostMessage(t *testing.T, w *world) {
+	started, stopped := make(chan struct{}, 1), make(chan error, 1)
+	w.shelf.instead(func(ctx context.Context, _ twofactor.Message) (twofactor.Receipt, error) {
+		started <- struct{}{}
+		<-ctx.Done()
+		stopped <- ctx.Err()
+		return twofactor.Receipt{}, &twofactor.SendError{Class: twofactor.ErrRetry, Stage: "send"}
+	})
+	w.start(w.replica(Config{Instances: w.shelf, Lease: 30 * time.Millisecond, Poll: time.Hour}))
+	w.enqueue("c1")
+	o := w.replica(Config{Instances: w.shelf, Lease: 30 * time.Millisecond, Poll: 10 * time.Millisecond, Workers: 1})
+	stop := w.start(o)
+	<-started
+	w.exec("UPDATE messages SET attempts = attempts + 1")
+	if err := <-stopped; !errors.Is(err, context.Canceled) {
+		t.Errorf("the sender ended by %v", err)
+	}
+	stop()
+	w.logs.Wait(t, "was taken over")
+	if e := w.entry("c1"); e.State != Sending || e.Attempts != 2 {
+		t.Errorf("%+v", e)
+	}
+}
+
+// A factor that panics costs a try, not the process.
+func panickingSender(t *testing.T, w *world) {
+	w.shelf.instead(func(context.Context, twofactor.Message) (twofactor.Receipt, error) { panic("code " + secretCode + " to " + address) })
+	w.enqueue("c1")
+	if e := w.once("c1"); e.State != Queued || e.ErrorClass != "retry" || e.Error != "twofactor: send: try again later at panic" {
+		t.Errorf("%+v", e)
+	}
+	if !w.logs.Contains("sender panicked") || !w.logs.Contains("panickingSender") {
+		t.Error("the log does not say where")
+	}
+	w.shelf.instead(nil)
+	w.clock.Advance(time.Second)
+	w.start(w.Outbox)
+	w.until("c1", Sent)
+	w.saysNothing("factor.sent")
+}
+
+// What does not fit into the queue of kicks is found by the next poll.
+func tooManyKicks(t *testing.T, w *world) {
+	w.kicks = make(chan key, 1)
+	for i := range 5 {
+		w.enqueue(fmt.Sprint("c", i))
+	}
+	if len(w.kicks) != 1 {
+		t.Fatalf("%d kicks", len(w.kicks))
+	}
+	w.start(w.Outbox)
+	for i := range 5 {
+		w.until(fmt.Sprint("c", i), Sent)
+	}
+}
+
+// A retry comes when it is due, with nobody looking for work.
+func retryByItself(t *testing.T, w *world) {
+	fails := true
+	w.shelf.instead(func(context.Context, twofactor.Message) (twofactor.Receipt, error) {
+		if fails {
+			fails = false
+			return twofactor.Receipt{}, &twofactor.SendError{Class: twofactor.ErrRetry, Stage: "connect"}
+		}
+		return twofactor.Receipt{}, nil
+	})
+	w.clock.Set(time.Now())
+	o := w.replica(Config{Instances: w.shelf, Now: time.Now, Poll: time.Hour, Workers: 1})
+	w.start(o)
+	must(t, o.Enqueue(in(t, acme), w.item("c1")))
+	w.until("c1", Sent)
+	if e := w.entry("c1"); e.Attempts != 2 || e.DoneAt.Sub(e.CreatedAt) < time.Second {
+		t.Errorf("%+v", e)
+	}
+}
+
+// Told to end, an outbox finishes what is under way, writes the result, and leaves
+// the rest to others.
+func draining(t *testing.T, w *world) {
+	release, started := make(chan struct{}), make(chan struct{}, 1)
+	w.shelf.instead(held(release, started))
+	o := w.replica(Config{Instances: w.shelf, Workers: 1})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { o.Run(ctx); close(done) }()
+	must(t, o.Enqueue(in(t, acme), w.item("c1")))
+	<-started
+	must(t, o.Enqueue(in(t, acme), w.item("c2")))
+	cancel()
+	select {
+	case <-done:
+		t.Fatal("it did not wait")
+	case <-time.After(30 * time.Millisecond):
+	}
+	close(release)
+	<-done
+	if e := w.entry("c1"); e.State != Sent {
+		t.Errorf("under way: %+v", e)
+	}
+	if e := w.entry("c2"); e.State != Queued || e.Attempts != 0 {
+		t.Errorf("waiting: %+v", e)
+	}
+	w.shelf.instead(nil)
+	w.start(w.Outbox)
+	w.until("c2", Sent)
+}
+
+// An outbox that has ended leaves nothing behind.
+func leftRunning(t *testing.T, w *world) {
+	w.enqueue("warm") // opens the connections, which stay
+	w.once("warm")
+	before := runtime.NumGoroutine()
+	for i := range 3 {
+		stop := w.start(w.Outbox)
+		w.shelf.fail(&twofactor.SendError{Class: twofactor.ErrRetry, Stage: "connect"})
+		w.enqueue(fmt.Sprint("retry", i))
+		eventually(t, "tried", func() bool { return w.entry(fmt.Sprint("retry", i)).ErrorClass == "retry" })
+		w.shelf.instead(nil)
+		w.enqueue(fmt.Sprint("sent", i))
+		w.until(fmt.Sprint("sent", i), Sent)
+		stop()
+	}
+	// Connections of the pool have goroutines too: six at most.
+	eventually(t, "no goroutine is left", func() bool { return runtime.NumGoroutine() <= before+6 })
+}
