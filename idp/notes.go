@@ -31,6 +31,19 @@ func hashedName(s *IDP, name string) string {
 	return hex.EncodeToString(s.Seal.MAC("tried-name", tenants.NormalName(name))[:8])
 }
 
+// tellRefused tells the administrator why nobody can satisfy the rules for a user;
+// the user is given the reference. Loading the page again and again adds no more.
+func (s *IDP) tellRefused(ctx context.Context, a *attempt, v verdict) error {
+	ok, _, err := s.Limits.Take(ctx, limits.Limit{Burst: 3, Per: signInLife}, "refused", a.row.ID)
+	if err != nil || !ok {
+		return err
+	}
+	s.Observe("refused")
+	e := tenants.Explain(v.policy)
+	s.Log.WarnContext(ctx, "sign-in refused", "request", web.RequestID(ctx), "user", a.facts.UserID, "result", e.Result, "unusable", e.Unusable)
+	return s.tell(ctx, a, "sign_in.no_factor", map[string]any{"explanation": e})
+}
+
 func formPost(page ui.Page, resp op.Response) ui.FormPost {
 	v := ui.FormPost{Page: page, Target: resp.FormPost}
 	for _, f := range resp.Fields {

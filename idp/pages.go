@@ -78,7 +78,7 @@ func (s *IDP) problemPage(r *http.Request, p *problem.Error) ui.View {
 		return ui.UnknownTenant(page)
 	case "client_unknown":
 		return ui.UnknownApp(page)
-	case "redirect_uri":
+	case "redirect_unknown":
 		return ui.BadRedirect(page)
 	case "sign_in_over":
 		return ui.ExpiredSignIn(page, ui.Link{})

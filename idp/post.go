@@ -108,7 +108,7 @@ func (s *IDP) identify(w http.ResponseWriter, r *http.Request, a *attempt) error
 	}
 	a.facts.UserID, a.facts.IDPID = login.ID, login.IDPID
 	a.facts = a.facts.Add(signin.Proof{
-		Method: signin.Password, AMR: []string{"pwd"}, Strength: signin.Strength(twofactor.Strength1FA), At: s.Now(),
+		Method: signin.Password, AMR: []string{"pwd"}, Strength: signin.Strength(twofactor.Strength1FA), At: a.stamp(s.Now()),
 	})
 	return s.identified(w, r, a, login.User)
 }
@@ -134,23 +134,10 @@ func (s *IDP) identified(w http.ResponseWriter, r *http.Request, a *attempt, use
 		return err
 	}
 	s.setCookie(w, signInCookie, token, r.URL.Path, signInLife)
-	switch v.step {
-	case signin.Challenge:
-		best, _ := v.best(a.facts.Picked)
+	if best, ok := v.best(a.facts.Picked); ok && v.step == signin.Challenge {
 		return s.begin(w, r, a, v, user, best)
-	case signin.Refuse, signin.Enroll:
-		if err := s.tellRefused(ctx, a, v); err != nil {
-			return err
-		}
 	}
 	return s.again(w, r)
-}
-
-func (s *IDP) tellRefused(ctx context.Context, a *attempt, v verdict) error {
-	s.Observe("refused")
-	e := tenants.Explain(v.policy)
-	s.Log.WarnContext(ctx, "sign-in refused", "sign_in", a.row.ID, "user", a.facts.UserID, "result", e.Result, "unusable", e.Unusable)
-	return s.tell(ctx, a, "sign_in.no_factor", map[string]any{"explanation": e})
 }
 
 // begin starts a challenge and shows where that leads.
@@ -197,7 +184,7 @@ func (s *IDP) answerChallenge(w http.ResponseWriter, r *http.Request, a *attempt
 	err = s.Ceremony.Finish(ctx, ceremony.Give{
 		ChallengeID: a.row.ChallengeID, SignInID: a.row.ID, UserID: a.facts.UserID, Answer: s.answers(r),
 	}, func(ctx context.Context, p ceremony.Passed) error {
-		a.facts = a.facts.Add(signin.Proof{Method: p.TwoFactorID, AMR: p.AMR, Strength: signin.Strength(p.Strength), At: p.At})
+		a.facts = a.facts.Add(signin.Proof{Method: p.TwoFactorID, AMR: p.AMR, Strength: signin.Strength(p.Strength), At: a.stamp(p.At)})
 		now, err := s.judge(ctx, a)
 		if err != nil {
 			return err

@@ -158,10 +158,13 @@ func (s *IDP) showChoose(w http.ResponseWriter, r *http.Request, a *attempt, v v
 // showRefused says that a second factor is needed and none can be used, and tells
 // the administrator why.
 func (s *IDP) showRefused(w http.ResponseWriter, r *http.Request, a *attempt, v verdict) error {
+	if err := s.tellRefused(r.Context(), a, v); err != nil {
+		return err
+	}
 	page := ui.Refused{
 		Page: s.stepPage(r, a), Action: r.URL.Path, Heading: "You cannot sign in here yet",
 		Text:  "Signing in here needs a second proof that it is you, and none is set up that you could use.",
-		Steps: []string{"Ask your administrator to set up a second factor for you.", "Give the reference below, so that the reason can be found."},
+		Steps: []string{"Ask your administrator to set up a second factor for you.", "Give the reference below, so that the reason can be found."}, CanCancel: true,
 	}
 	page.Reference = web.RequestID(r.Context())
 	s.UI.Render(w, r, http.StatusForbidden, page)

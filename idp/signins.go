@@ -58,6 +58,15 @@ type attempt struct {
 	facts signin.Facts
 }
 
+// stamp is the time of a proof made in this sign-in. Replicas' clocks differ a
+// little: a proof must never seem older than the sign-in it belongs to.
+func (a *attempt) stamp(at time.Time) time.Time {
+	if at.Before(a.row.CreatedAt) {
+		return a.row.CreatedAt
+	}
+	return at
+}
+
 var (
 	errSignInOver    = problem.New(problem.Gone, "sign_in_over", "This sign-in has ended.")
 	errSignInForeign = problem.New(problem.Forbidden, "sign_in_foreign", "This sign-in began in another browser.")

@@ -154,6 +154,7 @@ type Refused struct {
 	MayChoose     bool
 	BackURL       string // to try again; may be empty
 	AppURL        string // back to the client app; may be empty
+	CanCancel     bool   // offers to go back to the client app by a post
 }
 
 // Template implements View.

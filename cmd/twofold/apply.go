@@ -14,8 +14,9 @@ import (
 
 type applyCmd struct {
 	databaseFlags
-	File   string `arg:"" type:"existingfile" help:"What there should be, in YAML. See docs/reference/apply.md."`
-	DryRun bool   `help:"Show the difference, change nothing."`
+	File    string `arg:"" type:"existingfile" help:"What there should be, in YAML. See docs/reference/apply.md."`
+	DryRun  bool   `help:"Show the difference, change nothing."`
+	RSABits int    `name:"rsa-bits" enum:"2048,3072,4096" default:"3072" help:"Bits of the RSA key of a new tenant: 2048, 3072 or 4096."`
 }
 
 // Run applies the file in one transaction: a wrong file changes nothing.
@@ -28,7 +29,7 @@ func (c *applyCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return lines(s, err)
 	}
-	h, err := c.open(ctx, s)
+	h, err := c.open(ctx, s, c.RSABits)
 	if err != nil {
 		return err
 	}
@@ -56,7 +57,7 @@ func lines(s streams, err error) error {
 }
 
 // open builds a house for work on the database alone; its schema must be there.
-func (d databaseFlags) open(ctx context.Context, s streams) (*house, error) {
+func (d databaseFlags) open(ctx context.Context, s streams, rsaBits int) (*house, error) {
 	databaseURL, err := d.url()
 	if err != nil {
 		return nil, err
@@ -66,7 +67,7 @@ func (d databaseFlags) open(ctx context.Context, s streams) (*house, error) {
 		return nil, err
 	}
 	slog.SetDefault(slog.New(slog.DiscardHandler)) // the protocol library chats there
-	h, err := build(ctx, parts{DatabaseURL: databaseURL, Seal: sealer, Log: d.logger(s), providerFlags: providerFlags{PublicURL: "http://localhost"}})
+	h, err := build(ctx, parts{DatabaseURL: databaseURL, Seal: sealer, Log: d.logger(s), RSABits: rsaBits, providerFlags: providerFlags{PublicURL: "http://localhost"}})
 	if err != nil {
 		return nil, err
 	}

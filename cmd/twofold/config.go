@@ -48,7 +48,6 @@ func (e endpointFlags) endpoints() twofactor.Endpoints {
 // providerFlags shape the provider itself.
 type providerFlags struct {
 	PublicURL    string        `name:"public-url" placeholder:"URL" help:"Address people and apps reach the server by: https://HOST[:PORT]. Issuers are PUBLIC-URL/t/TENANT."`
-	RSABits      int           `name:"rsa-bits" default:"3072" help:"Size of a new tenant's RSA key."`
 	RefreshGrace time.Duration `default:"0s" help:"For how long after a rotation the refresh token before gets the same successor; at most 10s."`
 	endpointFlags
 }
@@ -63,9 +62,6 @@ func (p providerFlags) check() error {
 	}
 	if p.RefreshGrace < 0 || p.RefreshGrace > 10*time.Second {
 		return errors.New("--refresh-grace must be from 0s to 10s")
-	}
-	if p.RSABits != 2048 && p.RSABits != 3072 && p.RSABits != 4096 {
-		return errors.New("--rsa-bits must be 2048, 3072 or 4096")
 	}
 	return nil
 }
@@ -176,9 +172,22 @@ func (c configFile) BeforeResolve(k *kong.Kong, ctx *kong.Context, trace *kong.P
 			}
 		}
 		if v, ok := values[flag.Name]; ok {
-			return fmt.Sprint(v), nil
+			return settingText(v), nil
 		}
 		return nil, nil
 	}))
 	return nil
+}
+
+// settingText is a value of the file as a flag would have it: lists by commas.
+func settingText(v any) string {
+	list, ok := v.([]any)
+	if !ok {
+		return fmt.Sprint(v)
+	}
+	parts := make([]string, len(list))
+	for i, e := range list {
+		parts[i] = fmt.Sprint(e)
+	}
+	return strings.Join(parts, ",")
 }

@@ -136,8 +136,8 @@ func (c *demoCmd) house(ctx context.Context, log *slog.Logger, facts demo.Facts)
 	if err != nil {
 		return nil, err
 	}
-	h, err := build(ctx, parts{DatabaseURL: d.Database, Seal: sealer, Log: log, providerFlags: providerFlags{
-		PublicURL: facts.ProviderURL, RSABits: 2048,
+	h, err := build(ctx, parts{DatabaseURL: d.Database, Seal: sealer, Log: log, RSABits: 2048, providerFlags: providerFlags{
+		PublicURL:     facts.ProviderURL,
 		endpointFlags: endpointFlags{EndpointTwilio: facts.AppURL + "/services/twilio", EndpointEcall: facts.AppURL + "/services/ecall"},
 	}})
 	if err != nil {

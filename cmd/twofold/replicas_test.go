@@ -53,7 +53,7 @@ func start(t *testing.T, databaseURL, keyFile, publicURL string) *process {
 	t.Helper()
 	addr, ops := freeAddr(t), freeAddr(t)
 	p := &process{addr: addr, log: &syncBuffer{}}
-	p.cmd = exec.Command(os.Args[0], "serve", "--listen", addr, "--ops-listen", ops, "--public-url", publicURL, "--master-key-file", keyFile, "--rsa-bits", "2048")
+	p.cmd = exec.Command(os.Args[0], "serve", "--listen", addr, "--ops-listen", ops, "--public-url", publicURL, "--master-key-file", keyFile)
 	p.cmd.Env = append(os.Environ(), "TWOFOLD_TEST_EXEC=1", "TWOFOLD_DATABASE="+databaseURL)
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}

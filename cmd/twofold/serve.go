@@ -19,12 +19,13 @@ import (
 type serveCmd struct {
 	databaseFlags
 	providerFlags
-	Listen         string   `default:":8080" placeholder:"ADDR" help:"Address of the public surface."`
-	OpsListen      string   `default:"127.0.0.1:9090" placeholder:"ADDR" help:"Address of /livez, /readyz, /metrics and /debug/pprof; empty: none."`
-	TLSCert        string   `name:"tls-cert" placeholder:"FILE" help:"Certificate chain; serves https."`
-	TLSKey         string   `name:"tls-key" placeholder:"FILE" help:"Private key of the certificate."`
-	TrustedProxies []string `placeholder:"CIDR" help:"Networks of proxies whose X-Forwarded-For is believed."`
-	MigrateAtStart string   `name:"migrate-at-start" enum:"auto,check" default:"auto" help:"auto: bring the schema up to date; check: refuse to start when it is not."`
+	Listen         string        `default:":8080" placeholder:"ADDR" help:"Address of the public surface."`
+	OpsListen      string        `default:"127.0.0.1:9090" placeholder:"ADDR" help:"Address of /livez, /readyz, /metrics and /debug/pprof; empty: none."`
+	TLSCert        string        `name:"tls-cert" placeholder:"FILE" help:"Certificate chain; serves https."`
+	TLSKey         string        `name:"tls-key" placeholder:"FILE" help:"Private key of the certificate."`
+	TrustedProxies []string      `placeholder:"CIDR" help:"Networks of proxies whose X-Forwarded-For is believed."`
+	DrainDelay     time.Duration `default:"0s" help:"After a signal, answer for this long with /readyz at 503, so that a balancer looks elsewhere before the listener closes."`
+	MigrateAtStart string        `name:"migrate-at-start" enum:"auto,check" default:"auto" help:"auto: bring the schema up to date; check: refuse to start when it is not."`
 }
 
 // Run serves until ctx ends, then drains.
@@ -55,7 +56,7 @@ func (c *serveCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	https := strings.HasPrefix(c.PublicURL, "https://")
-	return h.serve(ctx, listenTo{Public: c.Listen, Ops: c.OpsListen, Cert: c.TLSCert, Key: c.TLSKey}, h.handler(https, proxies))
+	return h.serve(ctx, listenTo{Public: c.Listen, Ops: c.OpsListen, Cert: c.TLSCert, Key: c.TLSKey, DrainDelay: c.DrainDelay}, h.handler(https, proxies))
 }
 
 func (c *serveCmd) schema(ctx context.Context, h *house) error {
@@ -89,6 +90,7 @@ func prefixes(texts []string) ([]netip.Prefix, error) {
 type listenTo struct {
 	On                     net.Listener // already open; else Public
 	Public, Ops, Cert, Key string
+	DrainDelay             time.Duration // between not being ready and closing
 }
 
 // Drain times: readiness turns first, so that a balancer looks elsewhere.
@@ -134,6 +136,7 @@ func (h *house) serve(ctx context.Context, to listenTo, handler http.Handler) er
 	}
 	draining.Store(true)
 	h.log.Info("draining")
+	time.Sleep(to.DrainDelay)
 	end, cancel := context.WithTimeout(context.Background(), drain)
 	defer cancel()
 	var errs []error

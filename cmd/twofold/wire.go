@@ -54,6 +54,7 @@ type parts struct {
 	Log         *slog.Logger
 	Now         func() time.Time
 	Catalog     twofactor.Catalog
+	RSABits     int // of new tenants' keys; 0: 3072
 	providerFlags
 }
 

@@ -105,8 +105,8 @@ func (w *world) replica(databaseURL string) {
 		t.Fatal(err)
 	}
 	w.house, err = build(context.Background(), parts{
-		DatabaseURL: databaseURL, Seal: sealer, Log: log, Now: w.clock.Now, Catalog: w.catalog,
-		providerFlags: providerFlags{PublicURL: w.url, RSABits: 2048, endpointFlags: endpointFlags{
+		DatabaseURL: databaseURL, Seal: sealer, Log: log, Now: w.clock.Now, Catalog: w.catalog, RSABits: 2048,
+		providerFlags: providerFlags{PublicURL: w.url, endpointFlags: endpointFlags{
 			EndpointTwilio: vendors.URL + "/twilio", EndpointEcall: vendors.URL + "/ecall",
 		}},
 	})
