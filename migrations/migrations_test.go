@@ -188,9 +188,8 @@ func TestViewsCanBeRead(t *testing.T) {
 				continue
 			}
 			views++
-			rows, err := db.QueryContext(t.Context(), "SELECT * FROM "+name)
-			must(t, err)
-			must(t, rows.Close())
+			var n int
+			must(t, db.QueryRowContext(t.Context(), "SELECT count(*) FROM "+name).Scan(&n))
 		}
 		if views == 0 {
 			t.Error("there are no views")

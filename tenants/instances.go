@@ -74,14 +74,14 @@ func (s *Store) open(ctx context.Context, row twoFactorRow, base settingsOf) (tw
 		return hit.inst, hit.err
 	}
 	o := openedFactor{key: key}
-	o.inst, o.err = s.build(ctx, row, base)
+	o.inst, o.err = s.build(row, base)
 	s.opened.mu.Lock()
 	s.opened.m[row.ID] = o
 	s.opened.mu.Unlock()
 	return o.inst, o.err
 }
 
-func (s *Store) build(ctx context.Context, row twoFactorRow, base settingsOf) (twofactor.Instance, error) {
+func (s *Store) build(row twoFactorRow, base settingsOf) (twofactor.Instance, error) {
 	provider, ok := s.Catalog[row.Type]
 	if !ok {
 		return twofactor.Instance{}, &InvalidError{Instance: row.Name, Reason: "this server has no factor type " + row.Type}

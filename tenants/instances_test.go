@@ -31,25 +31,43 @@ func TestOptionsAreInherited(t *testing.T) {
 			want fakeOptions
 			from map[string]Source
 		}{
-			{"defaults", func() (Difference, error) { return Difference{}, nil }, fakeOptions{"us", "", 6},
-				map[string]Source{"Sender": SourceInstance, "Key": SourceDefault, "Length": SourceDefault}},
+			{
+				"defaults", func() (Difference, error) { return Difference{}, nil },
+				fakeOptions{"us", "", 6},
+				map[string]Source{"Sender": SourceInstance, "Key": SourceDefault, "Length": SourceDefault},
+			},
 			{"platform", func() (Difference, error) {
 				return w.PutSettings(t.Context(), "letter", Options{"Sender": []byte(`"platform"`), "Key": []byte(`"k1"`), "Length": []byte("7")})
 			}, fakeOptions{"us", "k1", 7}, map[string]Source{"Sender": SourceInstance, "Key": SourcePlatform, "Length": SourcePlatform}},
-			{"subscription", func() (Difference, error) { return w.PutSettings(c.admin, "letter", Options{"Length": []byte("8")}) },
-				fakeOptions{"us", "k1", 8}, map[string]Source{"Sender": SourceInstance, "Key": SourcePlatform, "Length": SourceSubscription}},
-			{"another subscription", func() (Difference, error) {
-				return w.PutSettings(other.admin, "letter", Options{"Length": []byte("9")})
+			{
+				"subscription", func() (Difference, error) { return w.PutSettings(c.admin, "letter", Options{"Length": []byte("8")}) },
+				fakeOptions{"us", "k1", 8},
+				map[string]Source{"Sender": SourceInstance, "Key": SourcePlatform, "Length": SourceSubscription},
 			},
-				fakeOptions{"us", "k1", 8}, nil},
-			{"another type", func() (Difference, error) { return w.PutSettings(c.admin, "call", Options{"Length": []byte("9")}) },
-				fakeOptions{"us", "k1", 8}, nil},
-			{"instance", func() (Difference, error) { return w.PutTwoFactor(c.admin, &c.letter, Options{"Length": []byte("5")}) },
-				fakeOptions{"platform", "k1", 5}, map[string]Source{"Sender": SourcePlatform, "Key": SourcePlatform, "Length": SourceInstance}},
-			{"changed settings", func() (Difference, error) {
-				return w.PutSettings(t.Context(), "letter", Options{"Sender": []byte(`"second"`)})
+			{
+				"another subscription", func() (Difference, error) {
+					return w.PutSettings(other.admin, "letter", Options{"Length": []byte("9")})
+				},
+				fakeOptions{"us", "k1", 8},
+				nil,
 			},
-				fakeOptions{"second", "", 5}, map[string]Source{"Sender": SourcePlatform, "Key": SourceDefault, "Length": SourceInstance}},
+			{
+				"another type", func() (Difference, error) { return w.PutSettings(c.admin, "call", Options{"Length": []byte("9")}) },
+				fakeOptions{"us", "k1", 8},
+				nil,
+			},
+			{
+				"instance", func() (Difference, error) { return w.PutTwoFactor(c.admin, &c.letter, Options{"Length": []byte("5")}) },
+				fakeOptions{"platform", "k1", 5},
+				map[string]Source{"Sender": SourcePlatform, "Key": SourcePlatform, "Length": SourceInstance},
+			},
+			{
+				"changed settings", func() (Difference, error) {
+					return w.PutSettings(t.Context(), "letter", Options{"Sender": []byte(`"second"`)})
+				},
+				fakeOptions{"second", "", 5},
+				map[string]Source{"Sender": SourcePlatform, "Key": SourceDefault, "Length": SourceInstance},
+			},
 		} {
 			d, err := step.do()
 			must(t, err)
@@ -156,14 +174,14 @@ func TestInstancesThatCannotBeUsed(t *testing.T) {
 func TestUnknownOptionsAreRefused(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		c := w.customer("acme")
-		options := Options{"Sender": []byte(`"us"`), "sender": []byte(`"us"`), "Lenght": []byte("6")}
+		options := Options{"Sender": []byte(`"us"`), "sender": []byte(`"us"`), "Lengths": []byte("6")}
 		for name, put := range map[string]func() (Difference, error){
 			"instance": func() (Difference, error) { return w.PutTwoFactor(c.admin, &c.letter, options) },
 			"settings": func() (Difference, error) { return w.PutSettings(c.admin, "letter", options) },
 		} {
 			_, err := put()
 			p := problem.From(err)
-			if p.Kind != problem.Invalid || len(p.Fields) != 2 || p.Fields[0].Name != "Lenght" || p.Fields[1].Name != "sender" {
+			if p.Kind != problem.Invalid || len(p.Fields) != 2 || p.Fields[0].Name != "Lengths" || p.Fields[1].Name != "sender" {
 				t.Errorf("%s: %v %+v", name, err, p.Fields)
 			}
 		}

@@ -52,7 +52,7 @@ func (h hasher) check(phc, password string) (ok, stale bool, err error) {
 	if err != nil {
 		return false, false, err
 	}
-	got := h.derive([]byte(password), salt, p.time, p.memory, p.threads, uint32(len(sum)))
+	got := h.derive([]byte(password), salt, p.time, p.memory, p.threads, uint32(len(sum))) //nolint:gosec // 64 at most
 	return subtle.ConstantTimeCompare(got, sum) == 1, p != h.params || len(sum) != hashSize, nil
 }
 

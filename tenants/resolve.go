@@ -41,7 +41,7 @@ type Candidate struct {
 }
 
 // Policy is the answer of the four rules (SPEC §4) for one sign-in.
-type Policy struct {
+type Policy struct { //nolint:recvcheck // Resolve builds it by steps; whoever has it only reads
 	Required bool               // rule 2, after rule 4
 	Min      twofactor.Strength // rule 3: weaker factors are not offered
 	Demand   twofactor.Strength // the request's part in that

@@ -293,12 +293,18 @@ func TestExplainGolden(t *testing.T) {
 	usual := Reach{
 		Now: firstOfMay,
 		Stations: []Station{
-			{LevelSubscription, "s", "acme", true, 0}, {LevelTenant, "t", "staff", false, twofactor.Strength2FA}, {LevelIDP, "i", "local", false, 0},
-			{LevelClientApp, "a", "portal", false, twofactor.StrengthAAL2}, {LevelGroup, "g", "travellers", false, 0}, {LevelUser, "u", "anna", false, 0},
+			{LevelSubscription, "s", "acme", true, 0},
+			{LevelTenant, "t", "staff", false, twofactor.Strength2FA},
+			{LevelIDP, "i", "local", false, 0},
+			{LevelClientApp, "a", "portal", false, twofactor.StrengthAAL2},
+			{LevelGroup, "g", "travellers", false, 0},
+			{LevelUser, "u", "anna", false, 0},
 		},
 		Assignments: []Assignment{
-			{TwoFactorID: "mail", Level: LevelSubscription, TargetID: "s"}, {TwoFactorID: "sms", Level: LevelTenant, TargetID: "t", Required: true},
-			{TwoFactorID: "old", Level: LevelGroup, TargetID: "g"}, {TwoFactorID: "gone", Level: LevelUser, TargetID: "u"},
+			{TwoFactorID: "mail", Level: LevelSubscription, TargetID: "s"},
+			{TwoFactorID: "sms", Level: LevelTenant, TargetID: "t", Required: true},
+			{TwoFactorID: "old", Level: LevelGroup, TargetID: "g"},
+			{TwoFactorID: "gone", Level: LevelUser, TargetID: "u"},
 			{TwoFactorID: "sms", Level: LevelTenant, TargetID: "another tenant", Required: true},
 		},
 		Instances: map[string]Candidate{

@@ -184,7 +184,7 @@ type Realm struct {
 }
 
 // List is a list of words without line breaks, kept as lines.
-type List []string
+type List []string //nolint:recvcheck // sql.Scanner needs a pointer, driver.Valuer must not
 
 // Value stores the list.
 func (l List) Value() (driver.Value, error) { return strings.Join(l, "\n"), nil }

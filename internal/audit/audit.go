@@ -33,7 +33,7 @@ type Event struct {
 // TableName names the table.
 func (Event) TableName() string { return "audit_events" }
 
-// PlatformOwned: the trail does its own scoping, since some events have no tenant.
+// PlatformOwned is true: the trail does its own scoping, since some events have no tenant.
 func (Event) PlatformOwned() {}
 
 // chain is the end of a chain: how many events there are, and the last one's MAC

@@ -132,17 +132,23 @@ var tampers = map[string]struct {
 	"last removed":             {5, "missing at the end", []string{"DELETE FROM audit_events WHERE seq = 5"}},
 	"all removed":              {1, "missing", []string{"DELETE FROM audit_events"}},
 	"last removed, length too": {5, "end", []string{"DELETE FROM audit_events WHERE seq = 5", "UPDATE audit_chains SET seq = 4"}},
-	"last removed, end forged": {5, "end", []string{"DELETE FROM audit_events WHERE seq = 5",
-		"UPDATE audit_chains SET seq = 4, head = (SELECT mac FROM audit_events WHERE seq = 4)"}},
+	"last removed, end forged": {5, "end", []string{
+		"DELETE FROM audit_events WHERE seq = 5",
+		"UPDATE audit_chains SET seq = 4, head = (SELECT mac FROM audit_events WHERE seq = 4)",
+	}},
 	"all removed, end too": {1, "end", []string{"DELETE FROM audit_events", "UPDATE audit_chains SET seq = 0"}},
 	"end erased":           {6, "end", []string{"UPDATE audit_chains SET head = ''"}},
 	"length altered":       {6, "end", []string{"UPDATE audit_chains SET seq = 4"}},
 	"moved away":           {3, "missing", []string{"UPDATE audit_events SET chain = 's2' WHERE seq = 3"}},
-	"inserted": {3, "was altered", []string{"UPDATE audit_events SET seq = 6 WHERE seq = 5", "UPDATE audit_events SET seq = 5 WHERE seq = 4",
-		"UPDATE audit_events SET seq = 4 WHERE seq = 3", copyOf(2, 3), "UPDATE audit_chains SET seq = 6"}},
+	"inserted": {3, "was altered", []string{
+		"UPDATE audit_events SET seq = 6 WHERE seq = 5", "UPDATE audit_events SET seq = 5 WHERE seq = 4",
+		"UPDATE audit_events SET seq = 4 WHERE seq = 3", copyOf(2, 3), "UPDATE audit_chains SET seq = 6",
+	}},
 	"inserted at the end": {6, "was altered", []string{copyOf(5, 6)}},
-	"swapped": {2, "was altered", []string{"UPDATE audit_events SET seq = 0 WHERE seq = 2", "UPDATE audit_events SET seq = 2 WHERE seq = 3",
-		"UPDATE audit_events SET seq = 3 WHERE seq = 0"}},
+	"swapped": {2, "was altered", []string{
+		"UPDATE audit_events SET seq = 0 WHERE seq = 2", "UPDATE audit_events SET seq = 2 WHERE seq = 3",
+		"UPDATE audit_events SET seq = 3 WHERE seq = 0",
+	}},
 }
 
 func copyOf(seq, to int) string {

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"gorm.io/gorm"
-
 	"twofold/internal/db"
 	"twofold/internal/testkit"
 )
@@ -179,8 +177,7 @@ func TestOpenSetsSQLiteUp(t *testing.T) {
 
 func TestGORMFindsThePool(t *testing.T) {
 	each(t, func(t *testing.T, d *db.DB) {
-		var g *gorm.DB = d.For(t.Context())
-		if s, err := g.DB(); err != nil || s != d.SQL() {
+		if s, err := d.For(t.Context()).DB(); err != nil || s != d.SQL() {
 			t.Errorf("got %p, %v; want %p", s, err, d.SQL())
 		}
 	})

@@ -80,5 +80,5 @@ type counter struct {
 
 func (counter) TableName() string { return "rate_counters" }
 
-// PlatformOwned: the keys say nothing, not even whose they are.
+// PlatformOwned is true: the keys say nothing, not even whose they are.
 func (counter) PlatformOwned() {}

@@ -93,8 +93,18 @@ func TestRefill(t *testing.T) {
 			wait time.Duration
 			want int
 		}{
-			{0, 5}, {0, 0}, {2*time.Minute - time.Microsecond, 0}, {time.Microsecond, 1}, {time.Minute, 0}, {time.Minute, 1},
-			{4 * time.Minute, 2}, {5 * time.Minute, 2}, {time.Minute, 1}, {10 * time.Minute, 5}, {time.Hour, 5}, {0, 0},
+			{0, 5},
+			{0, 0},
+			{2*time.Minute - time.Microsecond, 0},
+			{time.Microsecond, 1},
+			{time.Minute, 0},
+			{time.Minute, 1},
+			{4 * time.Minute, 2},
+			{5 * time.Minute, 2},
+			{time.Minute, 1},
+			{10 * time.Minute, 5},
+			{time.Hour, 5},
+			{0, 0},
 		} {
 			k.clock.Advance(step.wait)
 			if got := k.drain(t, five, "who"); got != step.want {
@@ -108,7 +118,9 @@ func TestRetryAfter(t *testing.T) {
 	each(t, func(t *testing.T, k kit) {
 		k.drain(t, five, "who")
 		for _, c := range []struct{ wait, want time.Duration }{
-			{0, 2 * time.Minute}, {30 * time.Second, 90 * time.Second}, {89 * time.Second, time.Second},
+			{0, 2 * time.Minute},
+			{30 * time.Second, 90 * time.Second},
+			{89 * time.Second, time.Second},
 			{900 * time.Millisecond, time.Second}, // a second at least
 		} {
 			k.clock.Advance(c.wait)

@@ -20,11 +20,11 @@ import (
 // case runs a second time as B, and must see or change something then: a case
 // that proves nothing is found too. The cases run in their order, B's after A's.
 type Isolation struct {
-	URL   string // of the database
-	Store any    // a pointer: its method set is gone through
-	A, B  context.Context
-	IDs   []string // of B's rows: no row that holds one may change or come to be
-	Marks []string // words that stand in B's rows alone: no result may hold one
+	URL   string          // of the database
+	Store any             // a pointer: its method set is gone through
+	A, B  context.Context //nolint:containedctx // two callers, not the one of a call
+	IDs   []string        // of B's rows: no row that holds one may change or come to be
+	Marks []string        // words that stand in B's rows alone: no result may hold one
 	Cases []IsolationCase
 	// Exempt are methods that need no case, each with the reason.
 	Exempt map[string]string
@@ -63,7 +63,7 @@ func (i Isolation) findings(ctx context.Context) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		seen := i.seen(c, i.A)
+		seen := i.seen(i.A, c)
 		after, err := snapshot()
 		if err != nil {
 			return nil, err
@@ -80,7 +80,7 @@ func (i Isolation) findings(ctx context.Context) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		seen := i.seen(c, i.B)
+		seen := i.seen(i.B, c)
 		after, err := snapshot()
 		if err != nil {
 			return nil, err
@@ -119,7 +119,7 @@ func (i Isolation) uncovered() []string {
 }
 
 // seen are the parts of what a case got that are B's.
-func (i Isolation) seen(c IsolationCase, ctx context.Context) (parts []string) {
+func (i Isolation) seen(ctx context.Context, c IsolationCase) (parts []string) {
 	c.Do(ctx, func(got ...any) {
 		for _, v := range got {
 			marks := slices.Concat(i.Marks, i.IDs)

@@ -7,11 +7,9 @@ import (
 	"crypto/rand"
 	"encoding/base32"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/netip"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"twofold/internal/audit"
@@ -52,12 +50,14 @@ func (s *Shell) Wrap(h http.Handler) http.Handler {
 			head.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
 		}
 		defer func() {
-			if p := recover(); p != nil {
-				if p == http.ErrAbortHandler {
-					panic(p)
-				}
+			p := recover()
+			if p == http.ErrAbortHandler {
+				panic(p)
+			}
+			cut := p != nil && rec.status != 0
+			if p != nil {
 				s.Log.ErrorContext(r.Context(), "panic", "request", origin.Request, "panic", p, "stack", string(debug.Stack()))
-				if rec.status == 0 {
+				if !cut {
 					s.Failed(rec, r)
 				}
 			}
@@ -66,6 +66,10 @@ func (s *Shell) Wrap(h http.Handler) http.Handler {
 			s.Log.InfoContext(r.Context(), "request", "request", origin.Request, "method", r.Method, "path", r.URL.Path, "status", rec.code(), "took", took)
 			if s.Observe != nil {
 				s.Observe(r, rec.code(), took)
+			}
+			if cut {
+				// Part of an answer is on its way: the rest must not look like all.
+				panic(http.ErrAbortHandler)
 			}
 		}()
 		h.ServeHTTP(rec, r)
@@ -78,7 +82,8 @@ type recorder struct {
 }
 
 func (r *recorder) WriteHeader(status int) {
-	if r.status == 0 {
+	// 1xx announce the answer, they are not it (RFC 9110 §15.2).
+	if r.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
 		r.status = status
 	}
 	r.ResponseWriter.WriteHeader(status)
@@ -112,52 +117,3 @@ func newRequestID() string {
 
 // RequestID is the id of the request that ctx belongs to.
 func RequestID(ctx context.Context) string { return audit.OriginOf(ctx).Request }
-
-// clientAddress is the peer's address, or what a trusted proxy says it is: the
-// last address in X-Forwarded-For that is not a trusted proxy itself.
-func (s *Shell) clientAddress(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return ""
-	}
-	peer, err := netip.ParseAddr(host)
-	if err != nil {
-		return ""
-	}
-	peer = peer.Unmap()
-	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	for i := len(hops) - 1; i >= 0 && s.trusted(peer); i-- {
-		next, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
-		if err != nil {
-			break
-		}
-		peer = next.Unmap()
-	}
-	return peer.String()
-}
-
-func (s *Shell) trusted(a netip.Addr) bool {
-	for _, p := range s.Proxies {
-		if p.Contains(a) {
-			return true
-		}
-	}
-	return false
-}
-
-// Network is the part of an address that limits go by: /24 of IPv4, /64 of IPv6.
-func Network(address string) string {
-	a, err := netip.ParseAddr(address)
-	if err != nil {
-		return "unknown"
-	}
-	bits := 64
-	if a.Is4() {
-		bits = 24
-	}
-	p, err := a.Prefix(bits)
-	if err != nil {
-		return "unknown"
-	}
-	return p.String()
-}

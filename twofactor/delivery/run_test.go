@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -52,22 +53,27 @@ func twoProcesses(t *testing.T, w *world) {
 	}
 }
 
-// held is a sender that waits until the test lets it go.
-func held(release <-chan struct{}, started chan<- struct{}) func(context.Context, twofactor.Message) (twofactor.Receipt, error) {
-	return func(context.Context, twofactor.Message) (twofactor.Receipt, error) {
-		started <- struct{}{}
-		<-release
+// hold makes s wait, once it has started, until the test lets it go. To be called
+// after the outbox was started, so that a failing test lets it go first.
+func (s *shelf) hold(t *testing.T) (started <-chan struct{}, release func()) {
+	t.Helper()
+	begun, let := make(chan struct{}, 8), make(chan struct{})
+	s.instead(func(context.Context, twofactor.Message) (twofactor.Receipt, error) {
+		begun <- struct{}{}
+		<-let
 		return twofactor.Receipt{ProviderID: "late"}, nil
-	}
+	})
+	release = sync.OnceFunc(func() { close(let) })
+	t.Cleanup(release)
+	return begun, release
 }
 
 // What a silent process has claimed is taken over when its lease ends. Should the
 // silent one speak again, it changes nothing.
 func deadProcess(t *testing.T, w *world) {
-	release, started := make(chan struct{}), make(chan struct{}, 1)
 	dead := newShelf(t, w.clock)
-	dead.instead(held(release, started))
-	stopDead := w.start(w.replica(Config{Instances: dead, Lease: time.Hour})) // renewed every 20 minutes, so never
+	stopDead := w.start(w.replica(Config{Instances: dead, Workers: 1, Lease: time.Hour})) // renewed every 20 minutes, so never
+	started, release := dead.hold(t)
 	item := w.item("c1")
 	item.Message.ExpiresAt = w.clock.Now().Add(3 * time.Hour)
 	must(t, w.Enqueue(in(t, acme), item))
@@ -87,7 +93,7 @@ func deadProcess(t *testing.T, w *world) {
 	if before.Attempts != 2 || before.ProviderID == "late" {
 		t.Errorf("%+v", before)
 	}
-	close(release)
+	release()
 	stopDead() // waits until it has tried to write
 	if after := w.entry("c1"); after.ProviderID != before.ProviderID || after.Attempts != 2 || w.trail() != trail {
 		t.Errorf("who lost the message wrote %+v", after)
@@ -99,25 +105,23 @@ func deadProcess(t *testing.T, w *world) {
 
 // A sender that takes longer than the lease keeps the message.
 func slowSender(t *testing.T, w *world) {
-	release, started := make(chan struct{}), make(chan struct{}, 1)
-	w.shelf.instead(held(release, started))
-	const lease = 600 * time.Millisecond
+	const lease = 1200 * time.Millisecond
 	w.clock.Set(time.Now())
-	real := Config{Instances: w.shelf, Now: time.Now, Lease: lease}
-	w.start(w.replica(real))
-	item := w.item("c1")
-	must(t, w.Enqueue(in(t, acme), item))
+	c := Config{Instances: w.shelf, Now: time.Now, Lease: lease}
+	w.start(w.replica(c))
+	started, release := w.shelf.hold(t)
+	w.enqueue("c1")
 	<-started
 	other := newShelf(t, w.clock)
-	real.Instances = other
-	w.start(w.replica(real))
+	c.Instances = other
+	w.start(w.replica(c))
 	first := time.Now().Add(2 * lease)
 	eventually(t, "the lease is renewed twice over", func() bool {
 		var row messageRow
 		must(t, w.db.For(in(t, acme)).Where("challenge_id = ?", "c1").Take(&row).Error)
 		return row.NextAt.After(first)
 	})
-	close(release)
+	release()
 	w.until("c1", Sent)
 	if e := w.entry("c1"); e.Attempts != 1 || e.ProviderID != "late" || other.tries() != 0 {
 		t.Errorf("%+v, %d tries by the other", e, other.tries())
@@ -133,10 +137,8 @@ func lostMessage(t *testing.T, w *world) {
 		stopped <- ctx.Err()
 		return twofactor.Receipt{}, &twofactor.SendError{Class: twofactor.ErrRetry, Stage: "send"}
 	})
-	w.start(w.replica(Config{Instances: w.shelf, Lease: 30 * time.Millisecond, Poll: time.Hour}))
+	stop := w.start(w.replica(Config{Instances: w.shelf, Lease: 30 * time.Millisecond}))
 	w.enqueue("c1")
-	o := w.replica(Config{Instances: w.shelf, Lease: 30 * time.Millisecond, Poll: 10 * time.Millisecond, Workers: 1})
-	stop := w.start(o)
 	<-started
 	w.exec("UPDATE messages SET attempts = attempts + 1")
 	if err := <-stopped; !errors.Is(err, context.Canceled) {
@@ -151,7 +153,9 @@ func lostMessage(t *testing.T, w *world) {
 
 // A factor that panics costs a try, not the process.
 func panickingSender(t *testing.T, w *world) {
-	w.shelf.instead(func(context.Context, twofactor.Message) (twofactor.Receipt, error) { panic("code " + secretCode + " to " + address) })
+	w.shelf.instead(func(context.Context, twofactor.Message) (twofactor.Receipt, error) {
+		panic("code " + secretCode + " to " + address)
+	})
 	w.enqueue("c1")
 	if e := w.once("c1"); e.State != Queued || e.ErrorClass != "retry" || e.Error != "twofactor: send: try again later at panic" {
 		t.Errorf("%+v", e)
@@ -204,12 +208,11 @@ func retryByItself(t *testing.T, w *world) {
 // Told to end, an outbox finishes what is under way, writes the result, and leaves
 // the rest to others.
 func draining(t *testing.T, w *world) {
-	release, started := make(chan struct{}), make(chan struct{}, 1)
-	w.shelf.instead(held(release, started))
 	o := w.replica(Config{Instances: w.shelf, Workers: 1})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { o.Run(ctx); close(done) }()
+	started, release := w.shelf.hold(t)
 	must(t, o.Enqueue(in(t, acme), w.item("c1")))
 	<-started
 	must(t, o.Enqueue(in(t, acme), w.item("c2")))
@@ -219,7 +222,7 @@ func draining(t *testing.T, w *world) {
 		t.Fatal("it did not wait")
 	case <-time.After(30 * time.Millisecond):
 	}
-	close(release)
+	release()
 	<-done
 	if e := w.entry("c1"); e.State != Sent {
 		t.Errorf("under way: %+v", e)
