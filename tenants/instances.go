@@ -48,7 +48,7 @@ func (s *Store) openByID(ctx context.Context, twoFactorID string) (twoFactorRow,
 	if err != nil {
 		return row, twofactor.Instance{}, err
 	}
-	inst, err := s.open(ctx, row, base)
+	inst, err := s.open(row, base)
 	return row, inst, err
 }
 
@@ -65,7 +65,7 @@ type openedFactor struct {
 	err  error
 }
 
-func (s *Store) open(ctx context.Context, row twoFactorRow, base settingsOf) (twofactor.Instance, error) {
+func (s *Store) open(row twoFactorRow, base settingsOf) (twofactor.Instance, error) {
 	key := fmt.Sprintf("%s|%d|%s", row.UpdatedAt, row.Version, base.version(row.Type))
 	s.opened.mu.Lock()
 	hit, ok := s.opened.m[row.ID]

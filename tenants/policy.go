@@ -54,7 +54,7 @@ func (s *Store) reach(ctx context.Context, q Question) (Reach, error) {
 	if err != nil {
 		return Reach{}, err
 	}
-	return r, s.candidates(ctx, user.User, &r)
+	return r, s.candidates(ctx, user.User, r)
 }
 
 // stationRow is a station that sign-ins to a tenant pass, see the view.
@@ -104,7 +104,7 @@ func (s *Store) stations(ctx context.Context, q Question) ([]Station, error) {
 }
 
 // candidates opens each assigned instance once and says what stands in its way.
-func (s *Store) candidates(ctx context.Context, user User, r *Reach) error {
+func (s *Store) candidates(ctx context.Context, user User, r Reach) error {
 	if len(r.Assignments) == 0 {
 		return nil
 	}
@@ -122,7 +122,7 @@ func (s *Store) candidates(ctx context.Context, user User, r *Reach) error {
 	}
 	for _, row := range rows {
 		c := Candidate{ID: row.ID, Name: row.Name, Type: row.Type, Inactive: !row.Active}
-		inst, err := s.open(ctx, row, base)
+		inst, err := s.open(row, base)
 		var bad *InvalidError
 		switch {
 		case errors.As(err, &bad):

@@ -61,7 +61,7 @@ async function signingKey() {
 
 async function apply(program, file, env) {
   try {
-    await promisify(execFile)(program, ['apply', file], { env, timeout: 60_000 })
+    await promisify(execFile)(program, ['apply', '--rsa-bits', '2048', file], { env, timeout: 60_000 })
   } catch (e) {
     throw new Error(`twofold apply failed\n${e.stdout ?? ''}${e.stderr ?? e}`)
   }
@@ -77,7 +77,7 @@ async function freePort() {
 
 async function serve(program, url, smsURL, work, env) {
   const p = spawn(program, [
-    'serve', '--public-url', url, '--listen', new URL(url).host, '--ops-listen=', '--rsa-bits', '2048', '--endpoint-twilio', smsURL,
+    'serve', '--public-url', url, '--listen', new URL(url).host, '--ops-listen=', '--endpoint-twilio', smsURL,
     '--tls-cert', join(work, 'cert.pem'), '--tls-key', join(work, 'key.pem'),
   ], { env, stdio: ['ignore', 'ignore', 'pipe'] })
   const gone = new Promise(resolve => p.once('exit', resolve))
