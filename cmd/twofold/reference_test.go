@@ -51,8 +51,8 @@ change run ` + "`make generate`" + `.
 Each setting is a flag (` + "`--public-url`" + `), an environment variable
 (` + "`TWOFOLD_PUBLIC_URL`" + `) and a key of the YAML file given by ` + "`--config`" + ` (` + "`public-url`" + `).
 A flag wins over the environment, that over the file, that over the default. A
-key that no command knows is an error. Lists are separated by commas, also in the
-file. Spans of time are written 10s, 5m, 24h.
+key that no command knows is an error. Lists are separated by commas; the
+file takes YAML lists too. Spans of time are written 10s, 5m, 24h.
 
 What belongs to a customer (tenants, apps, users, second factors) is no setting:
 it is kept in the database, see [apply.md](apply.md).

@@ -2,9 +2,7 @@ package main
 
 import (
 	"net/http"
-	"net/url"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -17,8 +15,8 @@ func (w *world) sessionCookie(c *testkit.Client, tenant string) string {
 	return c.Cookie(w.url+"/t/"+tenant+"/authorize", "twofold-session")
 }
 
-// asked reports whether an app's request ends at a page that asks for a password.
-func asked(p *rp, c *testkit.Client) bool {
+// asksPassword reports whether an app's request ends at a page that asks for a password.
+func asksPassword(p *rp, c *testkit.Client) bool {
 	p.w.t.Helper()
 	page := c.Get(p.authorizeURL()).Follow()
 	return len(page.Forms) > 0 && page.Forms[0].Has("password")
