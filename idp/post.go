@@ -60,6 +60,18 @@ func (s *IDP) again(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// orAgain shows where the sign-in stands to whom another tab, or a second click,
+// was faster.
+func (s *IDP) orAgain(h web.HandlerFunc) web.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		err := h(w, r)
+		if errors.Is(err, errSignInMoved) {
+			return s.again(w, r)
+		}
+		return err
+	}
+}
+
 // one returns a form value that was sent exactly once; anything else is nothing.
 func one(r *http.Request, name string) string {
 	if v := r.PostForm[name]; len(v) == 1 {
@@ -105,6 +117,10 @@ func (s *IDP) identify(w http.ResponseWriter, r *http.Request, a *attempt) error
 			return err
 		}
 		return s.respond(w, r, resp)
+	}
+	if login.ID != a.facts.UserID {
+		// What the browser's session has proven of somebody else proves nothing of this user.
+		a.facts, a.row.ChallengeID = signin.Facts{Silent: a.facts.Silent}, ""
 	}
 	a.facts.UserID, a.facts.IDPID = login.ID, login.IDPID
 	a.facts = a.facts.Add(signin.Proof{
@@ -160,11 +176,13 @@ func (s *IDP) begin(w http.ResponseWriter, r *http.Request, a *attempt, v verdic
 func (s *IDP) start(ctx context.Context, a *attempt, user tenants.User, c tenants.Candidate) error {
 	realm := tenants.RealmFrom(ctx).Tenant.Title
 	challengeID, err := s.Ceremony.Begin(ctx, ceremony.Start{SignInID: a.row.ID, TwoFactorID: c.ID, User: user.Factor(realm)})
-	if err != nil && !problem.Is(err, problem.TooMany) && !errors.Is(err, twofactor.ErrUnusable) {
-		return problem.Wrap(problem.Unavailable, "factor_failed", "The second factor does not work at the moment. Please try again in a little while.", err)
-	}
-	if err != nil {
+	switch {
+	case errors.Is(err, twofactor.ErrUnusable):
+		return problem.Wrap(problem.Forbidden, "factor_unusable", "It cannot be used with the address or number we have of you. Please ask your administrator.", err)
+	case problem.Is(err, problem.TooMany):
 		return err
+	case err != nil:
+		return problem.Wrap(problem.Unavailable, "factor_failed", "The second factor does not work at the moment. Please try again in a little while.", err)
 	}
 	a.facts.Picked, a.row.ChallengeID = c.ID, challengeID
 	return s.save(ctx, a)

@@ -40,8 +40,18 @@ func (sessionRow) TableName() string { return "sessions" }
 // seenEvery bounds how often use of a session is written down.
 const seenEvery = time.Minute
 
-// session returns the live session of this browser, or nil.
+// session returns the live session of this browser, or nil. Of two that live, one
+// was planted by a sibling host, and there is no telling which: then it is nobody.
 func (s *IDP) session(r *http.Request) (*sessionRow, error) {
+	rows, err := s.sessions(r)
+	if err != nil || len(rows) != 1 {
+		return nil, err
+	}
+	return &rows[0], nil
+}
+
+// sessions returns all live sessions that the browser has a cookie of.
+func (s *IDP) sessions(r *http.Request) ([]sessionRow, error) {
 	var hashes []string
 	for _, v := range s.cookies(r, sessionCookie) {
 		hashes = append(hashes, id.Hash(v))
@@ -52,14 +62,11 @@ func (s *IDP) session(r *http.Request) (*sessionRow, error) {
 	now := s.Now()
 	var rows []sessionRow
 	err := s.DB.For(r.Context()).Where("token_hash IN ? AND ended_at IS NULL AND expires_at > ? AND idle_expires_at > ?", hashes, now, now).
-		Limit(1).Find(&rows).Error
+		Order("id").Find(&rows).Error
 	if err != nil {
 		return nil, fmt.Errorf("idp: session: %w", err)
 	}
-	if len(rows) == 0 {
-		return nil, nil
-	}
-	return &rows[0], nil
+	return rows, nil
 }
 
 // proofs takes a session's proofs over into facts.
@@ -105,6 +112,9 @@ func (s *IDP) keepSession(ctx context.Context, r *http.Request, have *sessionRow
 			}))
 		if !errors.Is(err, db.ErrStale) {
 			return have.ID, token, wrap("renew session", err)
+		}
+		if a.borrows() {
+			return "", "", errSignInMoved // perhaps it has just ended: look again
 		}
 		// Two sign-ins of one browser finished at once: the later gets its own session.
 	}

@@ -180,6 +180,9 @@ func (s *IDP) lost(_ *http.Request, _ *attempt, err error) error {
 }
 
 func schemeOf(uri string) string {
-	scheme, _, _ := strings.Cut(uri, ":")
+	scheme, _, ok := strings.Cut(uri, ":")
+	if !ok {
+		return ""
+	}
 	return scheme + ":"
 }

@@ -69,6 +69,7 @@ func (a *attempt) stamp(at time.Time) time.Time {
 
 var (
 	errSignInOver    = problem.New(problem.Gone, "sign_in_over", "This sign-in has ended.")
+	errSignInMoved   = problem.New(problem.Conflict, "sign_in_moved", "This sign-in has gone on meanwhile, in another tab perhaps.")
 	errSignInForeign = problem.New(problem.Forbidden, "sign_in_foreign", "This sign-in began in another browser.")
 )
 
@@ -127,7 +128,7 @@ func (s *IDP) load(r *http.Request) (*attempt, error) {
 	if err != nil {
 		return nil, errSignInOver
 	}
-	return a, nil
+	return a, s.checkBorrowed(r, a)
 }
 
 func (s *IDP) sameBrowser(r *http.Request, row signInRow) bool {
@@ -143,7 +144,8 @@ func (s *IDP) save(ctx context.Context, a *attempt) error {
 	return s.change(ctx, a, stateOpen)
 }
 
-// change is the compare-and-set that moves a sign-in on.
+// change is the compare-and-set that moves a sign-in on. Of two at once one does;
+// the other finds out where the sign-in stands now.
 func (s *IDP) change(ctx context.Context, a *attempt, state string) error {
 	a.row.pack(a.facts)
 	err := db.One(s.DB.For(ctx).Model(&signInRow{}).
@@ -153,7 +155,7 @@ func (s *IDP) change(ctx context.Context, a *attempt, state string) error {
 			"state": state, "version": a.row.Version + 1,
 		}))
 	if errors.Is(err, db.ErrStale) {
-		return errSignInOver
+		return errSignInMoved
 	}
 	if err != nil {
 		return fmt.Errorf("idp: save sign-in: %w", err)
@@ -175,6 +177,11 @@ func (s *IDP) capOpen(ctx context.Context, userID string) error {
 	}
 	if err != nil {
 		return fmt.Errorf("idp: cap sign-ins: %w", err)
+	}
+	for _, signInID := range ids {
+		if err := s.Ceremony.Close(ctx, signInID); err != nil {
+			return err
+		}
 	}
 	return nil
 }

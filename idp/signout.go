@@ -31,7 +31,8 @@ func (s *IDP) endSession(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	have, err := s.session(r)
+	// All of them: signing out must not leave the one that a sibling host has hidden.
+	live, err := s.sessions(r)
 	if err != nil {
 		return err
 	}
@@ -47,15 +48,17 @@ func (s *IDP) endSession(w http.ResponseWriter, r *http.Request) error {
 		confirmed = true
 	}
 	switch {
-	case have == nil:
-	case confirmed, es.HintSessionID != "" && es.HintSessionID == have.ID:
-		if err := s.end(r.Context(), have, "signed out"); err != nil {
-			return err
+	case len(live) == 0:
+	case confirmed, len(live) == 1 && es.HintSessionID == live[0].ID:
+		for _, row := range live {
+			if err := s.end(r.Context(), &row, "signed out"); err != nil {
+				return err
+			}
 		}
 		s.dropCookie(w, sessionCookie, path(r, ""))
 		s.Observe("signed_out")
 	default:
-		return s.confirmSignOut(w, r, es, have)
+		return s.confirmSignOut(w, r, es, &live[0])
 	}
 	if to := es.RedirectURL(); to != "" {
 		w.Header().Set("Cache-Control", "no-store")

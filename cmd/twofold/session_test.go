@@ -2,7 +2,9 @@ package main
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -13,13 +15,6 @@ import (
 func (w *world) sessionCookie(c *testkit.Client, tenant string) string {
 	w.t.Helper()
 	return c.Cookie(w.url+"/t/"+tenant+"/authorize", "twofold-session")
-}
-
-// asksPassword reports whether an app's request ends at a page that asks for a password.
-func asksPassword(p *rp, c *testkit.Client) bool {
-	p.w.t.Helper()
-	page := c.Get(p.authorizeURL()).Follow()
-	return len(page.Forms) > 0 && page.Forms[0].Has("password")
 }
 
 // browserWith is a request to the app's authorize address with these session cookies alone.
@@ -113,6 +108,201 @@ func TestStepUpOutlivesNoSession(t *testing.T) {
 					t.Errorf("the password is not asked for again: %s", page.Text)
 				}
 			})
+		}
+	})
+}
+
+// TestSessionCookieRotates: M67: each authentication makes a new cookie, and the
+// old one opens nothing; the session's id stays.
+func TestSessionCookieRotates(t *testing.T) {
+	testkit.EachDatabase(t, func(t *testing.T, db string) {
+		w := newWorld(t, db)
+		w.tenant("acme", "anna")
+		p, c := w.rp("acme", "expenses"), testkit.NewClient(t)
+		seen := map[string]bool{}
+		var sid any
+		for n := range 3 {
+			again := w.rp("acme", "expenses").with("prompt", "login")
+			cl := claims(t, again.exchange(again.callback(again.signIn(c, "anna")).Get("code")).IDToken)
+			if sid == nil {
+				sid = cl["sid"]
+			}
+			w.clock.Advance(time.Second)
+			now := w.sessionCookie(c, "acme")
+			if len(now) != 43 || seen[now] || cl["sid"] != sid {
+				t.Errorf("authentication %d: cookie %q, seen before %v, sid %v, first %v", n, now, seen[now], cl["sid"], sid)
+			}
+			if !toApp(browserWith(p, now)) {
+				t.Error("the new cookie does not open the session")
+			}
+			for old := range seen {
+				if toApp(browserWith(p, old)) {
+					t.Error("an old cookie opens the session")
+				}
+			}
+			seen[now] = true
+		}
+		// Single sign-on is no authentication.
+		before := w.sessionCookie(c, "acme")
+		w.clock.Advance(2 * time.Minute)
+		p.callback(c.Get(p.authorizeURL()))
+		if w.sessionCookie(c, "acme") != before || w.count("sessions", "1=1") != 1 {
+			t.Errorf("single sign-on changed the cookie, or made one of %d sessions", w.count("sessions", "1=1"))
+		}
+		if n := w.count("sessions", "token_hash IN ('"+before+"') OR id IN ('"+before+"')"); n != 0 {
+			t.Error("the cookie is in the database")
+		}
+	})
+}
+
+// TestSignInCookieRotates: I9: what a browser held before the password opens
+// nothing after it.
+func TestSignInCookieRotates(t *testing.T) {
+	testkit.EachDatabase(t, func(t *testing.T, db string) {
+		w := mailWorld(t, db, "anna")
+		p, c := w.rp("acme", "expenses"), testkit.NewClient(t)
+		page := c.Get(p.authorizeURL()).Follow()
+		address := page.URL.String()
+		before := c.Cookie(address, "twofold-signin")
+		page.Forms[0].Set("username", "anna").Set("password", password).Press("Sign in").Follow().Require(http.StatusOK)
+		after := c.Cookie(address, "twofold-signin")
+		if before == after {
+			t.Error("the cookie is the old one")
+		}
+		for _, k := range []struct {
+			values []string
+			want   int
+		}{
+			{[]string{before}, http.StatusForbidden},
+			{[]string{after}, http.StatusOK},
+			{nil, http.StatusForbidden},
+			{[]string{"planted", before, after}, http.StatusOK},
+			{[]string{"planted"}, http.StatusForbidden},
+		} {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, v := range k.values {
+				req.AddCookie(&http.Cookie{Name: "twofold-signin", Value: v})
+			}
+			if got := testkit.NewClient(t).Do(req).Status; got != k.want {
+				t.Errorf("%q: status %d, want %d", k.values, got, k.want)
+			}
+		}
+		// It goes nowhere but to its own sign-in, and away when that is done.
+		if c.Cookie(w.url+"/t/acme/authorize", "twofold-signin") != "" {
+			t.Error("the cookie is sent to other pages")
+		}
+		c.PostForm(address, url.Values{"do": {"cancel"}})
+		if c.Cookie(address, "twofold-signin") != "" {
+			t.Error("the cookie stays")
+		}
+	})
+}
+
+// TestTwoUsersOneBrowser: M70: who signs in ends the session of who was there, and
+// all that was granted in it.
+func TestTwoUsersOneBrowser(t *testing.T) {
+	testkit.EachDatabase(t, func(t *testing.T, db string) {
+		w := newWorld(t, db)
+		w.tenant("acme", "anna", "bruno")
+		p, c := w.rp("acme", "expenses"), testkit.NewClient(t)
+		first := p.exchange(p.callback(p.signIn(c, "anna")).Get("code"))
+		annas := w.sessionCookie(c, "acme")
+		w.clock.Advance(time.Minute)
+		other := w.rp("acme", "expenses").with("prompt", "login")
+		second := other.exchange(other.callback(other.signIn(c, "bruno")).Get("code"))
+
+		a, b := claims(t, first.IDToken), claims(t, second.IDToken)
+		if a["sid"] == b["sid"] || a["sub"] == b["sub"] || annas == w.sessionCookie(c, "acme") {
+			t.Errorf("anna %v, bruno %v", a, b)
+		}
+		if got := p.token(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {first.Refresh}}); got.Error != "invalid_grant" {
+			t.Errorf("anna's refresh token: %+v", got)
+		}
+		if toApp(browserWith(p, annas)) {
+			t.Error("anna's cookie opens a session")
+		}
+		if n := w.count("sessions", "ended_at IS NULL"); n != 1 || !strings.Contains(w.events("acme"), "another user signed in") {
+			t.Errorf("%d sessions live, trail:\n%s", n, w.events("acme"))
+		}
+		if cl := claims(t, p.exchange(p.callback(c.Get(p.authorizeURL())).Get("code")).IDToken); cl["sub"] != w.ids["user bruno"] {
+			t.Errorf("single sign-on of %v", cl["sub"])
+		}
+	})
+}
+
+// TestPlantedCookies: M68: a cookie that a sibling host has planted beside ours
+// neither signs anybody in nor keeps anybody out of his sign-in.
+func TestPlantedCookies(t *testing.T) {
+	testkit.EachDatabase(t, func(t *testing.T, db string) {
+		w := mailWorld(t, db, "anna", "mallory")
+		p, c, attacker := w.rp("acme", "expenses"), testkit.NewClient(t), testkit.NewClient(t)
+		for name, client := range map[string]*testkit.Client{"anna": c, "mallory": attacker} {
+			page := p.signIn(client, name).Follow()
+			p.callback(page.Forms[0].Set("code", w.code(name+"@example.test")).Submit())
+		}
+		w.clock.Advance(time.Second)
+		annas, planted := w.sessionCookie(c, "acme"), w.sessionCookie(attacker, "acme")
+		for name, k := range map[string]struct {
+			cookies []string
+			want    bool
+		}{
+			"ours alone":              {[]string{annas}, true},
+			"garbage before":          {[]string{"garbage", annas}, true},
+			"garbage behind":          {[]string{annas, "", "x y", "garbage"}, true},
+			"garbage alone":           {[]string{"garbage"}, false},
+			"too long":                {[]string{strings.Repeat("a", 4000)}, false},
+			"two that live":           {[]string{planted, annas}, false},
+			"two that live, reversed": {[]string{annas, planted}, false},
+		} {
+			if got := toApp(browserWith(p, k.cookies...)); got != k.want {
+				t.Errorf("%s: single sign-on %v", name, got)
+			}
+		}
+
+		// Signing out ends all that the browser holds.
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.url+"/t/acme/end_session", strings.NewReader("do=signout"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		req.Header.Set("Sec-Fetch-Site", "same-origin")
+		for _, v := range []string{planted, annas} {
+			req.AddCookie(&http.Cookie{Name: "twofold-session", Value: v})
+		}
+		testkit.NewClient(t).Do(req).Require(http.StatusOK)
+		if n := w.count("sessions", "ended_at IS NULL"); n != 0 {
+			t.Errorf("%d sessions live on", n)
+		}
+	})
+}
+
+// TestTwoPostsOfOneStep: of two identical posts one takes the step; the other is
+// shown where the sign-in stands.
+func TestTwoPostsOfOneStep(t *testing.T) {
+	testkit.EachDatabase(t, func(t *testing.T, db string) {
+		w := mailWorld(t, db, "anna")
+		p, c := w.rp("acme", "expenses"), testkit.NewClient(t)
+		page := c.Get(p.authorizeURL()).Follow()
+		form := page.Forms[0].Values()
+		form.Set("username", "anna")
+		form.Set("password", password)
+		var wg sync.WaitGroup
+		for range 6 {
+			wg.Go(func() {
+				resp, err := raw(c, page, form)
+				if err != nil {
+					t.Error(err)
+				} else if resp.StatusCode != http.StatusSeeOther && resp.StatusCode != http.StatusForbidden {
+					t.Errorf("status %d", resp.StatusCode)
+				}
+			})
+		}
+		wg.Wait()
+		if open, codes := w.count("challenges", "closed_at IS NULL"), w.count("messages", "1=1"); open != 1 || codes != 1 {
+			t.Errorf("%d challenges open, %d messages", open, codes)
 		}
 	})
 }

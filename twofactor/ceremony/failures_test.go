@@ -26,8 +26,20 @@ func backOff(t *testing.T, w *world) {
 		nth  int
 		want time.Duration
 	}{
-		{1, 0}, {2, 0}, {3, 0}, {4, 0}, {5, 30 * time.Second}, {6, time.Minute}, {7, 2 * time.Minute}, {8, 4 * time.Minute}, {9, 8 * time.Minute},
-		{10, 16 * time.Minute}, {11, 32 * time.Minute}, {12, time.Hour}, {13, time.Hour}, {49, time.Hour},
+		{1, 0},
+		{2, 0},
+		{3, 0},
+		{4, 0},
+		{5, 30 * time.Second},
+		{6, time.Minute},
+		{7, 2 * time.Minute},
+		{8, 4 * time.Minute},
+		{9, 8 * time.Minute},
+		{10, 16 * time.Minute},
+		{11, 32 * time.Minute},
+		{12, time.Hour},
+		{13, time.Hour},
+		{49, time.Hour},
 	} {
 		w.exec(fmt.Sprint("UPDATE failure_counters SET failures = ", c.nth-1))
 		a := w.begin(fmt.Sprint("s", c.nth), "anna", ask)
