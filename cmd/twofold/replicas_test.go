@@ -159,6 +159,7 @@ func replicas(t *testing.T, n int) (*world, *balancer, []*process) {
 
 // TestTwoReplicas: no request of a sign-in needs the replica of the one before.
 func TestTwoReplicas(t *testing.T) {
+	t.Parallel() // it waits for processes more than it works
 	w, b, ps := replicas(t, 2)
 	p, c := w.rp("acme", "expenses"), testkit.NewClient(t)
 	page := p.signIn(c, "anna").Follow()
@@ -179,6 +180,7 @@ func TestTwoReplicas(t *testing.T) {
 
 // TestKilledBetweenPasswordAndCode: the other replica finishes the sign-in.
 func TestKilledBetweenPasswordAndCode(t *testing.T) {
+	t.Parallel() // it waits for processes more than it works
 	w, _, ps := replicas(t, 2)
 	p, c := w.rp("acme", "expenses"), testkit.NewClient(t)
 	page := p.signIn(c, "anna").Follow()
@@ -193,6 +195,7 @@ func TestKilledBetweenPasswordAndCode(t *testing.T) {
 // TestKilledBeforeSending: F19: what one replica queued, and was killed while
 // sending, another sends within 15 s, and only once.
 func TestKilledBeforeSending(t *testing.T) {
+	t.Parallel() // it waits for processes more than it works
 	w, b, ps := replicas(t, 1)
 	w.smtp.Script(fakes.SMTPFault{Stage: fakes.SMTPConnect, Hang: true})
 	p, c := w.rp("acme", "expenses"), testkit.NewClient(t)
@@ -229,6 +232,7 @@ func TestKilledBeforeSending(t *testing.T) {
 
 // TestQueuedByTheDead: a message that no process has claimed is sent by any.
 func TestQueuedByTheDead(t *testing.T) {
+	t.Parallel() // it waits for processes more than it works
 	w := newWorld(t, testkit.Postgres(t))
 	w.stopWork() // as if killed right after the commit
 	w.tenant("acme", "carla")
