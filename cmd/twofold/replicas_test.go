@@ -209,6 +209,7 @@ func TestKilledBeforeSending(t *testing.T) {
 	}
 	ps[0].kill()
 	killed := time.Now()
+	w.smtp.Heal() // in case the kill came before the connection
 	keyFile := filepath.Join(t.TempDir(), "key")
 	if err := os.WriteFile(keyFile, []byte(hex.EncodeToString(testKey)), 0o600); err != nil {
 		t.Fatal(err)

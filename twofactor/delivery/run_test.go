@@ -215,7 +215,9 @@ func draining(t *testing.T, w *world) {
 	started, release := w.shelf.hold(t)
 	must(t, o.Enqueue(in(t, acme), w.item("c1")))
 	<-started
-	must(t, o.Enqueue(in(t, acme), w.item("c2")))
+	for i := range 8 {
+		must(t, o.Enqueue(in(t, acme), w.item(fmt.Sprint("waiting", i))))
+	}
 	cancel()
 	select {
 	case <-done:
@@ -227,12 +229,14 @@ func draining(t *testing.T, w *world) {
 	if e := w.entry("c1"); e.State != Sent {
 		t.Errorf("under way: %+v", e)
 	}
-	if e := w.entry("c2"); e.State != Queued || e.Attempts != 0 {
-		t.Errorf("waiting: %+v", e)
+	if n, err := o.Pending(t.Context()); n != 8 || err != nil || w.shelf.tries() != 1 {
+		t.Errorf("%d wait, %d were tried, %v", n, w.shelf.tries(), err)
 	}
 	w.shelf.instead(nil)
 	w.start(w.Outbox)
-	w.until("c2", Sent)
+	for i := range 8 {
+		w.until(fmt.Sprint("waiting", i), Sent)
+	}
 }
 
 // An outbox that has ended leaves nothing behind.
