@@ -17,14 +17,14 @@ func (s *IDP) cookieName(name string) string {
 }
 
 func (s *IDP) setCookie(w http.ResponseWriter, name, value, path string, life time.Duration) {
-	http.SetCookie(w, &http.Cookie{
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // Secure wherever the public URL is https
 		Name: s.cookieName(name), Value: value, Path: path, MaxAge: int(life.Seconds()),
 		Secure: s.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	})
 }
 
 func (s *IDP) dropCookie(w http.ResponseWriter, name, path string) {
-	http.SetCookie(w, &http.Cookie{
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // Secure wherever the public URL is https
 		Name: s.cookieName(name), Path: path, MaxAge: -1, Secure: s.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	})
 }
@@ -60,7 +60,7 @@ func (s *IDP) viaGet(w http.ResponseWriter, r *http.Request) bool {
 		return false
 	}
 	w.Header().Set("Cache-Control", "no-store")
-	http.Redirect(w, r, r.URL.Path+"?"+query, http.StatusSeeOther)
+	http.Redirect(w, r, r.URL.Path+"?"+query, http.StatusSeeOther) //nolint:gosec // this very page
 	return true
 }
 

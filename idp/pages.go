@@ -102,6 +102,7 @@ func heading(k problem.Kind) string {
 		return "This is over"
 	case problem.Unavailable:
 		return "We are very busy"
+	case problem.Internal:
 	}
 	return "Something went wrong on our side"
 }

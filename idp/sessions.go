@@ -35,7 +35,7 @@ type sessionRow struct {
 	EndedAt       *time.Time
 }
 
-func (sessionRow) TableName() string { return "sessions" }
+func (*sessionRow) TableName() string { return "sessions" }
 
 // seenEvery bounds how often use of a session is written down.
 const seenEvery = time.Minute

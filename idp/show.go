@@ -35,6 +35,7 @@ func (s *IDP) show(w http.ResponseWriter, r *http.Request) error {
 		return s.showChallenge(w, r, a, v, http.StatusOK, "")
 	case signin.Enroll, signin.Refuse:
 		return s.showRefused(w, r, a, v)
+	case signin.Identify:
 	}
 	s.showIdentify(w, r, a, http.StatusOK, a.req.LoginHint, nil)
 	return nil

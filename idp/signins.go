@@ -49,7 +49,7 @@ type signInRow struct {
 	ExpiresAt     time.Time
 }
 
-func (signInRow) TableName() string { return "sign_ins" }
+func (*signInRow) TableName() string { return "sign_ins" }
 
 // attempt is one sign-in: what the app asked, what is known so far.
 type attempt struct {

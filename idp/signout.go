@@ -62,7 +62,7 @@ func (s *IDP) endSession(w http.ResponseWriter, r *http.Request) error {
 	}
 	if to := es.RedirectURL(); to != "" {
 		w.Header().Set("Cache-Control", "no-store")
-		http.Redirect(w, r, to, http.StatusSeeOther)
+		http.Redirect(w, r, to, http.StatusSeeOther) //nolint:gosec // registered for the app, see EndSession
 		return nil
 	}
 	s.UI.Render(w, r, http.StatusOK, ui.SignedOut{Page: s.chrome(r, appTitle(es))})

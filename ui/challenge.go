@@ -66,6 +66,7 @@ func (d Delivery) Words() string {
 		return "The code is on its way."
 	case Failed:
 		return "We could not deliver the code."
+	case NoDelivery:
 	}
 	return ""
 }

@@ -1,6 +1,7 @@
 package ui_test
 
 import (
+	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -193,7 +194,7 @@ func eachToken(t *testing.T, page string, do func(html.Token)) {
 	z := html.NewTokenizer(strings.NewReader(page))
 	for {
 		if z.Next() == html.ErrorToken {
-			if z.Err() != io.EOF {
+			if !errors.Is(z.Err(), io.EOF) {
 				t.Fatal(z.Err())
 			}
 			return

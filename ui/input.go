@@ -38,8 +38,7 @@ func (i Input) Type() string {
 
 // InputMode asks for the right keyboard.
 func (i Input) InputMode() string {
-	switch i.Kind {
-	case twofactor.KindCode, twofactor.KindNumber:
+	if i.Kind == twofactor.KindCode || i.Kind == twofactor.KindNumber {
 		return "numeric"
 	}
 	return ""

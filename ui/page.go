@@ -56,6 +56,7 @@ func (k NoticeKind) Word() string {
 		return "Warning"
 	case Bad:
 		return "Problem"
+	case Info:
 	}
 	return "Note"
 }

@@ -33,7 +33,7 @@ func (c *applyCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	defer h.close()
+	defer func() { _ = h.close() }()
 	report, err := h.apply(ctx, file, c.DryRun)
 	if err != nil {
 		return lines(s, err)

@@ -105,7 +105,7 @@ func (i *inProcess) page(method, address string) string {
 
 func (i *inProcess) token(p *rp, code string) {
 	form := url.Values{"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {redirectURI}, "code_verifier": {p.verifier}}
-	r := httptest.NewRequest("POST", p.base()+"/token", strings.NewReader(form.Encode()))
+	r := httptest.NewRequest(http.MethodPost, p.base()+"/token", strings.NewReader(form.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.SetBasicAuth(p.app, secret)
 	if w := i.serve(r); w.Code != http.StatusOK {

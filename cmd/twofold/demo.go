@@ -38,7 +38,7 @@ func (c *demoCmd) Run(ctx context.Context, s streams) error {
 	}
 	defer closeLog()
 	slog.SetDefault(log)
-	provider, app, err := c.listeners()
+	provider, app, err := c.listeners(ctx)
 	if err != nil {
 		return err
 	}
@@ -47,7 +47,7 @@ func (c *demoCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	defer smtp.Close()
+	defer func() { _ = smtp.Close() }()
 	keep, err := demo.LoadFacts(c.Data)
 	if err != nil {
 		return err
@@ -62,7 +62,7 @@ func (c *demoCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	defer h.close()
+	defer func() { _ = h.close() }()
 	file, err := apply.Parse("sample.yaml", yaml)
 	if err != nil {
 		return err
@@ -93,7 +93,7 @@ func (c *demoCmd) logFile() (*slog.Logger, func(), error) {
 }
 
 // listeners opens two ports: the one asked for, and the next. Port 0 takes any two.
-func (c *demoCmd) listeners() (provider, app net.Listener, err error) {
+func (c *demoCmd) listeners(ctx context.Context) (provider, app net.Listener, err error) {
 	host, port, err := net.SplitHostPort(c.Listen)
 	if err != nil {
 		return nil, nil, fmt.Errorf("--listen: %w", err)
@@ -101,14 +101,14 @@ func (c *demoCmd) listeners() (provider, app net.Listener, err error) {
 	if !loopback(host) {
 		return nil, nil, errors.New("--listen: the demo shows codes and passwords, so it listens on localhost only")
 	}
-	if provider, err = net.Listen("tcp", c.Listen); err != nil {
+	if provider, err = new(net.ListenConfig).Listen(ctx, "tcp", c.Listen); err != nil {
 		return nil, nil, fmt.Errorf("--listen: %w", err)
 	}
 	next := "0"
 	if n, err := strconv.Atoi(port); err == nil && n > 0 {
 		next = strconv.Itoa(n + 1)
 	}
-	if app, err = net.Listen("tcp", net.JoinHostPort(host, next)); err != nil {
+	if app, err = new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(host, next)); err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("the port after --listen: %w", err), provider.Close())
 	}
 	return provider, app, nil

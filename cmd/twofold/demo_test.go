@@ -45,7 +45,7 @@ func startDemo(t *testing.T, dir string) demo.Facts {
 				}
 			}
 		}
-		time.Sleep(50 * time.Millisecond) //nolint:forbidigo // another process has no event to wait for
+		time.Sleep(50 * time.Millisecond) // another process has no event to wait for
 	}
 	t.Fatalf("the demo did not start:\n%s", log)
 	return demo.Facts{}
@@ -96,7 +96,7 @@ func mailboxCode(t *testing.T, f demo.Facts, to string) string {
 				return m.Code
 			}
 		}
-		time.Sleep(50 * time.Millisecond) //nolint:forbidigo // another process has no event to wait for
+		time.Sleep(50 * time.Millisecond) // another process has no event to wait for
 	}
 	t.Fatalf("no code for %s in the mailbox", to)
 	return ""

@@ -29,7 +29,7 @@ func (c *doctorCmd) Run(ctx context.Context, s streams) error {
 	if d.check("database", err); err != nil {
 		return d.verdict()
 	}
-	defer h.close()
+	defer func() { _ = h.close() }()
 	st, err := migrations.Check(ctx, h.db.SQL(), h.db.Dialect())
 	if err == nil && st.Current != st.Latest {
 		err = fmt.Errorf("version %d, this program needs %d: run twofold migrate", st.Current, st.Latest)

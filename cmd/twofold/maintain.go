@@ -25,7 +25,7 @@ func (c *migrateCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	defer d.Close()
+	defer func() { _ = d.Close() }()
 	if c.Check {
 		st, err := migrations.Check(ctx, d.SQL(), d.Dialect())
 		if err != nil {
@@ -53,11 +53,10 @@ func (c *migrateCmd) Run(ctx context.Context, s streams) error {
 type versionCmd struct{}
 
 // Run prints the version the program was built as.
-func (versionCmd) Run(s streams) error {
+func (versionCmd) Run(s streams) {
 	version := "unknown"
 	if bi, ok := debug.ReadBuildInfo(); ok {
 		version = bi.Main.Version
 	}
 	fmt.Fprintln(s.Out, "twofold", version)
-	return nil
 }

@@ -176,7 +176,7 @@ func (w *world) newCode(to string, but ...string) string {
 		if c := w.code(to); !contains(but, c) {
 			return c
 		}
-		time.Sleep(20 * time.Millisecond) //nolint:forbidigo // the inbox keeps the newest only by time, and the clock stands still
+		time.Sleep(20 * time.Millisecond) // the inbox keeps the newest only by time, and the clock stands still
 	}
 	w.t.Fatal("no new code")
 	return ""

@@ -27,7 +27,7 @@ func TestReference(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			file := filepath.Join("..", "..", "docs", "reference", name)
 			if *updateReference {
-				if err := os.WriteFile(file, []byte(want), 0o644); err != nil { //nolint:gosec // a page for everybody
+				if err := os.WriteFile(file, []byte(want), 0o644); err != nil { // a page for everybody
 					t.Fatal(err)
 				}
 				return

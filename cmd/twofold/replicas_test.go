@@ -69,7 +69,7 @@ func start(t *testing.T, databaseURL, keyFile, publicURL string) *process {
 				return p
 			}
 		}
-		time.Sleep(50 * time.Millisecond) //nolint:forbidigo // another process has no event to wait for
+		time.Sleep(50 * time.Millisecond) // another process has no event to wait for
 	}
 	t.Fatalf("replica not ready:\n%s", p.log)
 	return nil
@@ -205,7 +205,7 @@ func TestKilledBeforeSending(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatal("nothing is being sent")
 		}
-		time.Sleep(10 * time.Millisecond) //nolint:forbidigo // another process has no event to wait for
+		time.Sleep(10 * time.Millisecond) // another process has no event to wait for
 	}
 	ps[0].kill()
 	killed := time.Now()

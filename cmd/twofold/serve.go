@@ -51,7 +51,7 @@ func (c *serveCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	defer h.close()
+	defer func() { _ = h.close() }()
 	if err := c.schema(ctx, h); err != nil {
 		return err
 	}
@@ -101,7 +101,7 @@ func (h *house) serve(ctx context.Context, to listenTo, handler http.Handler) er
 	public := to.On
 	if public == nil {
 		var err error
-		if public, err = net.Listen("tcp", to.Public); err != nil {
+		if public, err = new(net.ListenConfig).Listen(ctx, "tcp", to.Public); err != nil {
 			return fmt.Errorf("--listen: %w", err)
 		}
 	}
@@ -116,7 +116,7 @@ func (h *house) serve(ctx context.Context, to listenTo, handler http.Handler) er
 		failed <- servers[0].Serve(public)
 	}()
 	if to.Ops != "" {
-		ops, err := net.Listen("tcp", to.Ops)
+		ops, err := new(net.ListenConfig).Listen(ctx, "tcp", to.Ops)
 		if err != nil {
 			return errors.Join(fmt.Errorf("--ops-listen: %w", err), public.Close())
 		}

@@ -23,8 +23,17 @@ func TestNext(t *testing.T) {
 	n := 0
 	for _, user := range []string{"", "u"} {
 		for _, proofs := range [][]Proof{
-			nil, {pwd(0)}, {pwd(time.Hour)}, {factor(2, 0)}, {factor(3, 0)}, {pwd(0), factor(2, 0)}, {pwd(0), factor(3, 0)},
-			{pwd(0), factor(3, time.Hour)}, {pwd(time.Hour), factor(3, 0)}, {pwd(time.Hour), factor(3, time.Hour)}, {pwd(0), factor(4, 0)},
+			nil,
+			{pwd(0)},
+			{pwd(time.Hour)},
+			{factor(2, 0)},
+			{factor(3, 0)},
+			{pwd(0), factor(2, 0)},
+			{pwd(0), factor(3, 0)},
+			{pwd(0), factor(3, time.Hour)},
+			{pwd(time.Hour), factor(3, 0)},
+			{pwd(time.Hour), factor(3, time.Hour)},
+			{pwd(0), factor(4, 0)},
 		} {
 			for _, second := range []bool{false, true} {
 				for minimum := Strength(0); minimum <= 4; minimum++ {

@@ -163,6 +163,6 @@ func (t *Twilio) resource(form url.Values) map[string]any {
 
 func randomHex() string {
 	var b [16]byte
-	rand.Read(b[:]) //nolint:errcheck // never fails
+	rand.Read(b[:]) // never fails
 	return hex.EncodeToString(b[:])
 }

@@ -53,7 +53,7 @@ func message() twofactor.Message {
 func wantFailure(t *testing.T, err, class error, stage, code string) {
 	t.Helper()
 	var e *twofactor.SendError
-	if !errors.As(err, &e) || e.Class != class || e.Stage != stage || e.Code != code {
+	if !errors.As(err, &e) || !errors.Is(e.Class, class) || e.Stage != stage || e.Code != code {
 		t.Fatalf("got %v, want %v at %s, code %s", err, class, stage, code)
 	}
 }
@@ -188,7 +188,7 @@ func TestSlowServers(t *testing.T) {
 					t.Errorf("took %v", took)
 				}
 				var e *twofactor.SendError
-				if !errors.As(err, &e) || e.Class != twofactor.ErrRetry || e.Code != "timeout" {
+				if !errors.As(err, &e) || !errors.Is(e.Class, twofactor.ErrRetry) || e.Code != "timeout" {
 					t.Errorf("got %v", err)
 				}
 			})

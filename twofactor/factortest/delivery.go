@@ -132,7 +132,7 @@ func (s *suite) failure(t *testing.T, c twofactor.Challenge, err, want error) {
 			got = append(got, class)
 		}
 	}
-	if len(got) != 1 || (want != nil && got[0] != want) {
+	if len(got) != 1 || (want != nil && !errors.Is(got[0], want)) {
 		t.Errorf("error %q is of classes %v, want %v", err, got, want)
 	}
 	text := err.Error()

@@ -40,7 +40,7 @@ func TestUnreached(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var e *twofactor.SendError
-			if err := Unreached(c.ctx, "connect", c.err); !errors.As(err, &e) || e.Class != c.class || e.Code != c.code || e.Help == "" {
+			if err := Unreached(c.ctx, "connect", c.err); !errors.As(err, &e) || !errors.Is(e.Class, c.class) || e.Code != c.code || e.Help == "" {
 				t.Errorf("got %v", err)
 			}
 			if strings.Contains(e.Error(), "secret") {
@@ -56,7 +56,7 @@ func TestStatusClass(t *testing.T) {
 		301: twofactor.ErrAccount, 401: twofactor.ErrAccount, 402: twofactor.ErrAccount, 403: twofactor.ErrAccount, 404: twofactor.ErrAccount, 405: twofactor.ErrAccount,
 		408: twofactor.ErrRetry, 429: twofactor.ErrRetry, 500: twofactor.ErrRetry, 503: twofactor.ErrRetry,
 	} {
-		if got := StatusClass(status); got != want {
+		if got := StatusClass(status); !errors.Is(got, want) {
 			t.Errorf("%d: %v, want %v", status, got, want)
 		}
 		if StatusHelp(status) == "" {

@@ -28,7 +28,7 @@ func HTTPClient(env twofactor.Env) *http.Client {
 	c.Jar = nil
 	next := c.Transport
 	if next == nil {
-		next = http.DefaultTransport
+		next = http.DefaultTransport //nolint:forbidigo // only where the caller has set none; bounded below
 	}
 	c.Transport = bounded{next}
 	return &c

@@ -95,8 +95,14 @@ func signInStories() []Story {
 func brandStories() []Story {
 	var out []Story
 	for _, c := range []struct{ name, accent string }{
-		{"navy", "#1e2a5a"}, {"green", "#00a650"}, {"orange", "#ff8800"}, {"yellow", "#ffd400"},
-		{"red", "#e2001a"}, {"pink", "#ff7ac6"}, {"black", "#000000"}, {"white", "#ffffff"},
+		{"navy", "#1e2a5a"},
+		{"green", "#00a650"},
+		{"orange", "#ff8800"},
+		{"yellow", "#ffd400"},
+		{"red", "#e2001a"},
+		{"pink", "#ff7ac6"},
+		{"black", "#000000"},
+		{"white", "#ffffff"},
 	} {
 		out = append(out, Story{"brand.accent-" + c.name, signIn(func(v *ui.SignIn) { v.Realm.Accent = c.accent })})
 	}

@@ -16,7 +16,7 @@ const factsFile = "demo.json"
 
 // Facts are all that somebody, or a test, must know to use the demo. They are
 // written to DIR/demo.json. Secrets in them hold for this demo only.
-type Facts struct {
+type Facts struct { //nolint:recvcheck // filled once while it is made, a value ever after
 	ProviderURL  string   `json:"provider_url"`
 	AppURL       string   `json:"app_url"`
 	MailboxURL   string   `json:"mailbox_url"`

@@ -74,6 +74,7 @@ func (p pending) parameters() []oauth2.AuthCodeOption {
 		out = append(out, oauth2.SetAuthURLParam("acr_values", acrAAL2))
 	case askFresh:
 		out = append(out, oauth2.SetAuthURLParam("prompt", "login"))
+	case askNothing:
 	}
 	return out
 }

@@ -91,7 +91,7 @@ func SendFails(t testing.TB, p twofactor.Provider, options string, env twofactor
 	if !errors.As(err, &e) {
 		t.Fatalf("Send: got %v, want a *SendError", err)
 	}
-	if e.Class != class || e.Stage != stage || e.Code != code {
+	if !errors.Is(e.Class, class) || e.Stage != stage || e.Code != code {
 		t.Errorf("Send: got %v at %q, code %q; want %v at %q, code %q", e.Class, e.Stage, e.Code, class, stage, code)
 	}
 }
