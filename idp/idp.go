@@ -14,7 +14,6 @@ import (
 	"twofold/internal/db"
 	"twofold/internal/limits"
 	"twofold/internal/seal"
-	"twofold/internal/web"
 	"twofold/tenants"
 	"twofold/twofactor"
 	"twofold/twofactor/ceremony"
@@ -104,5 +103,3 @@ func strengthOf(acrValues []string) twofactor.Strength {
 	}
 	return demand
 }
-
-var _ web.HandlerFunc = (*IDP)(nil).show

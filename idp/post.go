@@ -34,7 +34,7 @@ func (s *IDP) post(w http.ResponseWriter, r *http.Request) error {
 	}
 	v, err := s.judge(r.Context(), a)
 	if err != nil {
-		return s.lost(r, a, err)
+		return lost(err)
 	}
 	do := one(r, ui.FieldDo)
 	switch {
@@ -138,7 +138,7 @@ func (s *IDP) identified(w http.ResponseWriter, r *http.Request, a *attempt, use
 	a.row.BrowserHash = id.Hash(token)
 	v, err := s.judge(ctx, a)
 	if err != nil {
-		return s.lost(r, a, err)
+		return lost(err)
 	}
 	if v.step == signin.Done {
 		return s.finishNow(w, r, a, v)
@@ -253,7 +253,7 @@ func (s *IDP) resend(w http.ResponseWriter, r *http.Request, a *attempt, v verdi
 	case problem.Is(err, problem.Gone), problem.Is(err, problem.NotFound):
 		user, err := s.Tenants.User(ctx, a.facts.UserID)
 		if err != nil {
-			return s.lost(r, a, err)
+			return lost(err)
 		}
 		c, _ := v.best(a.facts.Picked)
 		return s.begin(w, r, a, v, user, c)
@@ -277,7 +277,7 @@ func (s *IDP) pick(w http.ResponseWriter, r *http.Request, a *attempt, v verdict
 	}
 	user, err := s.Tenants.User(r.Context(), a.facts.UserID)
 	if err != nil {
-		return s.lost(r, a, err)
+		return lost(err)
 	}
 	return s.begin(w, r, a, v, user, c)
 }

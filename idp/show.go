@@ -21,7 +21,7 @@ func (s *IDP) show(w http.ResponseWriter, r *http.Request) error {
 	}
 	v, err := s.judge(r.Context(), a)
 	if err != nil {
-		return s.lost(r, a, err)
+		return lost(err)
 	}
 	switch v.step {
 	case signin.Done:
@@ -143,7 +143,7 @@ func (s *IDP) showChoose(w http.ResponseWriter, r *http.Request, a *attempt, v v
 	}
 	user, err := s.Tenants.User(r.Context(), a.facts.UserID)
 	if err != nil {
-		return s.lost(r, a, err)
+		return lost(err)
 	}
 	for _, c := range v.policy.Offered {
 		page.Methods = append(page.Methods, ui.Method{ID: c.ID, Name: c.Name, Last: c.ID == user.LastTwoFactorID})
@@ -173,7 +173,7 @@ func (s *IDP) showRefused(w http.ResponseWriter, r *http.Request, a *attempt, v 
 }
 
 // lost handles a user, tenant or app that went away while a sign-in was open.
-func (s *IDP) lost(_ *http.Request, _ *attempt, err error) error {
+func lost(err error) error {
 	if problem.Is(err, problem.NotFound) {
 		return errSignInOver
 	}

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"twofold/internal/testkit"
 )
@@ -168,28 +167,6 @@ func TestForeignCodes(t *testing.T) {
 }
 
 type url_ = map[string]string
-
-// newCode waits for a code to an address that is none of these.
-func (w *world) newCode(to string, but ...string) string {
-	w.t.Helper()
-	for range 200 {
-		if c := w.code(to); !contains(but, c) {
-			return c
-		}
-		time.Sleep(20 * time.Millisecond) // the inbox keeps the newest only by time, and the clock stands still
-	}
-	w.t.Fatal("no new code")
-	return ""
-}
-
-func contains(list []string, s string) bool {
-	for _, l := range list {
-		if l == s {
-			return true
-		}
-	}
-	return false
-}
 
 // TestOneCodeManyExchanges: 50 parallel exchanges of one code give one token set.
 func TestOneCodeManyExchanges(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -367,20 +368,25 @@ func claims(t testing.TB, idToken string) map[string]any {
 
 var digits = regexp.MustCompile(`\b\d{6}\b`)
 
-// code waits for the newest message to an address sent since, and reads its code.
+// code waits for the newest message to an address and reads its code.
 func (w *world) code(to string) string {
+	w.t.Helper()
+	return w.newCode(to)
+}
+
+// newCode waits for a code to an address that is none of these.
+func (w *world) newCode(to string, but ...string) string {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	m, err := w.inbox.Wait(ctx, func(m fakes.Message) bool { return m.To == to })
+	m, err := w.inbox.Wait(ctx, func(m fakes.Message) bool {
+		code := digits.FindString(m.Text)
+		return m.To == to && code != "" && !slices.Contains(but, code)
+	})
 	if err != nil {
-		w.t.Fatalf("no message to %s: %v", to, err)
+		w.t.Fatalf("no code to %s: %v", to, err)
 	}
-	c := digits.FindString(m.Text)
-	if c == "" {
-		w.t.Fatalf("no code in %q", m.Text)
-	}
-	return c
+	return digits.FindString(m.Text)
 }
 
 // signIn opens the app's request and gives name and password; it returns what follows.

@@ -161,7 +161,7 @@ func fillPrompt(row *authRequestRow, ps params) *refusal {
 		return refuse("invalid_request", "prompt none stands alone")
 	}
 	for _, s := range asked {
-		if contains([]string{"none", "login", "consent", "select_account"}, s) && !slices.Contains(row.Prompt, s) {
+		if slices.Contains([]string{"none", "login", "consent", "select_account"}, s) && !slices.Contains(row.Prompt, s) {
 			row.Prompt = append(row.Prompt, s)
 		}
 	}
@@ -205,7 +205,5 @@ func (p *Provider) clientApp(ctx context.Context, clientID string) (tenants.Clie
 	}
 	return p.Tenants.ClientApp(ctx, clientID)
 }
-
-func contains(list []string, s string) bool { return slices.Contains(list, s) }
 
 func wrap(doing string, err error) error { return fmt.Errorf("op: %s: %w", doing, err) }

@@ -2,6 +2,7 @@ package op
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"twofold/internal/db"
@@ -30,10 +31,10 @@ type AuthRequest struct {
 }
 
 // Offline reports whether a refresh token is asked for and possible.
-func (a AuthRequest) Offline() bool { return contains(a.Scopes, scopeOffline) }
+func (a AuthRequest) Offline() bool { return slices.Contains(a.Scopes, scopeOffline) }
 
 // Wants reports whether the app asked for a prompt.
-func (a AuthRequest) Wants(prompt string) bool { return contains(a.Prompt, prompt) }
+func (a AuthRequest) Wants(prompt string) bool { return slices.Contains(a.Prompt, prompt) }
 
 // AuthRequest returns a stored request that still waits for its answer; any other
 // gives ErrOver.

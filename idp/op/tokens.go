@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"slices"
 	"strings"
 
 	jose "github.com/go-jose/go-jose/v4"
@@ -57,7 +58,7 @@ func (p *Provider) tokens(ctx context.Context, is issued) (*oidc.AccessTokenResp
 	if is.grant.Offline {
 		out.RefreshToken = p.refreshToken(is.grant.TenantID, is.grant.ID, is.generation)
 	}
-	if contains(is.scopes, scopeOpenID) {
+	if slices.Contains(is.scopes, scopeOpenID) {
 		alg := jose.SignatureAlgorithm(is.app.IDTokenAlg)
 		if out.IDToken, err = set.sign(alg, typID, p.idTokenClaims(ctx, is, out.AccessToken)); err != nil {
 			return nil, err

@@ -3,6 +3,7 @@ package op
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"github.com/zitadel/oidc/v3/pkg/oidc"
 	lib "github.com/zitadel/oidc/v3/pkg/op"
@@ -23,7 +24,7 @@ func (s *server) UserInfo(ctx context.Context, r *lib.Request[oidc.UserInfoReque
 		return nil, refuseBearer(ctx, http.StatusUnauthorized, errInvalidToken, "the access token is not valid")
 	case err != nil:
 		return nil, s.p.unavailable(ctx, "userinfo", err)
-	case a.grant == nil || !contains(a.scopes(), scopeOpenID):
+	case a.grant == nil || !slices.Contains(a.scopes(), scopeOpenID):
 		return nil, refuseBearer(ctx, http.StatusForbidden, errInsufficientScope, "the access token lacks scope openid")
 	}
 	claims := a.grant.userClaims(s.p.tenantName(ctx), a.scopes(), parseStoredClaims(a.grant.Claims).Userinfo)
