@@ -43,6 +43,7 @@ type signInRow struct {
 	UserID        string
 	Facts         string
 	ChallengeID   string
+	ReturnTo      string // the page of ours to end at; empty: an app asked
 	State         string
 	Version       int64
 	CreatedAt     time.Time

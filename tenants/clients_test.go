@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"twofold/internal/db"
 	"twofold/internal/problem"
 	"twofold/internal/seal"
@@ -229,7 +231,7 @@ func TestRealms(t *testing.T) {
 			t.Errorf("got %+v, %v", r, err)
 		}
 		ctx := WithRealm(t.Context(), r)
-		if RealmFrom(ctx) != r || db.ScopeOf(ctx) != (db.Scope{Subscription: c.sub.ID, Tenant: c.tenant.ID}) || RealmFrom(t.Context()) != (Realm{}) {
+		if !cmp.Equal(RealmFrom(ctx), r) || db.ScopeOf(ctx) != (db.Scope{Subscription: c.sub.ID, Tenant: c.tenant.ID}) || !cmp.Equal(RealmFrom(t.Context()), Realm{}) {
 			t.Errorf("scope %+v", db.ScopeOf(ctx))
 		}
 		for _, name := range []string{"", "nobody", "ACME", "acme ", "acme/../x", "a%", strings.Repeat("a", 64), "acme\x00"} {

@@ -95,7 +95,7 @@ func (s *Store) PutUser(ctx context.Context, v *User) (Difference, error) {
 	}
 	row := userRow{User: *v}
 	d, err := put(ctx, s, &row, func(r *userRow) entity {
-		return entity{id: &r.ID, stamp: &r.Stamp, key: map[string]any{"name": v.Name}, keep: []string{"LastTwoFactorID"}, columns: &r.User}
+		return entity{id: &r.ID, stamp: &r.Stamp, key: map[string]any{"name": v.Name}, keep: []string{"LastTwoFactorID", "CredentialEpoch", "ProveFirst"}, columns: &r.User}
 	})
 	if err != nil {
 		return Difference{}, err
@@ -124,6 +124,9 @@ func (s *Store) PutGroup(ctx context.Context, v *Group) (Difference, error) {
 func (s *Store) PutAssignment(ctx context.Context, v *Assignment) (Difference, error) {
 	if err := s.mustHave(ctx, v.Level, v.TargetID); err != nil {
 		return Difference{}, err
+	}
+	if v.GraceDays < 0 || v.GraceDays > maxGrace {
+		return Difference{}, invalid("grace_days", "must be from 0 to 365")
 	}
 	if err := s.mustHaveRow(ctx, &twoFactorRow{}, v.TwoFactorID, "two_factor"); err != nil {
 		return Difference{}, err

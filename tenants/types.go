@@ -36,8 +36,13 @@ type Tenant struct {
 	LogoURL        string
 	EnforceMFA     bool
 	MinACR         string
-	SessionSeconds int64 // absolute life of a session
-	IdleSeconds    int64 // and without use
+	SessionSeconds int64  // absolute life of a session
+	IdleSeconds    int64  // and without use
+	RememberDays   int64  // for how long a browser may be remembered; 0: never
+	PasskeySignIn  bool   // a passkey may stand for name and password too
+	SMSCountries   List   `gorm:"column:sms_countries"` // where text messages may go: ISO 3166-1 alpha-2; none: nowhere
+	SMSPerDay      int64  `gorm:"column:sms_per_day"`   // text messages a day; 0: DefaultSMSPerDay
+	Locale         string // language of pages and messages when nobody asks for another; empty: English
 	Active         bool
 	Stamp
 }
@@ -105,7 +110,13 @@ type User struct {
 	Locale        string
 	// LastTwoFactorID is the instance used last, offered first among equals.
 	LastTwoFactorID string
-	Active          bool
+	// CredentialEpoch is raised by every change of what the user proves himself with:
+	// what was begun before does not end after it (SECURITY I6).
+	CredentialEpoch int64
+	// ProveFirst says that the user's factors were reset: a bypass code comes before
+	// a new one can be set up (SPEC §5.6).
+	ProveFirst bool
+	Active     bool
 	Stamp
 }
 
@@ -163,6 +174,7 @@ type Assignment struct {
 	Level       Level
 	TargetID    string
 	Required    bool
+	GraceDays   int64 // for how long who has nothing to use yet may sign in without
 	Stamp
 }
 

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"golang.org/x/text/language"
 )
 
 // Client authentication methods offered.
@@ -96,6 +98,24 @@ const (
 	maxSession   = 90 * 24 * 3600
 )
 
+const (
+	maxRemember  = 30 // days, SECURITY N28
+	maxSMSPerDay = 1_000_000
+	maxGrace     = 365 // days
+
+	// DefaultSMSPerDay is a tenant's budget of text messages (SECURITY N14).
+	DefaultSMSPerDay = 500
+)
+
+func notCountry(s string) bool {
+	return len(s) != 2 || strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != ""
+}
+
+func validLocale(s string) bool {
+	_, err := language.Parse(s)
+	return err == nil && len(s) <= 35
+}
+
 // checkTenant also sets the times that are not given.
 func checkTenant(t *Tenant) error {
 	if t.SessionSeconds == 0 {
@@ -113,6 +133,14 @@ func checkTenant(t *Tenant) error {
 		return invalid("logo_url", "must be an https address")
 	case t.SessionSeconds < 0 || t.SessionSeconds > maxSession:
 		return invalid("session_seconds", "must be at most 90 days")
+	case t.RememberDays < 0 || t.RememberDays > maxRemember:
+		return invalid("remember_days", "must be at most 30")
+	case t.SMSPerDay < 0 || t.SMSPerDay > maxSMSPerDay:
+		return invalid("sms_per_day", "must be at most 1,000,000")
+	case slices.ContainsFunc(t.SMSCountries, notCountry):
+		return invalid("sms_countries", "must be country codes of two capital letters, such as CH")
+	case t.Locale != "" && !validLocale(t.Locale):
+		return invalid("locale", "must be a language tag such as de or de-CH")
 	case t.IdleSeconds < 0 || t.IdleSeconds > t.SessionSeconds:
 		return invalid("idle_seconds", "must be at most the life of a session")
 	}

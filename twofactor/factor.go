@@ -37,9 +37,33 @@ type Verifier interface {
 }
 
 // Enroller is a factor that must be bound to a user before its first use.
+//
+// BeginEnroll asks what binds it: a code of the new authenticator, say. It must
+// return an error wrapping ErrUnusable when the user cannot have one more.
+// FinishEnroll must return an error wrapping ErrWrongAnswer if the answer is not
+// right. It must not report an answer of this ceremony as new at the first
+// sign-in: what was given here counts as used.
 type Enroller interface {
 	BeginEnroll(ctx context.Context, u User, bound []Enrollment) (Challenge, error)
-	FinishEnroll(ctx context.Context, u User, c Challenge, a Answer) (Enrollment, error)
+	FinishEnroll(ctx context.Context, u User, bound []Enrollment, c Challenge, a Answer) (Enrollment, error)
+}
+
+// Resyncer is an Enroller whose authenticators can drift out of step. Resync takes
+// an answer that proves one enrollment by more than a sign-in asks for.
+type Resyncer interface {
+	BeginResync(ctx context.Context, u User, e Enrollment) (Challenge, error)
+	FinishResync(ctx context.Context, e Enrollment, c Challenge, a Answer) (Enrollment, error)
+}
+
+// Identifier is a factor whose authenticators can tell by themselves whose they
+// are, such as passkeys: they prove the user and the second factor in one.
+type Identifier interface {
+	// Identify asks without knowing the user.
+	Identify(ctx context.Context) (Challenge, error)
+	// Whose reads which enrollment an answer claims to come from: its Handle. It
+	// proves nothing; Verify follows, with that one enrollment bound. It must
+	// return an error wrapping ErrWrongAnswer when the answer names none.
+	Whose(c Challenge, a Answer) (handle string, err error)
 }
 
 // Sender is a factor with something to deliver out of band. The outbox calls
@@ -52,7 +76,36 @@ type Sender interface {
 	Send(ctx context.Context, m Message) (Receipt, error)
 }
 
-// Poller is a factor that can be settled away from this browser.
+// Chained is a Sender that names an instance to fall through to when a delivery
+// has failed for good: by its name within the subscription. Empty: none.
+type Chained interface{ OnFailure() string }
+
+// Relayer is a factor that can deliver the open challenge of another instance by
+// its own means. The answer stays the same: Relay returns c with a Prompt and an
+// Outgoing of its own, and must leave State and ExpiresAt alone. It must return an
+// error wrapping ErrUnusable when the user cannot be reached by it, or the
+// challenge is of a kind it does not know.
+type Relayer interface {
+	Relay(ctx context.Context, u User, c Challenge) (Challenge, error)
+}
+
+// Reporter is a Sender whose provider tells later how a message fared. Report reads
+// such a call; it must check that the provider made it and return an error wrapping
+// ErrWrongAnswer otherwise. url is the address the provider was given.
+type Reporter interface {
+	Report(url string, header map[string][]string, form map[string][]string) (Report, error)
+}
+
+// Report is what a provider says about a message it took earlier.
+type Report struct {
+	ProviderID string // as in Receipt
+	Status     string // the provider's own word: "delivered"
+	Done       bool   // nothing more will follow
+	Failed     error  // a *SendError when it was not delivered; nil otherwise
+}
+
+// Poller is a factor that can be settled away from this browser: the page asks
+// again and again, and posts its form when Poll says settled.
 type Poller interface {
 	Poll(ctx context.Context, bound []Enrollment, c Challenge) (settled bool, err error)
 }
@@ -72,16 +125,22 @@ type User struct {
 	ID, Name string
 	Email    string // proven address, or empty
 	Phone    string // proven number in E.164, or empty
-	Locale   string // BCP 47, or empty
+	Locale   string // BCP 47: the language to speak, or empty
 	Realm    string // what the user believes to be signing in to: the tenant's display name
 }
 
-// Enrollment is an authenticator bound to a user.
+// Enrollment is an authenticator bound to a user. A factor sees only those of its
+// own instance and that one user.
 type Enrollment struct {
-	ID, Label string
-	State     State
-	ShowOnce  []string // recovery codes, say; shown once and never stored
+	ID     string // set by ceremony
+	Label  string // what the user reads: "Phone", "YubiKey 5"
+	Handle string // for an Identifier: unique within the instance, not secret
+	State  State  // kept from one use to the next; one change at a time, see Result
+	Uses   int    // how often it can still be used; 0: no limit, UsedUp: never again
 }
+
+// UsedUp is the Uses of an enrollment that can be used no more.
+const UsedUp = -1
 
 // Challenge is an open question to a user.
 type Challenge struct {
@@ -97,6 +156,9 @@ type Prompt struct {
 	Message     string          // one sentence, such as "We have sent a code to m•••@example.ch."
 	Destination string          // masked, for messages; empty when nothing is delivered
 	Fields      []Field         //
+	QR          string          // a text to show as a QR picture, such as an otpauth URI; it may be secret
+	Keep        []string        // texts for the user to keep: a key to type, recovery codes. Shown in this ceremony only
+	KeepLabel   string          // what Keep is: "Key", "Recovery codes"
 	Script      string          // an ES module among the provider's Assets, if any
 	Data        json.RawMessage // for Script
 }
@@ -110,6 +172,7 @@ type Message struct {
 	Text      string    // plain text
 	HTML      string    // mail only, optional
 	ExpiresAt time.Time // worthless afterwards: never send later
+	ReportURL string    // set by the outbox for a Reporter: where its provider may tell how it fared
 }
 
 // Receipt is what the provider said when it took a message.
@@ -120,8 +183,11 @@ type Receipt struct {
 }
 
 // Result says which enrollment answered, with the State to keep (a counter, the
-// codes left), and how, by RFC 8176 amr values.
+// codes left), and how, by RFC 8176 amr values. Ceremony keeps Used.State by
+// compare-and-set: of two answers judged against the same State one counts, and
+// the other is judged again against what the first left.
 type Result struct {
-	Used Enrollment
-	AMR  []string
+	Used  Enrollment // zero for a factor that is bound to nobody
+	AMR   []string
+	Alone bool // proves the user too, as a passkey with user verification does: no password needed
 }

@@ -62,7 +62,9 @@ type Instance struct {
 // Env is what the house lends a factor: never a database, never a request.
 type Env struct {
 	Origin    string           // scheme://host[:port] people see, for origin-bound codes
-	HTTP      *http.Client     // for providers with an HTTP API
+	HTTP      *http.Client     // for providers with an HTTP API whose address the operator set
+	Guarded   *http.Client     // for addresses that administrators of a subscription give: it reaches no private network
+	Compose   Compose          // puts letters into words: language, templates
 	RootCAs   *x509.CertPool   // for TLS outside HTTP; nil: the system's
 	Now       func() time.Time //
 	Rand      io.Reader        // a CSPRNG

@@ -71,6 +71,10 @@ type challengeRow struct {
 	ExpiresAt      time.Time
 	EndsAt         time.Time
 	ClosedAt       *time.Time
+	ViaTwoFactorID string // the instance that carried the code last, if not TwoFactorID
+	Strength       int64  // of the weakest instance that carried the code; 0: TwoFactorID's
+	MinStrength    int64  // what the sign-in demands: nothing weaker may carry the code
+	EnrollmentID   string // that a ceremony is about, if any
 }
 
 func (challengeRow) TableName() string { return "challenges" }

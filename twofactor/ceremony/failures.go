@@ -11,7 +11,7 @@ import (
 )
 
 // The user-wide counter: consecutive wrong answers of one user over all factors,
-// sign-ins and replicas. New codes do not reset it; only a right answer does.
+// sign-ins, tenants of the subscription and replicas. New codes do not reset it; only a right answer does.
 const (
 	backOffFrom  = 5  // N4: back-off from the 5th failure
 	maxFailures  = 50 // N4: then nothing counts until an administrator resets it
@@ -20,33 +20,33 @@ const (
 )
 
 type failureRow struct {
-	TenantID       string `gorm:"primaryKey"`
+	SubscriptionID string `gorm:"primaryKey"`
 	UserID         string `gorm:"primaryKey"`
 	Failures       int64
 	LastUS         int64 `gorm:"column:last_us"`
 	BlockedUntilUS int64 `gorm:"column:blocked_until_us"`
 }
 
-func (failureRow) TableName() string { return "failure_counters" }
+func (failureRow) TableName() string { return "user_failures" }
 
 var errLocked = problem.New(problem.TooMany, "factor_locked", "There were too many wrong answers. Please ask your administrator for help.")
 
 // A try is counted as a failure before it is judged. No row back: not now.
 const countTry = `
-INSERT INTO failure_counters (tenant_id, user_id, failures, last_us, blocked_until_us) VALUES (@tenant, @user, 1, CAST(@now AS bigint), 0)
-ON CONFLICT (tenant_id, user_id) DO UPDATE SET failures = failure_counters.failures + 1, last_us = CAST(@now AS bigint),
+INSERT INTO user_failures (subscription_id, user_id, failures, last_us, blocked_until_us) VALUES (@subscription, @user, 1, CAST(@now AS bigint), 0)
+ON CONFLICT (subscription_id, user_id) DO UPDATE SET failures = user_failures.failures + 1, last_us = CAST(@now AS bigint),
   blocked_until_us = CAST(@now AS bigint) + CASE %s END
-WHERE failure_counters.blocked_until_us <= CAST(@now AS bigint) AND failure_counters.failures < CAST(@max AS bigint)
+WHERE user_failures.blocked_until_us <= CAST(@now AS bigint) AND user_failures.failures < CAST(@max AS bigint)
 RETURNING failures`
 
 // backOffCases spells N5 in SQL: 30 s from the 5th failure, doubling to an hour.
 // Below there is no pause: the time of the statement minus itself.
 func backOffCases() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "WHEN failure_counters.failures + 1 < %d THEN 0", backOffFrom)
+	fmt.Fprintf(&b, "WHEN user_failures.failures + 1 < %d THEN 0", backOffFrom)
 	n, pause := backOffFrom, firstBackOff
 	for ; pause < maxBackOff; n, pause = n+1, pause*2 {
-		fmt.Fprintf(&b, " WHEN failure_counters.failures + 1 = %d THEN %d", n, pause.Microseconds())
+		fmt.Fprintf(&b, " WHEN user_failures.failures + 1 = %d THEN %d", n, pause.Microseconds())
 	}
 	fmt.Fprintf(&b, " ELSE %d", maxBackOff.Microseconds())
 	return b.String()
@@ -58,7 +58,7 @@ func (c *Ceremony) countUser(ctx context.Context, userID string) (failures int64
 	now := c.Now().UnixMicro()
 	var got []int64
 	err = c.DB.QueryRaw(ctx, &got, fmt.Sprintf(countTry, backOffCases()), map[string]any{
-		"tenant": db.ScopeOf(ctx).Tenant, "user": userID, "now": now, "max": maxFailures,
+		"subscription": db.ScopeOf(ctx).Subscription, "user": userID, "now": now, "max": maxFailures,
 	})
 	if err != nil {
 		return 0, fmt.Errorf("ceremony: count user: %w", err)
@@ -78,8 +78,8 @@ func (c *Ceremony) countUser(ctx context.Context, userID string) (failures int64
 }
 
 const holdCounter = `
-INSERT INTO failure_counters (tenant_id, user_id, failures, last_us, blocked_until_us) VALUES (@tenant, @user, 0, 0, 0)
-ON CONFLICT (tenant_id, user_id) DO UPDATE SET failures = failure_counters.failures
+INSERT INTO user_failures (subscription_id, user_id, failures, last_us, blocked_until_us) VALUES (@subscription, @user, 0, 0, 0)
+ON CONFLICT (subscription_id, user_id) DO UPDATE SET failures = user_failures.failures
 RETURNING failures`
 
 // holdUser makes the rest of the transaction the only one that changes what this
@@ -87,7 +87,7 @@ RETURNING failures`
 // no two wait for each other. A locked user gets an error, and no more codes.
 func (c *Ceremony) holdUser(ctx context.Context, userID string) error {
 	var got []int64
-	err := c.DB.QueryRaw(ctx, &got, holdCounter, map[string]any{"tenant": db.ScopeOf(ctx).Tenant, "user": userID})
+	err := c.DB.QueryRaw(ctx, &got, holdCounter, map[string]any{"subscription": db.ScopeOf(ctx).Subscription, "user": userID})
 	if err != nil {
 		return fmt.Errorf("ceremony: hold user: %w", err)
 	}

@@ -41,7 +41,7 @@ func backOff(t *testing.T, w *world) {
 		{13, time.Hour},
 		{49, time.Hour},
 	} {
-		w.exec(fmt.Sprint("UPDATE failure_counters SET failures = ", c.nth-1))
+		w.exec(fmt.Sprint("UPDATE user_failures SET failures = ", c.nth-1))
 		a := w.begin(fmt.Sprint("s", c.nth), "anna", ask)
 		wantCode(t, w.answer(a, wrongCode), "wrong_code")
 		if w.failures("anna") != int64(c.nth) {
@@ -73,9 +73,9 @@ func (w *world) locked() {
 	w.clock.Advance(7 * 24 * time.Hour)
 	_, err := w.Begin(in(w.t, acme), start("s-locked", "anna", ask))
 	wantCode(w.t, err, "factor_locked")
-	w.exec("UPDATE failure_counters SET failures = 49")
+	w.exec("UPDATE user_failures SET failures = 49")
 	open := w.begin("s-open", "anna", ask)
-	w.exec("UPDATE failure_counters SET failures = 50")
+	w.exec("UPDATE user_failures SET failures = 50")
 	judged := w.judged()
 	if p := wantCode(w.t, w.answer(open, open.code), "factor_locked"); p.RetryAfter != 0 || w.judged() != judged || w.attempts(open) != 0 {
 		w.t.Errorf("retry after %v, %d judged", p.RetryAfter, w.judged()-judged)

@@ -51,7 +51,7 @@ type Passed struct {
 // when the factor itself failed. The try counts even then: whoever can make a
 // factor fail gets no more tries for it.
 func (c *Ceremony) Finish(ctx context.Context, g Give, then func(context.Context, Passed) error) error {
-	done, err := c.turns.take(ctx, db.ScopeOf(ctx).Tenant+"/"+g.UserID)
+	done, err := c.turns.take(ctx, db.ScopeOf(ctx).Subscription+"/"+g.UserID)
 	if err != nil {
 		return fmt.Errorf("ceremony: finish: %w", err)
 	}

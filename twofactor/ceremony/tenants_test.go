@@ -2,6 +2,7 @@ package ceremony_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -60,11 +61,11 @@ func withoutTenant(t *testing.T, w *world) {
 // rows is all that a tenant has in the tables of ceremony, read past the guard.
 func (w *world) rows(s db.Scope) (out []string) {
 	w.t.Helper()
-	for _, q := range []string{
-		"SELECT id, sealed, attempts, sends, next_send_at, expires_at, closed_at FROM challenges WHERE tenant_id = '%s' ORDER BY id",
-		"SELECT user_id, '', failures, last_us, blocked_until_us, '', '' FROM failure_counters WHERE tenant_id = '%s' ORDER BY user_id",
+	for q, owner := range map[string]string{
+		"SELECT id, sealed, attempts, sends, next_send_at, expires_at, closed_at FROM challenges WHERE tenant_id = '%s' ORDER BY id":       s.Tenant,
+		"SELECT user_id, '', failures, last_us, blocked_until_us, '', '' FROM user_failures WHERE subscription_id = '%s' ORDER BY user_id": s.Subscription,
 	} {
-		rows, err := w.db.SQL().QueryContext(w.t.Context(), fmt.Sprintf(q, s.Tenant))
+		rows, err := w.db.SQL().QueryContext(w.t.Context(), fmt.Sprintf(q, owner))
 		must(w.t, err)
 		for rows.Next() {
 			v := make([]any, 7)
@@ -78,5 +79,6 @@ func (w *world) rows(s db.Scope) (out []string) {
 		must(w.t, rows.Err())
 		must(w.t, rows.Close())
 	}
+	slices.Sort(out)
 	return out
 }

@@ -77,7 +77,7 @@ func newWorld(t *testing.T, d *db.DB) *world {
 	t.Helper()
 	w := &world{t: t, db: d, clock: testkit.NewClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)), instances: shelf{}}
 	for _, table := range []string{
-		"challenges", "failure_counters", "messages", "rate_counters", "audit_events", "audit_chains", "tenants", "subscriptions",
+		"challenges", "user_failures", "messages", "rate_counters", "audit_events", "audit_chains", "tenants", "subscriptions",
 	} {
 		w.exec("DELETE FROM " + table)
 	}
@@ -246,7 +246,7 @@ func (w *world) attempts(a asking) int64 {
 
 func (w *world) failures(user string) int64 {
 	w.t.Helper()
-	return w.number("SELECT COALESCE(SUM(failures), 0) FROM failure_counters WHERE user_id = '%s'", user)
+	return w.number("SELECT COALESCE(SUM(failures), 0) FROM user_failures WHERE user_id = '%s'", user)
 }
 
 func (w *world) sealed(a asking) string {

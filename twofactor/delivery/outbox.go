@@ -95,6 +95,10 @@ type messageRow struct {
 	Error          string
 	CreatedAt      time.Time
 	DoneAt         *time.Time
+	Kind           string // of the letter
+	Medium         string
+	FellFrom       string // id of the message that failed before this one took its place
+	ReportedAt     *time.Time
 }
 
 func (messageRow) TableName() string { return "messages" }

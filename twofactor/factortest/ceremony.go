@@ -170,11 +170,11 @@ func (s *suite) enroll(t *testing.T) {
 		if len(s.Answer(t, c)) == 0 {
 			break // nothing is asked
 		}
-		if _, err := e.FinishEnroll(t.Context(), s.User, c, a); !errors.Is(err, twofactor.ErrWrongAnswer) {
+		if _, err := e.FinishEnroll(t.Context(), s.User, nil, c, a); !errors.Is(err, twofactor.ErrWrongAnswer) {
 			t.Errorf("FinishEnroll without an answer: got %v, want ErrWrongAnswer", err)
 		}
 	}
-	enrolled, err := s.open(t).(twofactor.Enroller).FinishEnroll(t.Context(), s.User, stored(t, c), s.Answer(t, c))
+	enrolled, err := s.open(t).(twofactor.Enroller).FinishEnroll(t.Context(), s.User, nil, stored(t, c), s.Answer(t, c))
 	if err != nil {
 		t.Fatalf("FinishEnroll on another replica: %v", err)
 	}

@@ -2,10 +2,14 @@ package factortest
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"fmt"
+	"html"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -61,12 +65,27 @@ type Failure struct {
 // Env is an environment on the system's clock and randomness.
 func Env() twofactor.Env {
 	return twofactor.Env{
-		Origin: "https://id.example",
-		HTTP:   &http.Client{},
-		Now:    time.Now,
-		Rand:   rand.Reader,
-		Log:    slog.New(slog.DiscardHandler),
+		Origin:  "https://id.example",
+		HTTP:    &http.Client{},
+		Guarded: &http.Client{},
+		Compose: Compose,
+		Now:     time.Now,
+		Rand:    rand.Reader,
+		Log:     slog.New(slog.DiscardHandler),
 	}
+}
+
+// Compose is a plain twofactor.Compose: all variables, one a line.
+func Compose(_ context.Context, l twofactor.Letter) (twofactor.Message, error) {
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(l.Vars)) {
+		fmt.Fprintf(&b, "%s: %s\n", name, strings.Join(strings.Fields(l.Vars[name]), " "))
+	}
+	m := twofactor.Message{Text: b.String()}
+	if l.Medium == twofactor.ByMail {
+		m.Subject, m.HTML = "A "+l.Kind, "<pre>"+html.EscapeString(m.Text)+"</pre>"
+	}
+	return m, nil
 }
 
 // suite is one run.
@@ -122,7 +141,7 @@ func (s *suite) bind(t testing.TB, f twofactor.Factor, u twofactor.User) []twofa
 	if err != nil {
 		t.Fatalf("BeginEnroll: %v", err)
 	}
-	enrolled, err := e.FinishEnroll(t.Context(), u, c, s.Answer(t, c))
+	enrolled, err := e.FinishEnroll(t.Context(), u, nil, c, s.Answer(t, c))
 	if err != nil {
 		t.Fatalf("FinishEnroll: %v", err)
 	}

@@ -210,7 +210,7 @@ func (f *fakeEnroller) BeginEnroll(_ context.Context, u twofactor.User, _ []twof
 	return f.ask(u, "Confirm with the code.")
 }
 
-func (f *fakeEnroller) FinishEnroll(_ context.Context, u twofactor.User, c twofactor.Challenge, a twofactor.Answer) (twofactor.Enrollment, error) {
+func (f *fakeEnroller) FinishEnroll(_ context.Context, u twofactor.User, _ []twofactor.Enrollment, c twofactor.Challenge, a twofactor.Answer) (twofactor.Enrollment, error) {
 	if err := check(c, a); err != nil {
 		return twofactor.Enrollment{}, err
 	}
