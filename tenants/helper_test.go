@@ -99,6 +99,7 @@ func catalog() twofactor.Catalog {
 		twofactor.Define(twofactor.Info{Type: "letter", Name: "Letter", Needs: []twofactor.Attribute{twofactor.NeedsEmail}, Strength: twofactor.Strength2FA}, usual, open),
 		twofactor.Define(twofactor.Info{Type: "call", Name: "Call", Needs: []twofactor.Attribute{twofactor.NeedsPhone}, Strength: twofactor.StrengthAAL2}, usual, open),
 		twofactor.Define(twofactor.Info{Type: "key", Name: "Key", Strength: twofactor.StrengthPHR}, usual, open),
+		twofactor.Define(twofactor.Info{Type: "enrolled", Name: "Enrolled", Strength: twofactor.StrengthAAL2, Enrolls: true}, usual, open),
 		twofactor.Define(twofactor.Info{Type: "paper", Name: "Paper", Strength: twofactor.StrengthAAL2, Fallback: true}, usual, open),
 	)
 }

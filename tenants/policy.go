@@ -16,45 +16,48 @@ type Question struct {
 	IDPID       string
 	UserID      string
 	Demand      twofactor.Strength // by the request's acr_values
-	Enrolled    bool
+	Enrolled    map[string]int     // what the user has set up: TwoFactor ID to how many
+	Account     bool               // no app asks: the user wants to see his own account
 }
 
 // Policy answers a question against the database as it is now.
 func (s *Store) Policy(ctx context.Context, q Question) (Policy, error) {
-	r, err := s.reach(ctx, q)
+	r, user, err := s.reach(ctx, q)
 	if err != nil {
 		return Policy{}, err
 	}
-	return Resolve(r), nil
+	p := Resolve(r)
+	p.Epoch, p.ProveFirst = user.CredentialEpoch, user.ProveFirst
+	return p, nil
 }
 
 // reach loads all that bears on one sign-in, in six queries at most. Nothing here is
 // remembered between requests: policy is asked of the current database each time
 // (SPEC §4).
-func (s *Store) reach(ctx context.Context, q Question) (Reach, error) {
-	r := Reach{Now: s.Now(), Demand: q.Demand, Enrolled: q.Enrolled, Instances: map[string]Candidate{}}
+func (s *Store) reach(ctx context.Context, q Question) (Reach, User, error) {
+	r := Reach{Now: s.Now(), Demand: q.Demand, Instances: map[string]Candidate{}}
 	var err error
 	if r.Stations, err = s.stations(ctx, q); err != nil {
-		return Reach{}, err
+		return Reach{}, User{}, err
 	}
 	var user userRow
 	if err := s.DB.For(ctx).Where("id = ?", q.UserID).Take(&user).Error; err != nil {
-		return Reach{}, notFound(err, errNoUser)
+		return Reach{}, User{}, notFound(err, errNoUser)
 	}
-	r.LastUsed = user.LastTwoFactorID
+	r.LastUsed, r.UserSince = user.LastTwoFactorID, user.CreatedAt
 	targets := make([]string, len(r.Stations))
 	for i, st := range r.Stations {
 		targets[i] = st.ID
 	}
 	r.Assignments, err = list(s.DB.For(ctx).Where("target_id IN ?", targets).Order("id"), func(a assignmentRow) Assignment { return a.Assignment })
 	if err != nil {
-		return Reach{}, err
+		return Reach{}, User{}, err
 	}
 	r.Exemptions, err = list(s.DB.For(ctx).Where("target_id IN ? AND until > ?", targets, r.Now).Order("id"), func(e exemptionRow) Exemption { return e.Exemption })
 	if err != nil {
-		return Reach{}, err
+		return Reach{}, User{}, err
 	}
-	return r, s.candidates(ctx, user.User, r)
+	return r, user.User, s.candidates(ctx, user.User, q.Enrolled, r)
 }
 
 // stationRow is a station that sign-ins to a tenant pass, see the view.
@@ -95,7 +98,7 @@ func (s *Store) stations(ctx context.Context, q Question) ([]Station, error) {
 		return nil, errNoTenant
 	case passed[LevelIDP] != q.IDPID:
 		return nil, errNoIDP
-	case q.ClientAppID == "" || passed[LevelClientApp] != q.ClientAppID:
+	case (q.ClientAppID == "") != q.Account || passed[LevelClientApp] != q.ClientAppID:
 		return nil, errNoApp
 	case q.UserID == "" || passed[LevelUser] != q.UserID:
 		return nil, errNoUser
@@ -104,7 +107,7 @@ func (s *Store) stations(ctx context.Context, q Question) ([]Station, error) {
 }
 
 // candidates opens each assigned instance once and says what stands in its way.
-func (s *Store) candidates(ctx context.Context, user User, r Reach) error {
+func (s *Store) candidates(ctx context.Context, user User, enrolled map[string]int, r Reach) error {
 	if len(r.Assignments) == 0 {
 		return nil
 	}
@@ -121,24 +124,45 @@ func (s *Store) candidates(ctx context.Context, user User, r Reach) error {
 		return err
 	}
 	for _, row := range rows {
-		c := Candidate{ID: row.ID, Name: row.Name, Type: row.Type, Inactive: !row.Active}
 		inst, err := s.open(row, base)
 		var bad *InvalidError
-		switch {
-		case errors.As(err, &bad):
-			c.Invalid = bad.Reason
-		case err != nil:
+		if err != nil && !errors.As(err, &bad) {
 			return err
 		}
-		c.Strength, c.Fallback = inst.Info.Strength, inst.Info.Fallback
-		for _, need := range inst.Info.Needs {
-			if !need.Has(user.Factor("")) {
-				c.Lacking = "proven " + string(need)
+		info := s.Catalog[row.Type].Info // also of what cannot be opened
+		c := Candidate{
+			ID: row.ID, Name: row.Name, Type: row.Type, Inactive: !row.Active, Strength: info.Strength, Fallback: info.Fallback,
+			Enrolls: info.Enrolls, Enrolled: enrolled[row.ID],
+		}
+		if bad != nil {
+			c.Invalid = bad.Reason
+		}
+		_, sends := inst.Factor.(twofactor.Sender)
+		for _, need := range info.Needs {
+			if why := s.lacking(ctx, user, need); why != "" {
+				c.Lacking = why
+				if sends && s.mayProve(ctx, need) {
+					c.Proves = need
+				}
 			}
 		}
 		r.Instances[row.ID] = c
 	}
 	return nil
+}
+
+// lacking says in words what a user lacks to be reached, or nothing.
+func (s *Store) lacking(_ context.Context, user User, need twofactor.Attribute) string {
+	if !need.Has(user.Factor("")) {
+		return "proven " + string(need)
+	}
+	return ""
+}
+
+// mayProve reports whether users of the tenant in ctx may prove such an address of
+// their own: a mailbox always, a number where the tenant sends text messages at all.
+func (s *Store) mayProve(ctx context.Context, need twofactor.Attribute) bool {
+	return need == twofactor.NeedsEmail || len(RealmFrom(ctx).Tenant.SMSCountries) > 0
 }
 
 var errNoIDP = problem.New(problem.NotFound, "idp_unknown", "There is no such way to sign in.")

@@ -107,11 +107,17 @@ func TestPolicyOfTheDatabaseAsItIs(t *testing.T) {
 		}
 		q.Demand = twofactor.StrengthAAL2
 		ask("the request demands more", true, twofactor.StrengthAAL2, 0)
-		q.Demand, q.Enrolled = 0, true
+		key := TwoFactor{Name: "key", Type: "enrolled", Active: true}
+		done[Difference](t)(w.PutTwoFactor(c.admin, &key, goodOptions))
+		done[Difference](t)(w.PutAssignment(c.admin, &Assignment{TwoFactorID: key.ID, Level: LevelUser, TargetID: c.anna.ID}))
+		q.Demand, q.Enrolled = 0, map[string]int{key.ID: 1}
 		c.tenant.EnforceMFA = false
 		done[Difference](t)(w.PutTenant(c.admin, &c.tenant))
-		ask("enrolled", true, 0, 1)
-		q.Enrolled = false
+		ask("enrolled", true, 0, 2)
+		q.Enrolled = nil
+		if p := ask("not enrolled", false, 0, 1); len(p.Settable) != 1 {
+			t.Errorf("settable: %+v", p.Settable)
+		}
 		c.app.MinACR = twofactor.Strength2FA.ACR()
 		done[Difference](t)(w.PutClientApp(c.admin, &c.app))
 		if p := ask("the app demands", false, twofactor.Strength2FA, 1); !p.Needed() {

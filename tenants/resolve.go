@@ -16,7 +16,7 @@ type Reach struct {
 	Assignments []Assignment         // those that hang on a station
 	Instances   map[string]Candidate // by TwoFactor ID, for every assignment
 	Exemptions  []Exemption          // of the user, client app or IDP
-	Enrolled    bool                 // the user has enrolled a factor himself
+	UserSince   time.Time            // grace begins with the user or the assignment, whichever is younger
 	Demand      twofactor.Strength   // by the request's acr_values
 	LastUsed    string               // TwoFactor ID
 }
@@ -38,6 +38,26 @@ type Candidate struct {
 	Inactive       bool   //
 	Invalid        string // which option lacks or is wrong; empty: valid
 	Lacking        string // what the user lacks; empty: nothing
+	Enrolls        bool   // of use only to who has set it up
+	Enrolled       int    // and how often this user has
+	// Proves is the address that the user would have to prove to use it, where he may
+	// do that himself; empty otherwise.
+	Proves twofactor.Attribute
+}
+
+// held reports whether the user has what it takes, whatever state the instance is in.
+func (c Candidate) held() bool {
+	if c.Enrolls {
+		return c.Enrolled > 0
+	}
+	return c.Lacking == ""
+}
+
+func (c Candidate) usable() bool { return c.Invalid == "" && !c.Inactive && c.held() }
+
+// settable reports whether the user could set it up now.
+func (c Candidate) settable() bool {
+	return c.Invalid == "" && !c.Inactive && !c.held() && (c.Enrolls && c.Lacking == "" || c.Proves != "")
 }
 
 // Policy is the answer of the four rules (SPEC §4) for one sign-in.
@@ -47,8 +67,16 @@ type Policy struct { //nolint:recvcheck // Resolve builds it by steps; whoever h
 	Demand   twofactor.Strength // the request's part in that
 	Offered  []Candidate        // rule 1: usable, best first
 	Unusable []Unusable         // assigned, but not to be used; never skipped in silence
-	Exempt   *Exemption         // what lifted rule 2, if it did
-	Chain    []Link             // why, outermost level first
+	// What the user could do about it: factors of his that are too weak here, but say
+	// that it is he; factors that he may set up, strong enough, best first; and what
+	// stands in for a lost one and is not set up yet.
+	Weaker, Settable, Spares []Candidate
+	Held                     bool       // he holds a second factor, usable or not: who has only the password may set up no other
+	GraceUntil               time.Time  // until then who has nothing to use may sign in without; zero: no grace
+	Epoch                    int64      // the user's credential epoch
+	ProveFirst               bool       // his factors were reset: a bypass first, then a new factor
+	Exempt                   *Exemption // what lifted rule 2, if it did
+	Chain                    []Link     // why, outermost level first
 }
 
 // Unusable is an assigned instance that cannot be used, and the reason.
@@ -68,6 +96,10 @@ type Link struct {
 // a password alone does not reach the strength that rule 3 demands.
 func (p Policy) Needed() bool { return p.Required || p.Min > twofactor.Strength1FA }
 
+// maySetUp reports whether the user can get a factor that would do: he holds none yet,
+// or has one to prove himself by first.
+func (p Policy) maySetUp() bool { return len(p.Settable) > 0 && (!p.Held || len(p.Weaker) > 0) }
+
 // Resolve folds what reaches one sign-in into one policy by the four rules of SPEC §4:
 //
 //  1. Which: what is active, valid and assigned to any station is offered, the
@@ -81,10 +113,12 @@ func (p Policy) Needed() bool { return p.Required || p.Min > twofactor.Strength1
 func Resolve(r Reach) Policy {
 	p := Policy{Min: r.Demand, Demand: r.Demand}
 	seen := map[string]bool{}
+	hard := false // required without any grace
+	var own []string
 	for _, st := range r.Stations {
 		link := Link{Station: st}
 		if st.EnforceMFA {
-			p.Required = true
+			p.Required, hard = true, true
 			link.add("enforces a second factor")
 		}
 		if st.Min > twofactor.StrengthNone {
@@ -100,17 +134,26 @@ func Resolve(r Reach) Policy {
 				c = Candidate{ID: a.TwoFactorID, Name: a.TwoFactorID, Invalid: "it no longer exists"}
 			}
 			p.Required = p.Required || a.Required
-			link.add("assigns %s (%s)", c.Name, requirement(a.Required))
+			if a.Required {
+				p.grace(a, r, &hard)
+			}
+			link.add("assigns %s (%s)", c.Name, requirement(a, r))
 			if !seen[c.ID] {
 				seen[c.ID] = true
 				p.sort(c)
+				if c.Enrolled > 0 && !c.Fallback {
+					own = append(own, c.Name)
+				}
 			}
 		}
 		p.Chain = append(p.Chain, link)
 	}
-	if r.Enrolled {
-		p.Required = true
-		p.note("has enrolled a factor")
+	if len(own) > 0 {
+		p.Required, hard = true, true
+		p.note("has set up %s", strings.Join(own, ", "))
+	}
+	if hard {
+		p.GraceUntil = time.Time{}
 	}
 	p.exempt(r)
 	p.applyStrength()
@@ -119,11 +162,37 @@ func Resolve(r Reach) Policy {
 	return p
 }
 
-func requirement(required bool) string {
-	if required {
-		return "required"
+func requirement(a Assignment, r Reach) string {
+	switch {
+	case !a.Required:
+		return "optional"
+	case a.graceEnd(r).After(r.Now):
+		return "required, from " + a.graceEnd(r).UTC().Format(time.RFC3339)
 	}
-	return "optional"
+	return "required"
+}
+
+// graceEnd is when the grace of an assignment ends for the user of a reach.
+func (a Assignment) graceEnd(r Reach) time.Time {
+	if a.GraceDays <= 0 {
+		return time.Time{}
+	}
+	since := a.CreatedAt
+	if r.UserSince.After(since) {
+		since = r.UserSince
+	}
+	return since.Add(time.Duration(a.GraceDays) * 24 * time.Hour)
+}
+
+// grace keeps the earliest end of all graces, and notes a requirement without one.
+func (p *Policy) grace(a Assignment, r Reach, hard *bool) {
+	end := a.graceEnd(r)
+	switch {
+	case !end.After(r.Now):
+		*hard = true
+	case p.GraceUntil.IsZero() || end.Before(p.GraceUntil):
+		p.GraceUntil = end
+	}
 }
 
 func (l *Link) add(format string, args ...any) { l.Adds = append(l.Adds, fmt.Sprintf(format, args...)) }
@@ -136,6 +205,13 @@ func (p *Policy) note(format string, args ...any) {
 }
 
 func (p *Policy) sort(c Candidate) {
+	p.Held = p.Held || (c.held() && !c.Fallback)
+	switch {
+	case c.settable() && c.Fallback:
+		p.Spares = append(p.Spares, c)
+	case c.settable():
+		p.Settable = append(p.Settable, c)
+	}
 	switch {
 	case c.Invalid != "":
 		p.refuse(c, "it is invalid: "+c.Invalid)
@@ -143,6 +219,8 @@ func (p *Policy) sort(c Candidate) {
 		p.refuse(c, "it is inactive")
 	case c.Lacking != "":
 		p.refuse(c, "the user has no "+c.Lacking)
+	case !c.held():
+		p.refuse(c, "the user has not set it up")
 	default:
 		p.Offered = append(p.Offered, c)
 	}
@@ -177,8 +255,10 @@ func (p *Policy) applyStrength() {
 			return false
 		}
 		p.refuse(c, "it does not reach "+p.Min.ACR())
+		p.Weaker = append(p.Weaker, c)
 		return true
 	})
+	p.Settable = slices.DeleteFunc(p.Settable, func(c Candidate) bool { return c.Strength < p.Min })
 }
 
 // applyFallback takes back recovery codes and their like when there is nothing
@@ -194,7 +274,13 @@ func (p *Policy) applyFallback() {
 }
 
 func (p *Policy) order(last string) {
-	slices.SortStableFunc(p.Offered, func(a, b Candidate) int {
+	for _, list := range [][]Candidate{p.Offered, p.Weaker, p.Settable} {
+		sortBest(list, last)
+	}
+}
+
+func sortBest(list []Candidate, last string) {
+	slices.SortStableFunc(list, func(a, b Candidate) int {
 		switch {
 		case a.Fallback != b.Fallback:
 			if a.Fallback {
@@ -219,6 +305,8 @@ type Explanation struct {
 	Request  string     `json:"request_demands,omitempty"` // acr: what the request asked for itself
 	Offered  []string   `json:"offered,omitempty"`
 	Unusable []Unusable `json:"unusable,omitempty"`
+	Settable []string   `json:"may_set_up,omitempty"`
+	Grace    string     `json:"grace_until,omitempty"`
 	Exempt   string     `json:"exempt,omitempty"` // the reason given
 	Chain    []Link     `json:"chain"`
 	Result   string     `json:"result"`
@@ -235,10 +323,18 @@ func Explain(p Policy) Explanation {
 	for _, c := range p.Offered {
 		e.Offered = append(e.Offered, c.Name)
 	}
+	for _, c := range p.Settable {
+		e.Settable = append(e.Settable, c.Name)
+	}
+	if !p.GraceUntil.IsZero() && p.Needed() {
+		e.Grace = p.GraceUntil.UTC().Format(time.RFC3339)
+	}
 	if p.Exempt != nil {
 		e.Exempt = p.Exempt.Reason
 	}
 	switch {
+	case p.Needed() && len(p.Offered) == 0 && p.maySetUp():
+		e.Result = "a second factor must be set up first: " + strings.Join(e.Settable, ", ")
 	case p.Needed() && len(p.Offered) == 0:
 		e.Result = "refused: a second factor is needed and none can be used"
 	case p.Needed():

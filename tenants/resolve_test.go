@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -74,14 +75,19 @@ func TestResolveEveryLevel(t *testing.T) {
 			}
 		}
 		// The side conditions in turn, so that each meets every combination in time.
-		r.Enrolled = n%2 == 0
+		enrolled := n%2 == 0
+		if enrolled {
+			r.Instances["own"] = Candidate{ID: "own", Name: "own", Strength: twofactor.StrengthPHR, Enrolls: true, Enrolled: 1}
+			r.Assignments = append(r.Assignments, at(LevelUser, "own", false))
+			assigned++
+		}
 		r.Demand = demands[n%len(demands)]
 		r.Exemptions = nil
 		e := exemptions[n%len(exemptions)]
 		if e != nil {
 			r.Exemptions = []Exemption{*e}
 		}
-		wantRequired = wantRequired || r.Enrolled
+		wantRequired = wantRequired || enrolled
 		lifts := e != nil && e.Until.After(r.Now) && slices.Contains([]Level{LevelUser, LevelClientApp, LevelIDP}, e.Level)
 
 		p := Resolve(r)
@@ -213,13 +219,13 @@ func anyReach(t *rapid.T) Reach {
 			ID: id, Name: id, Strength: strengths.Draw(t, "strength"), Fallback: rapid.IntRange(0, 4).Draw(t, "fallback") == 0,
 			Inactive: rapid.IntRange(0, 4).Draw(t, "inactive") == 0, Invalid: rapid.SampledFrom([]string{"", "", "", "bad"}).Draw(t, "invalid"),
 			Lacking: rapid.SampledFrom([]string{"", "", "", "proven phone"}).Draw(t, "lacking"),
+			Enrolls: rapid.Bool().Draw(t, "enrolls"), Enrolled: rapid.IntRange(0, 1).Draw(t, "enrolled"),
 		}
 	}
 	r.Assignments = rapid.SliceOfN(anyAssignment(), 0, 6).Draw(t, "assignments")
 	for _, l := range rapid.SliceOfN(rapid.SampledFrom(Levels()), 0, 2).Draw(t, "exemptions") {
 		r.Exemptions = append(r.Exemptions, exemptionAt(l, firstOfMay.Add(time.Duration(rapid.IntRange(-1, 1).Draw(t, "until"))*time.Hour)))
 	}
-	r.Enrolled = rapid.Bool().Draw(t, "enrolled")
 	r.Demand = strengths.Draw(t, "demand")
 	r.LastUsed = rapid.SampledFrom([]string{"", "tf0", "tf1"}).Draw(t, "last used")
 	return r
@@ -256,7 +262,11 @@ func TestResolveProperties(t *testing.T) {
 		case 3:
 			more.Demand = max(more.Demand, twofactor.StrengthAAL2)
 		case 4:
-			more.Enrolled = true
+			id := fmt.Sprintf("tf%d", rapid.IntRange(0, 4).Draw(t, "sets up"))
+			c := more.Instances[id]
+			more.Instances = maps.Clone(more.Instances)
+			c.Enrolls, c.Enrolled = true, 1
+			more.Instances[id] = c
 		case 5:
 			exempts = true
 			more.Exemptions = append(more.Exemptions, exemptionAt(Levels()[i], firstOfMay.Add(time.Hour)))
@@ -305,13 +315,14 @@ func TestExplainGolden(t *testing.T) {
 			{TwoFactorID: "sms", Level: LevelTenant, TargetID: "t", Required: true},
 			{TwoFactorID: "old", Level: LevelGroup, TargetID: "g"},
 			{TwoFactorID: "gone", Level: LevelUser, TargetID: "u"},
+			{TwoFactorID: "app", Level: LevelUser, TargetID: "u"},
 			{TwoFactorID: "sms", Level: LevelTenant, TargetID: "another tenant", Required: true},
 		},
 		Instances: map[string]Candidate{
 			"mail": {ID: "mail", Name: "Mail", Strength: twofactor.Strength2FA}, "sms": {ID: "sms", Name: "SMS", Strength: twofactor.StrengthAAL2},
 			"old": {ID: "old", Name: "Old gateway", Invalid: "ECallAccountName is required"},
+			"app": {ID: "app", Name: "App", Strength: twofactor.StrengthAAL2, Enrolls: true, Enrolled: 1},
 		},
-		Enrolled: true,
 	}
 	exempt := usual
 	exempt.Stations = slices.Clone(usual.Stations)
@@ -339,5 +350,101 @@ func TestExplainGolden(t *testing.T) {
 	must(t, err)
 	if diff := cmp.Diff(string(want), string(got)+"\n"); diff != "" {
 		t.Errorf("%s\n(run go test with -update)", diff)
+	}
+}
+
+// What a user may set up, and what he must prove before.
+func TestResolveSetUp(t *testing.T) {
+	app := Candidate{Strength: twofactor.StrengthAAL2, Enrolls: true}
+	set := func(c Candidate, change func(*Candidate)) Candidate { change(&c); return c }
+	sms := Candidate{Strength: twofactor.StrengthAAL2, Lacking: "proven phone", Proves: twofactor.NeedsPhone}
+	mail := Candidate{Strength: twofactor.Strength2FA}
+	paper := Candidate{Strength: twofactor.StrengthAAL2, Enrolls: true, Fallback: true}
+	for _, c := range []struct {
+		name                              string
+		list                              map[string]Candidate
+		demand                            twofactor.Strength
+		settable, weaker, spares, offered string
+		held, may                         bool
+	}{
+		{"nothing set up", map[string]Candidate{"app": app, "paper": paper}, 0, "app", "", "paper", "", false, true},
+		{"set up", map[string]Candidate{"app": set(app, func(c *Candidate) { c.Enrolled = 1 }), "paper": paper}, 0, "", "", "paper", "app", true, false},
+		{"invalid", map[string]Candidate{"app": set(app, func(c *Candidate) { c.Invalid = "x" })}, 0, "", "", "", "", false, false},
+		{"set up, then invalid", map[string]Candidate{"app": set(app, func(c *Candidate) { c.Invalid, c.Enrolled = "x", 1 }), "sms": sms}, 0, "sms", "", "", "", true, false},
+		{"inactive mail holds", map[string]Candidate{"app": app, "mail": set(mail, func(c *Candidate) { c.Inactive = true })}, 0, "app", "", "", "", true, false},
+		{"a number to prove", map[string]Candidate{"sms": sms}, 0, "sms", "", "", "", false, true},
+		{"a number he may not prove", map[string]Candidate{"sms": set(sms, func(c *Candidate) { c.Proves = "" })}, 0, "", "", "", "", false, false},
+		{"stronger than mail", map[string]Candidate{"app": app, "mail": mail}, twofactor.StrengthAAL2, "app", "mail", "", "", true, true},
+		{"too weak to set up", map[string]Candidate{"app": app}, twofactor.StrengthPHR, "", "", "", "", false, false},
+		{"paper alone is held by nobody", map[string]Candidate{"paper": set(paper, func(c *Candidate) { c.Enrolled = 1 }), "app": app}, 0, "app", "", "", "", false, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := Reach{Now: firstOfMay, Stations: stationsOf(), Demand: c.demand, Instances: map[string]Candidate{}}
+			for id, cand := range c.list {
+				cand.ID, cand.Name = id, id
+				r.Instances[id] = cand
+				r.Assignments = append(r.Assignments, at(LevelTenant, id, true))
+			}
+			p := Resolve(r)
+			for name, got := range map[string][2]string{
+				"settable": {names(p.Settable), c.settable}, "weaker": {names(p.Weaker), c.weaker},
+				"spares": {names(p.Spares), c.spares}, "offered": {names(p.Offered), c.offered},
+			} {
+				if got[0] != got[1] {
+					t.Errorf("%s: %q, want %q", name, got[0], got[1])
+				}
+			}
+			if p.Held != c.held || p.maySetUp() != c.may {
+				t.Errorf("held %v, may set up %v", p.Held, p.maySetUp())
+			}
+			if first := strings.HasPrefix(Explain(p).Result, "a second factor must be set up first"); first != (c.may && c.offered == "") {
+				t.Errorf("result: %s", Explain(p).Result)
+			}
+		})
+	}
+}
+
+func names(list []Candidate) string {
+	var out []string
+	for _, c := range list {
+		out = append(out, c.Name)
+	}
+	return strings.Join(out, " ")
+}
+
+func TestResolveGrace(t *testing.T) {
+	day := 24 * time.Hour
+	begun := firstOfMay.Add(-3 * day)
+	graced := func(days int64) Assignment {
+		a := at(LevelTenant, "app", true)
+		a.GraceDays, a.CreatedAt = days, begun
+		return a
+	}
+	for _, c := range []struct {
+		name   string
+		change func(*Reach)
+		until  time.Time
+	}{
+		{"running", func(r *Reach) { r.Assignments = []Assignment{graced(5)} }, begun.Add(5 * day)},
+		{"ended", func(r *Reach) { r.Assignments = []Assignment{graced(3)} }, time.Time{}},
+		{"of a younger user", func(r *Reach) { r.Assignments, r.UserSince = []Assignment{graced(3)}, begun.Add(day) }, begun.Add(4 * day)},
+		{"the earliest end", func(r *Reach) {
+			more := graced(9)
+			more.Level, more.TargetID = LevelUser, "id of user"
+			r.Assignments = []Assignment{more, graced(5)}
+		}, begun.Add(5 * day)},
+		{"one without", func(r *Reach) { r.Assignments = []Assignment{graced(5), at(LevelUser, "app", true)} }, time.Time{}},
+		{"an optional one without", func(r *Reach) { r.Assignments = []Assignment{graced(5), at(LevelUser, "app", false)} }, begun.Add(5 * day)},
+		{"enforced", func(r *Reach) { r.Assignments, r.Stations[0].EnforceMFA = []Assignment{graced(5)}, true }, time.Time{}},
+		{"set up", func(r *Reach) {
+			r.Assignments = []Assignment{graced(5)}
+			r.Instances["app"] = Candidate{ID: "app", Name: "app", Enrolls: true, Enrolled: 1, Strength: twofactor.StrengthAAL2}
+		}, time.Time{}},
+	} {
+		r := Reach{Now: firstOfMay, Stations: stationsOf(), Instances: map[string]Candidate{"app": {ID: "app", Name: "app", Enrolls: true, Strength: twofactor.StrengthAAL2}}}
+		c.change(&r)
+		if p := Resolve(r); !p.GraceUntil.Equal(c.until) || !p.Required {
+			t.Errorf("%s: until %v, want %v; required %v", c.name, p.GraceUntil, c.until, p.Required)
+		}
 	}
 }

@@ -30,6 +30,7 @@ type Info struct {
 	Needs    []Attribute // what a user must have
 	Strength Strength    // what a sign-in with it can reach
 	Fallback bool        // never counts alone (recovery codes)
+	Enrolls  bool        // its factors are Enrollers: of no use before the user has set one up
 }
 
 // Attribute is something a user must have for a factor to work.

@@ -84,7 +84,7 @@ func build(ctx context.Context, p parts) (*house, error) {
 		DB: d, Seal: p.Seal, Now: p.Now, Log: p.Log, Instances: h.tenants, Audit: h.audit, Observe: h.metrics.message,
 	})
 	h.ceremony = ceremony.New(ceremony.Config{
-		DB: d, Seal: p.Seal, Now: p.Now, Log: p.Log, Instances: h.tenants, Outbox: h.outbox, Limits: h.limits, Audit: h.audit,
+		DB: d, Seal: p.Seal, Now: p.Now, Rand: rand.Reader, Log: p.Log, Instances: h.tenants, Outbox: h.outbox, Limits: h.limits, Audit: h.audit,
 	})
 	if h.provider, err = op.New(op.Config{
 		DB: d, Seal: p.Seal, Now: p.Now, Rand: rand.Reader, Log: p.Log, Tenants: h.tenants, Audit: h.audit, PublicURL: p.PublicURL,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"time"
 
@@ -36,11 +37,21 @@ type Config struct {
 	DB        *db.DB
 	Seal      *seal.Sealer
 	Now       func() time.Time
+	Rand      io.Reader // a CSPRNG
 	Log       *slog.Logger
 	Instances Instances
 	Outbox    *delivery.Outbox
 	Limits    *limits.Limiter
 	Audit     *audit.Trail
+	// Notify tells a user of something that others may have done in his name. It runs
+	// in the transaction of what it tells, if there is one. May be nil.
+	Notify func(ctx context.Context, userID string, n Notice) error
+}
+
+// Notice is something to tell a user.
+type Notice struct {
+	Event  string // one of the events of package letters
+	Detail string // what it is about, as the user knows it; may be empty
 }
 
 // Ceremony runs challenges.
@@ -58,7 +69,7 @@ type challengeRow struct {
 	TenantID       string `gorm:"primaryKey"`
 	ID             string `gorm:"primaryKey"`
 	SubscriptionID string
-	Purpose        string
+	Purpose        Purpose
 	SignInID       string
 	UserID         string
 	TwoFactorID    string
@@ -85,12 +96,14 @@ type contents struct {
 	Prompt twofactor.Prompt
 	Out    *twofactor.Message
 	Life   time.Duration
+	Proves Address // for Prove
+	User   twofactor.User
 }
 
 // place binds the contents to tenant, challenge and user (N16), and to what the
 // challenge is for and which factor judges it (SECURITY I5).
 func (r challengeRow) place() []string {
-	return []string{"challenges", "sealed", r.TenantID, r.ID, r.UserID, r.SignInID, r.TwoFactorID, r.Purpose}
+	return []string{"challenges", "sealed", r.TenantID, r.ID, r.UserID, r.SignInID, r.TwoFactorID, string(r.Purpose)}
 }
 
 func (c *Ceremony) sealed(row challengeRow, in contents) string {

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"gorm.io/gorm/clause"
+
 	"twofold/internal/db"
 	"twofold/internal/problem"
 )
@@ -104,6 +106,21 @@ func (c *Ceremony) Unlock(ctx context.Context, userID string) error {
 		Updates(map[string]any{"failures": 0, "blocked_until_us": 0}).Error
 	if err != nil {
 		return fmt.Errorf("ceremony: unlock: %w", err)
+	}
+	return nil
+}
+
+// forgive takes back what counting the right answer's own try has added. Only who
+// proves himself by what he holds already has all his wrong answers forgotten: what is
+// set up anew proves nothing of the kind, and must not give fresh tries (N4).
+func (c *Ceremony) forgive(ctx context.Context, p Purpose, userID string) error {
+	if p == SignIn || p == Identify || p == bypass {
+		return c.Unlock(ctx, userID)
+	}
+	err := c.DB.For(ctx).Model(&failureRow{}).Where("user_id = ? AND failures > 0", userID).
+		Updates(map[string]any{"failures": clause.Expr{SQL: "failures - 1"}}).Error
+	if err != nil {
+		return fmt.Errorf("ceremony: forgive: %w", err)
 	}
 	return nil
 }

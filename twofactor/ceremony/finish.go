@@ -27,8 +27,9 @@ func failed(cause error) error {
 }
 
 // Give is an answer to a challenge. All of it must fit: a code made for another
-// user or another sign-in never counts.
+// user, another sign-in or another purpose never counts.
 type Give struct {
+	Purpose                       Purpose // empty: SignIn
 	ChallengeID, SignInID, UserID string
 	Answer                        twofactor.Answer
 }
@@ -36,9 +37,13 @@ type Give struct {
 // Passed is a challenge answered right.
 type Passed struct {
 	TwoFactorID string
+	UserID      string
 	AMR         []string
 	Strength    twofactor.Strength
+	Alone       bool // the user needs no password beside it
 	At          time.Time
+	Used        Held    // the enrollment that answered, or the one that was made
+	Proved      Address // for Prove
 }
 
 // Finish judges an answer. It counts the try first, commits that, and only then
@@ -51,6 +56,9 @@ type Passed struct {
 // when the factor itself failed. The try counts even then: whoever can make a
 // factor fail gets no more tries for it.
 func (c *Ceremony) Finish(ctx context.Context, g Give, then func(context.Context, Passed) error) error {
+	if g.Purpose == "" {
+		g.Purpose = SignIn
+	}
 	done, err := c.turns.take(ctx, db.ScopeOf(ctx).Subscription+"/"+g.UserID)
 	if err != nil {
 		return fmt.Errorf("ceremony: finish: %w", err)
@@ -60,12 +68,30 @@ func (c *Ceremony) Finish(ctx context.Context, g Give, then func(context.Context
 	if err != nil {
 		return err
 	}
-	inst, res, err := c.judge(ctx, row, g.Answer)
-	if err != nil {
-		// A browser that hangs up takes nothing out of the audit trail.
-		return c.settle(context.WithoutCancel(ctx), row, inst, failures, err)
+	return c.decide(ctx, row, failures, func(ctx context.Context) (judged, error) { return c.judge(ctx, row, g.Answer) }, then)
+}
+
+// maxJudged is how often an answer is looked at when others change the enrollment it
+// was held against at the same moment.
+const maxJudged = 4
+
+// decide looks at an answer whose try has been counted, and does what follows.
+func (c *Ceremony) decide(ctx context.Context, row challengeRow, failures int64, judge func(context.Context) (judged, error), then func(context.Context, Passed) error) error {
+	var j judged
+	var err error
+	for range maxJudged {
+		if j, err = judge(ctx); err != nil {
+			break
+		}
+		if err = c.use(ctx, row, j, then); !errors.Is(err, errRaced) {
+			return err
+		}
 	}
-	return c.use(ctx, row, Passed{TwoFactorID: row.TwoFactorID, AMR: res.AMR, Strength: inst.Info.Strength, At: db.Micros(c.Now())}, then)
+	if errors.Is(err, errRaced) {
+		err = fmt.Errorf("others were faster: %w", twofactor.ErrWrongAnswer)
+	}
+	// A browser that hangs up takes nothing out of the audit trail.
+	return c.settle(context.WithoutCancel(ctx), row, j.inst, failures, err)
 }
 
 // count takes one of the challenge's tries and one of the user's, both or neither,
@@ -84,7 +110,7 @@ func (c *Ceremony) count(ctx context.Context, g Give) (row challengeRow, failure
 func (c *Ceremony) countChallenge(ctx context.Context, g Give) (challengeRow, error) {
 	var rows []challengeRow
 	err := c.DB.For(ctx).Model(&rows).Clauses(clause.Returning{}).
-		Where("id = ? AND sign_in_id = ? AND user_id = ? AND purpose = ?", g.ChallengeID, g.SignInID, g.UserID, SignIn).
+		Where("id = ? AND sign_in_id = ? AND user_id = ? AND purpose = ?", g.ChallengeID, g.SignInID, g.UserID, g.Purpose).
 		Where("attempts < max_attempts AND closed_at IS NULL AND expires_at > ?", c.Now()).
 		Updates(map[string]any{"attempts": clause.Expr{SQL: "attempts + 1"}}).Error
 	if err != nil {
@@ -97,24 +123,90 @@ func (c *Ceremony) countChallenge(ctx context.Context, g Give) (challengeRow, er
 	if err != nil {
 		return challengeRow{}, err
 	}
-	if row.UserID != g.UserID {
+	if row.UserID != g.UserID || row.Purpose != g.Purpose {
 		return challengeRow{}, errNoChallenge
 	}
 	return challengeRow{}, errOver
 }
 
+// judged is what a look at an answer has found.
+type judged struct {
+	inst   twofactor.Instance
+	passed Passed
+	used   *held                 // the enrollment that answered
+	now    twofactor.Enrollment  // and what it has become
+	fresh  *twofactor.Enrollment // a new one to keep
+}
+
 // judge looks at the answer. Whatever it reports, it changes nothing.
-func (c *Ceremony) judge(ctx context.Context, row challengeRow, a twofactor.Answer) (twofactor.Instance, twofactor.Result, error) {
-	inst, err := c.Instances.Open(ctx, row.TwoFactorID)
-	if err != nil {
-		return inst, twofactor.Result{}, err
+func (c *Ceremony) judge(ctx context.Context, row challengeRow, a twofactor.Answer) (j judged, err error) {
+	if j.inst, err = c.Instances.Open(ctx, row.TwoFactorID); err != nil {
+		return j, err
 	}
 	in, err := c.unsealed(row)
 	if err != nil {
-		return inst, twofactor.Result{}, err
+		return j, err
 	}
-	res, err := inst.Factor.Verify(ctx, nil, twofactor.Challenge{ID: row.ID, State: in.State, Prompt: in.Prompt, ExpiresAt: row.ExpiresAt}, a)
-	return inst, res, err
+	j.passed = Passed{TwoFactorID: row.TwoFactorID, UserID: row.UserID, Strength: j.inst.Info.Strength}
+	ch := twofactor.Challenge{ID: row.ID, State: in.State, Prompt: in.Prompt, ExpiresAt: row.ExpiresAt}
+	bound, err := c.bound(ctx, row.UserID, row.TwoFactorID)
+	if err != nil {
+		return j, err
+	}
+	switch row.Purpose {
+	case Enroll:
+		return c.judgeEnroll(ctx, j, in, ch, bound, a)
+	case Resync:
+		return c.judgeResync(ctx, j, row, ch, bound, a)
+	case Prove:
+		j.passed.Proved, bound = in.Proves, nil
+	case Identify:
+		if bound, err = c.claimed(ctx, row, j.inst, ch, a); err != nil {
+			return j, err
+		}
+		j.passed.UserID = bound[0].row.UserID
+	}
+	return c.verify(ctx, j, ch, bound, a)
+}
+
+func (c *Ceremony) verify(ctx context.Context, j judged, ch twofactor.Challenge, bound holdings, a twofactor.Answer) (judged, error) {
+	res, err := j.inst.Factor.Verify(ctx, bound.usable(), ch, a)
+	if err != nil {
+		return j, err
+	}
+	j.passed.AMR, j.passed.Alone = res.AMR, res.Alone
+	if res.Used.ID == "" {
+		return j, nil
+	}
+	used, ok := bound.find(res.Used.ID)
+	if !ok {
+		return j, errors.New("ceremony: the factor used an enrollment that it was not given")
+	}
+	j.used, j.now = &used, res.Used
+	j.passed.Used = Held{ID: used.ID, TwoFactorID: used.row.TwoFactorID, Label: used.Label, Uses: res.Used.Uses}
+	return j, nil
+}
+
+func (c *Ceremony) judgeEnroll(ctx context.Context, j judged, in contents, ch twofactor.Challenge, bound holdings, a twofactor.Answer) (judged, error) {
+	f, ok := j.inst.Factor.(twofactor.Enroller)
+	if !ok {
+		return j, errors.New("ceremony: nothing can be set up with this factor any more")
+	}
+	e, err := f.FinishEnroll(ctx, in.User, bound.all(), ch, a)
+	j.fresh = &e
+	return j, err
+}
+
+func (c *Ceremony) judgeResync(ctx context.Context, j judged, row challengeRow, ch twofactor.Challenge, bound holdings, a twofactor.Answer) (judged, error) {
+	f, ok := j.inst.Factor.(twofactor.Resyncer)
+	mine, found := bound.find(row.EnrollmentID)
+	if !ok || !found {
+		return j, errNoEnrollment
+	}
+	now, err := f.FinishResync(ctx, mine.Enrollment, ch, a)
+	j.used, j.now = &mine, now
+	j.passed.Used = Held{ID: mine.ID, TwoFactorID: row.TwoFactorID, Label: mine.Label}
+	return j, err
 }
 
 // settle does what an answer that is not right asks for, and says so.
@@ -124,6 +216,9 @@ func (c *Ceremony) settle(ctx context.Context, row challengeRow, inst twofactor.
 		if err := c.erase(c.DB.For(ctx).Where("id = ?", row.ID)); err != nil {
 			return err
 		}
+	}
+	if p := (*problem.Error)(nil); errors.As(cause, &p) {
+		return cause // said in words already
 	}
 	if !errors.Is(cause, twofactor.ErrWrongAnswer) {
 		return failed(fmt.Errorf("ceremony: finish: %w", cause))
@@ -140,27 +235,56 @@ func (c *Ceremony) settle(ctx context.Context, row challengeRow, inst twofactor.
 			return err
 		}
 	}
+	if failures == backOffFrom || failures >= maxFailures {
+		c.warn(ctx, row.UserID, failures)
+	}
 	if dead {
 		return errOver
 	}
 	return errWrong
 }
 
-// use consumes the challenge and does what it allows, both or neither.
-func (c *Ceremony) use(ctx context.Context, row challengeRow, p Passed, then func(context.Context, Passed) error) error {
+// warn tells the user that somebody who knows his password guesses (SECURITY M40).
+// Whether that reaches him changes nothing for the one who guesses.
+func (c *Ceremony) warn(ctx context.Context, userID string, failures int64) {
+	if c.Notify == nil || userID == "" {
+		return
+	}
+	event := "wrong_codes"
+	if failures >= maxFailures {
+		event = "locked"
+	}
+	if err := c.Notify(ctx, userID, Notice{Event: event}); err != nil {
+		c.Log.WarnContext(ctx, "user not told of wrong answers", "user", userID, "error", err)
+	}
+}
+
+// use consumes the challenge, keeps what the answer made of an enrollment and does
+// what it allows: all or nothing.
+func (c *Ceremony) use(ctx context.Context, row challengeRow, j judged, then func(context.Context, Passed) error) error {
+	j.passed.At = db.Micros(c.Now())
 	return c.DB.Tx(ctx, func(ctx context.Context) error {
-		if err := c.Unlock(ctx, row.UserID); err != nil {
+		if err := c.forgive(ctx, row.Purpose, j.passed.UserID); err != nil {
 			return err
 		}
 		err := db.One(c.DB.For(ctx).Model(&challengeRow{}).
-			Where("id = ? AND user_id = ? AND closed_at IS NULL AND expires_at > ?", row.ID, row.UserID, p.At).
-			Updates(map[string]any{"closed_at": p.At, "sealed": ""}))
+			Where("id = ? AND user_id = ? AND closed_at IS NULL AND expires_at > ?", row.ID, row.UserID, j.passed.At).
+			Updates(map[string]any{"closed_at": j.passed.At, "sealed": ""}))
 		if errors.Is(err, db.ErrStale) {
 			return errOver
 		}
 		if err != nil {
 			return fmt.Errorf("ceremony: use: %w", err)
 		}
-		return then(ctx, p)
+		switch {
+		case j.fresh != nil:
+			j.passed.Used, err = c.create(ctx, row, j.inst, *j.fresh)
+		case j.used != nil:
+			err = c.keep(ctx, *j.used, j.now)
+		}
+		if err != nil {
+			return err
+		}
+		return then(ctx, j.passed)
 	})
 }

@@ -44,7 +44,7 @@ func rightAnswerCountsOnce(t *testing.T, w *world) {
 		got = p
 		return nil
 	}))
-	want := ceremony.Passed{TwoFactorID: ask, AMR: []string{"otp"}, Strength: twofactor.StrengthAAL2, At: w.clock.Now()}
+	want := ceremony.Passed{TwoFactorID: ask, UserID: "anna", AMR: []string{"otp"}, Strength: twofactor.StrengthAAL2, At: w.clock.Now()}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

@@ -37,9 +37,13 @@ var (
 // Instances of every world. Each customer has the ask of his own; what is shared
 // is only the test's way to see the codes.
 const (
-	ask   = "ask"   // delivers nothing
-	mail  = "mail"  // delivers by mail
-	phone = "phone" // delivers by SMS
+	ask   = "ask"        // delivers nothing
+	mail  = "mail"       // delivers by mail
+	phone = "phone"      // delivers by SMS
+	steps = "sub-asteps" // must be enrolled, see stepper
+	paper = "sub-apaper" // likewise, and stands in for others
+	anna  = "sub-aanna"  // a user who is in the database, as who enrols must be
+	bruno = "sub-abruno"
 )
 
 // world is a ceremony on a real database, with factors whose codes the test knows.
@@ -50,6 +54,7 @@ type world struct {
 	clock     *testkit.Clock
 	logs      *testkit.LogBuffer
 	instances shelf
+	told      []string // "user event"
 }
 
 // test is what each runs in a world of its own.
@@ -77,7 +82,7 @@ func newWorld(t *testing.T, d *db.DB) *world {
 	t.Helper()
 	w := &world{t: t, db: d, clock: testkit.NewClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)), instances: shelf{}}
 	for _, table := range []string{
-		"challenges", "user_failures", "messages", "rate_counters", "audit_events", "audit_chains", "tenants", "subscriptions",
+		"enrollments", "challenges", "user_failures", "messages", "rate_counters", "audit_events", "audit_chains", "two_factors", "users", "tenants", "subscriptions",
 	} {
 		w.exec("DELETE FROM " + table)
 	}
@@ -90,6 +95,21 @@ active, created_at, updated_at, version) VALUES ('` + s.Tenant + `', '` + s.Subs
 	w.factor(ask, factortest.FakeConfig{Type: "asking"})
 	w.factor(mail, factortest.FakeConfig{Type: "mailing", Sends: true})
 	w.factor(phone, factortest.FakeConfig{Type: "texting", Sends: true, Needs: []twofactor.Attribute{twofactor.NeedsPhone}})
+	for _, id := range []string{steps, paper, "sub-bsteps", "sub-bpaper"} {
+		w.factor(id, factortest.FakeConfig{Type: "stepping", Enrolls: true, Fallback: strings.HasSuffix(id, "paper")})
+		w.instances[id].whole = stepper{}
+	}
+	for _, s := range []db.Scope{acme, globex} {
+		for _, user := range []string{"anna", "bruno"} {
+			w.exec(`INSERT INTO users (id, subscription_id, name, kind, display_name, given_name, family_name, email, email_verified, phone, phone_verified,
+locale, last_two_factor_id, active, created_at, updated_at, version) VALUES ('` + s.Subscription + user + `', '` + s.Subscription + `', '` + user + `', 'person',
+'', '', '', '', false, '', false, '', '', true, '2026-01-01', '2026-01-01', 1)`)
+		}
+		for _, f := range []string{"steps", "paper"} {
+			w.exec(`INSERT INTO two_factors (id, subscription_id, name, type, options_sealed, active, last_error, created_at, updated_at, version)
+VALUES ('` + s.Subscription + f + `', '` + s.Subscription + `', '` + f + `', '', '', true, '', '2026-01-01', '2026-01-01', 1)`)
+		}
+	}
 	w.Ceremony = w.replica()
 	return w
 }
@@ -104,7 +124,11 @@ func (w *world) replica() *ceremony.Ceremony {
 	trail := &audit.Trail{DB: w.db, Seal: s, Now: w.clock.Now}
 	outbox := delivery.New(delivery.Config{DB: w.db, Seal: s, Now: w.clock.Now, Log: log, Instances: w.instances, Audit: trail, Poll: 10 * time.Millisecond})
 	return ceremony.New(ceremony.Config{
-		DB: w.db, Seal: s, Now: w.clock.Now, Log: log, Instances: w.instances, Outbox: outbox, Audit: trail,
+		DB: w.db, Seal: s, Now: w.clock.Now, Rand: rand.Reader, Log: log, Instances: w.instances, Outbox: outbox, Audit: trail,
+		Notify: func(_ context.Context, userID string, n ceremony.Notice) error {
+			w.told = append(w.told, userID+" "+n.Event)
+			return nil
+		},
 		Limits: &limits.Limiter{DB: w.db, Seal: s, Now: w.clock.Now},
 	})
 }
@@ -118,6 +142,9 @@ func (s shelf) Open(_ context.Context, id string) (twofactor.Instance, error) {
 		return twofactor.Instance{}, errors.New("no such instance")
 	}
 	info := f.fake.Provider().Info
+	if f.whole != nil {
+		return twofactor.Instance{ID: id, Name: id, Info: info, Factor: f.whole}, nil
+	}
 	var factor twofactor.Factor = f
 	if sender, ok := f.Factor.(twofactor.Sender); ok {
 		factor = struct {
@@ -135,6 +162,7 @@ type spied struct {
 	twofactor.Factor
 	fake   *factortest.Fake
 	gone   bool
+	whole  twofactor.Factor // in place of the fake
 	judged atomic.Int64
 	asked  func(twofactor.Challenge) twofactor.Challenge // changes what Challenge gives
 	before func(ctx context.Context) error               // runs in Verify, before the answer is looked at

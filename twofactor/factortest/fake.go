@@ -71,7 +71,7 @@ func NewFake(c FakeConfig) *Fake {
 func (f *Fake) Provider() twofactor.Provider {
 	info := twofactor.Info{
 		Type: f.config.Type, Name: "Fake factor", Needs: f.config.Needs,
-		Strength: f.config.Strength, Fallback: f.config.Fallback,
+		Strength: f.config.Strength, Fallback: f.config.Fallback, Enrolls: f.config.Enrolls,
 	}
 	defaults := FakeOptions{Digits: 6, Mood: "calm"}
 	defaults.Nested.Depth = 1
