@@ -91,15 +91,40 @@ type fakeFactor struct {
 	options fakeOptions
 }
 
+// fakeSender sends, but nobody ever asks it to here.
+type fakeSender struct{ fakeFactor }
+
+func (*fakeSender) Send(context.Context, twofactor.Message) (twofactor.Receipt, error) {
+	return twofactor.Receipt{}, twofactor.ErrRetry
+}
+
+// fakeTeller tells who somebody is.
+type fakeTeller struct {
+	fakeFactor
+}
+
+func (*fakeTeller) Identify(context.Context) (twofactor.Challenge, error) {
+	return twofactor.Challenge{}, nil
+}
+
+func (*fakeTeller) Whose(twofactor.Challenge, twofactor.Answer) (string, error) { return "", nil }
+
 // catalog has one type of each strength, and one that stands in for others.
 func catalog() twofactor.Catalog {
 	open := func(o fakeOptions, _ twofactor.Env) (twofactor.Factor, error) { return &fakeFactor{options: o}, nil }
+	sending := func(o fakeOptions, _ twofactor.Env) (twofactor.Factor, error) {
+		return &fakeSender{fakeFactor{options: o}}, nil
+	}
+	telling := func(o fakeOptions, _ twofactor.Env) (twofactor.Factor, error) {
+		return &fakeTeller{fakeFactor{options: o}}, nil
+	}
 	usual := fakeOptions{Length: 6}
 	return twofactor.NewCatalog(
 		twofactor.Define(twofactor.Info{Type: "letter", Name: "Letter", Needs: []twofactor.Attribute{twofactor.NeedsEmail}, Strength: twofactor.Strength2FA}, usual, open),
+		twofactor.Define(twofactor.Info{Type: "post", Name: "Post", Needs: []twofactor.Attribute{twofactor.NeedsEmail}, Strength: twofactor.Strength2FA}, usual, sending),
 		twofactor.Define(twofactor.Info{Type: "call", Name: "Call", Needs: []twofactor.Attribute{twofactor.NeedsPhone}, Strength: twofactor.StrengthAAL2}, usual, open),
 		twofactor.Define(twofactor.Info{Type: "key", Name: "Key", Strength: twofactor.StrengthPHR}, usual, open),
-		twofactor.Define(twofactor.Info{Type: "enrolled", Name: "Enrolled", Strength: twofactor.StrengthAAL2, Enrolls: true}, usual, open),
+		twofactor.Define(twofactor.Info{Type: "enrolled", Name: "Enrolled", Strength: twofactor.StrengthAAL2, Enrolls: true}, usual, telling),
 		twofactor.Define(twofactor.Info{Type: "paper", Name: "Paper", Strength: twofactor.StrengthAAL2, Fallback: true}, usual, open),
 	)
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"twofold/internal/testkit"
+	"twofold/twofactor"
 )
 
 // TestTwoTenants calls every method as acme with all that is globex's.
@@ -23,11 +24,15 @@ func TestTwoTenants(t *testing.T) {
 		exemption := Exemption{Level: LevelUser, TargetID: b.anna.ID, Reason: "globex", Until: firstOfMay.AddDate(0, 0, 1)}
 		done[Difference](t)(w.PutAssignment(b.admin, &assignment))
 		done[Difference](t)(w.PutExemption(b.admin, &exemption))
+		post, teller := TwoFactor{Name: "post of globex", Type: "post", Active: true}, TwoFactor{Name: "teller of globex", Type: "enrolled", Active: true}
+		done[Difference](t)(w.PutTwoFactor(b.admin, &post, goodOptions))
+		done[Difference](t)(w.PutTwoFactor(b.admin, &teller, goodOptions))
+		done[Difference](t)(w.PutAssignment(b.admin, &Assignment{TwoFactorID: teller.ID, Level: LevelTenant, TargetID: b.tenant.ID}))
 		w.Forget()
 
 		testkit.Isolation{
 			URL: url, Store: w.Store, A: a.ctx, B: b.ctx, Marks: []string{"globex"},
-			IDs: []string{b.sub.ID, b.tenant.ID, b.idp.ID, b.app.ID, b.group.ID, b.anna.ID, b.letter.ID, bob.ID, assignment.ID, exemption.ID},
+			IDs: []string{b.sub.ID, b.tenant.ID, b.idp.ID, b.app.ID, b.group.ID, b.anna.ID, b.letter.ID, post.ID, teller.ID, bob.ID, assignment.ID, exemption.ID},
 			Exempt: map[string]string{
 				"RealmByName":        "finds the tenant by the address of the request: that is how a context gets its tenant",
 				"RealmByID":          "for the server's own work, such as the outbox",
@@ -88,6 +93,20 @@ func (w *world) isolationCases(b *customer, bob User) []testkit.IsolationCase {
 		{Method: "MembersOfTenant", Do: func(ctx context.Context, see see) { see(w.MembersOfTenant(ctx, b.tenant.ID)) }},
 		{Method: "GroupsOfUsers", Do: func(ctx context.Context, see see) { see(w.GroupsOfUsers(ctx, []string{b.anna.ID})) }},
 		{Method: "MembersOfGroup", Do: func(ctx context.Context, see see) { see(w.MembersOfGroup(ctx, b.group.ID)) }},
+		{Method: "RaiseEpoch", Do: func(ctx context.Context, see see) { see(w.RaiseEpoch(ctx, b.anna.ID)) }},
+		{Method: "SetProveFirst", Do: func(ctx context.Context, see see) { see(w.SetProveFirst(ctx, b.anna.ID, true)) }},
+		{Method: "SetAddress", Do: func(ctx context.Context, see see) {
+			see(w.SetAddress(ctx, b.anna.ID, twofactor.NeedsPhone, "+41791112233"), w.SetAddress(ctx, b.anna.ID, twofactor.NeedsEmail, "taken@acme.test"))
+		}},
+		{Method: "PersonByLogin", Do: func(ctx context.Context, see see) {
+			u, _, err := w.PersonByLogin(ctx, "bob of globex")
+			see(u, err)
+		}},
+		{Method: "MailSender", Do: func(ctx context.Context, see see) {
+			id, _, err := w.MailSender(ctx)
+			see(id, err)
+		}},
+		{Method: "Identifiers", Do: func(ctx context.Context, see see) { see(w.Identifiers(ctx, b.app.ID)) }},
 		{Method: "User", Do: func(ctx context.Context, see see) { see(w.User(ctx, b.anna.ID)) }},
 		{Method: "CheckPassword", Do: func(ctx context.Context, see see) { see(w.CheckPassword(ctx, "bob of globex", goodPassword)) }},
 		{Method: "PasswordFits", Do: func(ctx context.Context, see see) { yes(see)(w.PasswordFits(ctx, bob.ID, goodPassword)) }},

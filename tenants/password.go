@@ -133,7 +133,7 @@ func (s *Store) SetPassword(ctx context.Context, u User, password string, withMF
 	case res.Error != nil:
 		return fmt.Errorf("tenants: set password: %w", res.Error)
 	}
-	return nil
+	return s.RaiseEpoch(ctx, u.ID)
 }
 
 // PasswordFits reports whether password is u's already, for idempotent configuration.

@@ -2,6 +2,7 @@ package tenants
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"twofold/internal/db"
@@ -101,8 +102,15 @@ func (s *Store) PutUser(ctx context.Context, v *User) (Difference, error) {
 		return Difference{}, err
 	}
 	*v = row.User
+	if slices.ContainsFunc(d.Fields, func(f FieldChange) bool { return slices.Contains(credentialFields, f.Name) }) {
+		v.CredentialEpoch++
+		return d, s.RaiseEpoch(ctx, v.ID)
+	}
 	return d, nil
 }
+
+// credentialFields are those of a user by which he proves himself, or may no longer.
+var credentialFields = []string{"Email", "EmailVerified", "Phone", "PhoneVerified", "Kind", "Active"}
 
 // PutGroup creates a group of the subscription in ctx, found by name.
 func (s *Store) PutGroup(ctx context.Context, v *Group) (Difference, error) {

@@ -132,11 +132,12 @@ type User struct {
 // Enrollment is an authenticator bound to a user. A factor sees only those of its
 // own instance and that one user.
 type Enrollment struct {
-	ID     string // set by ceremony
-	Label  string // what the user reads: "Phone", "YubiKey 5"
-	Handle string // for an Identifier: unique within the instance, not secret
-	State  State  // kept from one use to the next; one change at a time, see Result
-	Uses   int    // how often it can still be used; 0: no limit, UsedUp: never again
+	ID     string   // set by ceremony
+	Label  string   // what the user reads: "Phone", "YubiKey 5"
+	Handle string   // for an Identifier: unique within the instance, not secret
+	State  State    // kept from one use to the next; one change at a time, see Result
+	AMR    []string // what enrolling itself has proven, by RFC 8176; not kept. Empty: nothing yet
+	Uses   int      // how often it can still be used; 0: no limit, UsedUp: never again
 }
 
 // UsedUp is the Uses of an enrollment that can be used no more.

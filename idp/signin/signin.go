@@ -21,6 +21,11 @@ type Facts struct {
 	IDPID    string    `json:"idp_id,omitempty"`
 	Picked   string    `json:"picked,omitempty"` // TwoFactor instance the user chose
 	Proofs   []Proof   `json:"proofs,omitempty"`
+	Epoch    int64     `json:"epoch,omitempty"`    // the user's credentials when he was first proven here
+	Later    bool      `json:"later,omitempty"`    // the user puts off setting up a second factor
+	Wants    string    `json:"wants,omitempty"`    // what the user came for: to set something up, in words of package idp
+	SetUp    bool      `json:"set_up,omitempty"`   // a factor was set up in this sign-in
+	Remember bool      `json:"remember,omitempty"` // the user wants this browser to be remembered
 	AuthTime time.Time `json:"auth_time,omitzero"` // of the session whose proofs were taken over
 }
 
@@ -30,11 +35,15 @@ type Proof struct {
 	Method   string    `json:"method"` // Password, or a TwoFactor instance's ID
 	AMR      []string  `json:"amr"`    // RFC 8176
 	Strength Strength  `json:"strength"`
+	Alone    bool      `json:"alone,omitempty"` // stands for the password too
 	At       time.Time `json:"at"`
 }
 
-// Password is the Method of the first factor.
-const Password = "password"
+// Methods that are no TwoFactor instance.
+const (
+	Password = "password"
+	Bypass   = "bypass" // a code of the help desk; counts in the sign-in it was given in, and in no other
+)
 
 // Rules is what this sign-in must satisfy.
 type Rules struct {
@@ -44,7 +53,13 @@ type Rules struct {
 	Since        time.Time     // when this sign-in began
 	Now          time.Time
 	Bound        []string // the second factors this user could use now: methods of proofs
-	MayEnroll    bool     // and whether he may enrol one
+	Weak         []string // those of his that are too weak here: they only tell who may enrol
+	MayEnroll    bool     // there is one that he may enrol, strong enough
+	Held         bool     // he holds a second factor: to enrol, he proves one before
+	ProveFirst   bool     // his factors were reset: a bypass first, then he must enrol
+	MayBypass    bool     // a bypass is out for him
+	MayPostpone  bool     // he need not enrol yet
+	Remembered   bool     // this browser was remembered: no second factor, but MinStrength holds
 }
 
 // Step is what a sign-in calls for.
@@ -65,46 +80,96 @@ func (s Step) String() string {
 
 // Next reports the step that f and r call for. It is pure, and total.
 //
-//	no fresh password ──▶ Identify
+//	no fresh first factor ──▶ Identify
+//	factors were reset
+//	  └─ no bypass given ──▶ Challenge (by bypass)
+//	  └─ none set up     ──▶ Enroll, if there is one
 //	second factor asked for, none fresh or too weak
-//	  └─ usable one ──▶ Challenge
-//	  └─ may enrol  ──▶ Enroll
-//	  └─ neither    ──▶ Refuse
+//	  └─ usable one      ──▶ Challenge
+//	  └─ may enrol       ──▶ Enroll, but who holds a factor proves it first: Challenge
+//	  └─ bypass is out   ──▶ Challenge
+//	  └─ none of these   ──▶ Refuse
+//	the user wants to set something up ──▶ Enroll
 //	else ──▶ Done
 func Next(f Facts, r Rules) Step {
 	fresh := Fresh(f, r)
-	if f.UserID == "" || !slices.ContainsFunc(fresh, isPassword) {
+	if f.UserID == "" || !slices.ContainsFunc(fresh, Proof.first) {
 		return Identify
 	}
-	if satisfied(fresh, r) {
-		return Done
+	if r.ProveFirst && !f.SetUp {
+		switch {
+		case !slices.ContainsFunc(fresh, isBypass):
+			return ifTrue(r.MayBypass, Challenge)
+		case r.MayEnroll:
+			return Enroll
+		}
 	}
 	switch {
+	case satisfied(f, fresh, r):
+		if f.Wants != "" {
+			return Enroll
+		}
+		return Done
 	case len(r.Bound) > 0:
 		return Challenge
-	case r.MayEnroll:
+	case r.MayEnroll && mayEnroll(f, r):
 		return Enroll
+	case r.MayEnroll && (len(r.Weak) > 0 || r.MayBypass), r.MayBypass && r.MinStrength <= bypassStrength:
+		return Challenge
 	}
 	return Refuse
 }
 
-// Fresh returns the proofs that count under r: young enough, and by a password or
-// by a second factor that is offered for this very sign-in. What was withdrawn, or
-// never assigned here, proves nothing here.
+func ifTrue(ok bool, s Step) Step {
+	if ok {
+		return s
+	}
+	return Refuse
+}
+
+// bypassStrength is what a bypass is worth: as much as a code by mail.
+const bypassStrength Strength = 2
+
+// mayEnroll reports whether the user may set up a factor: he holds none, or has
+// proven in this sign-in, or freshly before, that he is the one who holds it.
+func mayEnroll(f Facts, r Rules) bool {
+	if !r.Held {
+		return true
+	}
+	return slices.ContainsFunc(young(f, r), func(p Proof) bool {
+		return !isPassword(p) && (slices.Contains(r.Bound, p.Method) || slices.Contains(r.Weak, p.Method) || isBypass(p) && !p.At.Before(r.Since))
+	})
+}
+
+// Fresh returns the proofs that count under r: young enough, and by a password, by
+// a second factor that is offered for this very sign-in, or by a bypass given in
+// it. What was withdrawn, or never assigned here, proves nothing here.
 func Fresh(f Facts, r Rules) []Proof {
+	return slices.DeleteFunc(young(f, r), func(p Proof) bool {
+		if isBypass(p) {
+			return p.At.Before(r.Since)
+		}
+		return !isPassword(p) && !slices.Contains(r.Bound, p.Method)
+	})
+}
+
+func young(f Facts, r Rules) []Proof {
 	return slices.DeleteFunc(slices.Clone(f.Proofs), func(p Proof) bool {
-		young := r.MaxAge < 0 || !p.At.Before(r.Since) || r.Now.Sub(p.At) <= r.MaxAge
-		return !young || (!isPassword(p) && !slices.Contains(r.Bound, p.Method))
+		return r.MaxAge >= 0 && p.At.Before(r.Since) && r.Now.Sub(p.At) > r.MaxAge
 	})
 }
 
 func isPassword(p Proof) bool { return p.Method == Password }
 
-func satisfied(fresh []Proof, r Rules) bool {
-	if r.SecondFactor && !slices.ContainsFunc(fresh, func(p Proof) bool { return !isPassword(p) }) {
-		return false
-	}
-	return Reached(fresh) >= r.MinStrength
+func isBypass(p Proof) bool { return p.Method == Bypass }
+
+// first reports whether p says who the user is, without a second factor beside it.
+func (p Proof) first() bool { return p.Method == Password || p.Alone }
+
+func satisfied(f Facts, fresh []Proof, r Rules) bool {
+	second := !r.SecondFactor || r.Remembered || (r.MayPostpone && f.Later) ||
+		slices.ContainsFunc(fresh, func(p Proof) bool { return !isPassword(p) })
+	return second && Reached(fresh) >= r.MinStrength
 }
 
 // Reached is the strength of proofs together: that of the strongest.
@@ -131,7 +196,8 @@ func AMR(proofs []Proof) []string {
 			}
 		}
 	}
-	if Reached(proofs) >= mfaFrom && slices.ContainsFunc(proofs, isPassword) && len(proofs) > 1 && !slices.Contains(amr, "mfa") {
+	several := slices.ContainsFunc(proofs, isPassword) && len(proofs) > 1 || slices.ContainsFunc(proofs, func(p Proof) bool { return p.Alone })
+	if Reached(proofs) >= mfaFrom && several && !slices.Contains(amr, "mfa") {
 		amr = append(amr, "mfa")
 	}
 	return amr
@@ -142,7 +208,7 @@ func AMR(proofs []Proof) []string {
 // not make an old authentication young.
 func AuthTime(f Facts, r Rules) time.Time {
 	for _, p := range f.Proofs {
-		if isPassword(p) && !p.At.Before(r.Since) {
+		if p.first() && !p.At.Before(r.Since) {
 			return r.Now
 		}
 	}

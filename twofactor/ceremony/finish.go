@@ -193,7 +193,7 @@ func (c *Ceremony) judgeEnroll(ctx context.Context, j judged, in contents, ch tw
 		return j, errors.New("ceremony: nothing can be set up with this factor any more")
 	}
 	e, err := f.FinishEnroll(ctx, in.User, bound.all(), ch, a)
-	j.fresh = &e
+	j.fresh, j.passed.AMR = &e, e.AMR
 	return j, err
 }
 

@@ -214,7 +214,7 @@ func (f *fakeEnroller) FinishEnroll(_ context.Context, u twofactor.User, _ []two
 	if err := check(c, a); err != nil {
 		return twofactor.Enrollment{}, err
 	}
-	return twofactor.Enrollment{Label: "Fake of " + u.Name, State: twofactor.State("used:")}, nil
+	return twofactor.Enrollment{Label: "Fake of " + u.Name, State: twofactor.State("used:"), AMR: slices.Clone(f.fake.config.AMR)}, nil
 }
 
 type fakeSender struct{ *fakeFactor }
