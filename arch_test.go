@@ -106,6 +106,8 @@ var vendors = map[string]string{
 	"github.com/emersion/":       "internal/fakes",
 	"github.com/chromedp/":       "internal/testkit/browser",
 	"github.com/prometheus/":     "cmd/twofold internal/web",
+	"github.com/nicksnyder/":     "ui",
+	"github.com/boombuler/":      "ui",
 }
 
 type goPackage struct {

@@ -22,6 +22,9 @@ var (
 // page runs h and shows its error: one place that turns errors into pages.
 func (s *IDP) page(h web.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		if s.chooseLanguage(w, r) {
+			return
+		}
 		if err := h(w, r); err != nil {
 			s.fail(w, r, err)
 		}
@@ -64,9 +67,14 @@ func wantsPage(r *http.Request) bool {
 // chrome is what all pages of a request share.
 func (s *IDP) chrome(r *http.Request, app string) ui.Page {
 	t := tenants.RealmFrom(r.Context()).Tenant
-	return ui.Page{
+	p := ui.Page{
+		Lang:  s.language(r, nil, nobody),
 		Realm: ui.Brand{Name: t.Title, Logo: t.LogoURL, Accent: t.Accent}, App: app, Reference: "",
 	}
+	if t.ID != "" {
+		p.LanguageURL = r.URL.RequestURI()
+	}
+	return p
 }
 
 // problemPage finds the page for an error. It carries a reference to read out.
@@ -85,26 +93,27 @@ func (s *IDP) problemPage(r *http.Request, p *problem.Error) ui.View {
 	case "sign_in_foreign":
 		return ui.ForeignSignIn(page, ui.Link{})
 	}
-	return ui.Problem{Page: page, Heading: heading(p.Kind), Text: p.Message, RetryAfter: seconds(p.RetryAfter)}
+	return ui.Problem{Page: page, Heading: page.Say(heading(p.Kind)), Text: page.Explain(p.Code, p.Message), RetryAfter: seconds(p.RetryAfter)}
 }
 
+// heading is the key of what to say above an error of kind k.
 func heading(k problem.Kind) string {
 	switch k {
 	case problem.NotFound:
-		return "There is nothing here"
+		return "kind.nothing"
 	case problem.Method, problem.Invalid:
-		return "This request cannot be understood"
+		return "kind.unreadable"
 	case problem.Forbidden, problem.Unauthenticated:
-		return "This is not allowed"
+		return "kind.forbidden"
 	case problem.TooMany:
-		return "Please wait a moment"
+		return "kind.wait"
 	case problem.Gone, problem.Conflict:
-		return "This is over"
+		return "kind.over"
 	case problem.Unavailable:
-		return "We are very busy"
+		return "kind.busy"
 	case problem.Internal:
 	}
-	return "Something went wrong on our side"
+	return "kind.fault"
 }
 
 func seconds(d time.Duration) int { return int(math.Ceil(d.Seconds())) }

@@ -91,7 +91,7 @@ var (
 func (s *IDP) identify(w http.ResponseWriter, r *http.Request, a *attempt) error {
 	ctx := r.Context()
 	name, password := one(r, ui.FieldUserName), one(r, ui.FieldPassword)
-	if errs := missing(name, password); errs != nil {
+	if errs := missing(s.stepPage(r, a), name, password); errs != nil {
 		s.showIdentify(w, r, a, http.StatusUnprocessableEntity, cut(name, 256), errs)
 		return nil
 	}
@@ -104,7 +104,7 @@ func (s *IDP) identify(w http.ResponseWriter, r *http.Request, a *attempt) error
 		if err := s.tell(ctx, a, "sign_in.wrong_password", map[string]any{"name": hashedName(s, name)}); err != nil {
 			return err
 		}
-		s.showIdentify(w, r, a, http.StatusUnprocessableEntity, cut(name, 256), []ui.FieldError{{Field: ui.FieldPassword, Message: problem.From(err).Message}})
+		s.showIdentify(w, r, a, http.StatusUnprocessableEntity, cut(name, 256), []ui.FieldError{{Field: ui.FieldPassword, Message: s.explain(r, a, err)}})
 		return nil
 	}
 	if err != nil {
@@ -162,7 +162,7 @@ func (s *IDP) begin(w http.ResponseWriter, r *http.Request, a *attempt, v verdic
 	if p := problem.From(err); err != nil && (p.Kind == problem.TooMany || errors.Is(err, twofactor.ErrUnusable)) {
 		s.Log.WarnContext(r.Context(), "challenge not begun", "sign_in", a.row.ID, "two_factor", c.ID, "error", err)
 		if len(v.policy.Offered) > 1 {
-			return s.showChoose(w, r, a, v, "This does not work at the moment: "+p.Message+" Please choose another way.")
+			return s.showChoose(w, r, a, v, s.stepPage(r, a).Say("choose.not-now", "reason", s.explain(r, a, err)))
 		}
 		return err
 	}
@@ -223,9 +223,9 @@ func (s *IDP) answerChallenge(w http.ResponseWriter, r *http.Request, a *attempt
 		return s.again(w, r)
 	case problem.Is(err, problem.Invalid):
 		s.Observe("wrong_code")
-		return s.showChallenge(w, r, a, v, http.StatusUnprocessableEntity, problem.From(err).Message)
+		return s.showChallenge(w, r, a, v, http.StatusUnprocessableEntity, s.explain(r, a, err))
 	case problem.Is(err, problem.TooMany):
-		return s.showChallenge(w, r, a, v, http.StatusTooManyRequests, problem.From(err).Message)
+		return s.showChallenge(w, r, a, v, http.StatusTooManyRequests, s.explain(r, a, err))
 	case gone(err):
 		return s.again(w, r)
 	}
@@ -258,7 +258,7 @@ func (s *IDP) resend(w http.ResponseWriter, r *http.Request, a *attempt, v verdi
 		c, _ := v.best(a.facts.Picked)
 		return s.begin(w, r, a, v, user, c)
 	case problem.Is(err, problem.TooMany):
-		return s.showChallenge(w, r, a, v, http.StatusTooManyRequests, problem.From(err).Message)
+		return s.showChallenge(w, r, a, v, http.StatusTooManyRequests, s.explain(r, a, err))
 	}
 	return err
 }
@@ -311,13 +311,13 @@ func (s *IDP) finishNow(w http.ResponseWriter, r *http.Request, a *attempt, v ve
 	return s.answer(w, r, out)
 }
 
-func missing(name, password string) []ui.FieldError {
+func missing(page ui.Page, name, password string) []ui.FieldError {
 	var errs []ui.FieldError
 	if name == "" {
-		errs = append(errs, ui.FieldError{Field: ui.FieldUserName, Message: "Enter your user name."})
+		errs = append(errs, ui.FieldError{Field: ui.FieldUserName, Message: page.Say("field.username-missing")})
 	}
 	if password == "" {
-		errs = append(errs, ui.FieldError{Field: ui.FieldPassword, Message: "Enter your password."})
+		errs = append(errs, ui.FieldError{Field: ui.FieldPassword, Message: page.Say("field.password-missing")})
 	}
 	return errs
 }

@@ -50,6 +50,7 @@ func (s *IDP) showIdentify(w http.ResponseWriter, r *http.Request, a *attempt, s
 // follows a post against it, and an app may send people on from its redirect URI.
 func (s *IDP) stepPage(r *http.Request, a *attempt) ui.Page {
 	p := s.chrome(r, a.req.ClientApp.Title)
+	p.Lang = s.language(r, a.req.UILocales, func() string { return s.localeOf(r, a) })
 	p.FormOrigin = schemeOf(a.req.RedirectURI)
 	return p
 }
@@ -76,10 +77,10 @@ func (s *IDP) showChallenge(w http.ResponseWriter, r *http.Request, a *attempt, 
 	if !view.Open {
 		page.Over = true // sending anew then begins a new challenge: see resend
 		if wrong == "" {
-			page.Error = "This code can no longer be used."
+			page.Error = page.Say("challenge.over")
 		}
 	} else if view.Sends > 0 {
-		st, err := s.deliveryOf(r, view.ID)
+		st, err := s.deliveryOf(r, page.Lang, view.ID)
 		if err != nil {
 			return err
 		}
@@ -90,7 +91,7 @@ func (s *IDP) showChallenge(w http.ResponseWriter, r *http.Request, a *attempt, 
 }
 
 // deliveryOf tells how the message of a challenge is faring, in words for the user.
-func (s *IDP) deliveryOf(r *http.Request, challengeID string) (ui.Delivery, error) {
+func (s *IDP) deliveryOf(r *http.Request, lang, challengeID string) (ui.Delivery, error) {
 	st, err := s.Outbox.Status(r.Context(), challengeID)
 	if err != nil {
 		return ui.Delivery{}, err
@@ -98,15 +99,15 @@ func (s *IDP) deliveryOf(r *http.Request, challengeID string) (ui.Delivery, erro
 	switch st.State {
 	case delivery.Queued, delivery.Sending:
 		if st.Class != "" {
-			return ui.Delivery{State: ui.Sending, Text: "The first try did not get through. We are trying again."}, nil
+			return ui.Delivery{State: ui.Sending, Text: ui.Say(lang, "delivery.again")}, nil
 		}
 		return ui.Delivery{State: ui.Sending}, nil
 	case delivery.Sent:
 		return ui.Delivery{State: ui.Sent}, nil
 	case delivery.Failed, delivery.Expired:
-		text := "We could not deliver the code. You can try again later, or ask your administrator for help."
+		text := ui.Say(lang, "delivery.failed-help")
 		if st.Class == "recipient" {
-			text = "The code did not get through to this address. Please ask your administrator to check it."
+			text = ui.Say(lang, "delivery.failed-address")
 		}
 		return ui.Delivery{State: ui.Failed, Text: text}, nil
 	}
@@ -126,13 +127,14 @@ func (s *IDP) status(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	d, err := s.deliveryOf(r, view.ID)
+	lang := s.stepPage(r, a).Lang
+	d, err := s.deliveryOf(r, lang, view.ID)
 	if err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
-	return json.NewEncoder(w).Encode(ui.DeliveryStatus{State: d.State, Text: d.Words(), ResendIn: seconds(view.ResendIn)})
+	return json.NewEncoder(w).Encode(ui.DeliveryStatus{State: d.State, Text: d.Words(lang), ResendIn: seconds(view.ResendIn)})
 }
 
 // showChoose lists what the user may use, strongest first.
@@ -162,10 +164,10 @@ func (s *IDP) showRefused(w http.ResponseWriter, r *http.Request, a *attempt, v 
 	if err := s.tellRefused(r.Context(), a, v); err != nil {
 		return err
 	}
+	p := s.stepPage(r, a)
 	page := ui.Refused{
-		Page: s.stepPage(r, a), Action: r.URL.Path, Heading: "You cannot sign in here yet",
-		Text:  "Signing in here needs a second proof that it is you, and none is set up that you could use.",
-		Steps: []string{"Ask your administrator to set up a second factor for you.", "Give the reference below, so that the reason can be found."}, CanCancel: true,
+		Page: p, Action: r.URL.Path, Heading: p.Say("refused.title"), Text: p.Say("refused.text"),
+		Steps: []string{p.Say("refused.step-ask"), p.Say("refused.step-reference")}, CanCancel: true,
 	}
 	page.Reference = web.RequestID(r.Context())
 	s.UI.Render(w, r, http.StatusForbidden, page)

@@ -20,8 +20,9 @@ const assetPrefix = "/assets/"
 // bundles are the style sheets that pages link, one per layout, in parts.
 func bundles() map[string][]string {
 	return map[string][]string{
-		"signin.css": {"tokens.css", "base.css", "components.css", "signin.css"},
-		"wide.css":   {"tokens.css", "base.css", "components.css", "wide.css"},
+		"account.css": {"tokens.css", "base.css", "components.css", "wide.css", "account.css"},
+		"signin.css":  {"tokens.css", "base.css", "components.css", "signin.css"},
+		"wide.css":    {"tokens.css", "base.css", "components.css", "wide.css"},
 	}
 }
 

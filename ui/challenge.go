@@ -24,6 +24,13 @@ type Challenge struct {
 	CanResend bool
 	MayChoose bool
 	CanCancel bool
+	// MayBypass offers to enter a code from the help desk; the button posts
+	// FieldDo = DoBypass and leads to a Bypass.
+	MayBypass bool
+	// RememberDays offers to remember the browser so long, by a box that the answer
+	// posts as FieldRemember; 0: no such offer.
+	RememberDays int
+	KeepURL      string // where Prompt.Keep can be fetched as a text file; may be empty
 	// Over says that the code can no longer be used. The page then asks for none,
 	// and sending a new one is the main thing to do.
 	Over bool
@@ -54,18 +61,18 @@ type DeliveryStatus struct {
 	ResendIn int           `json:"resend_in"`
 }
 
-// Words is Text, or a sentence in its place.
-func (d Delivery) Words() string {
+// Words is Text, or a sentence in its place in the language of lang.
+func (d Delivery) Words(lang string) string {
 	if d.Text != "" {
 		return d.Text
 	}
 	switch d.State {
 	case Sending:
-		return "Sending the code."
+		return Say(lang, "delivery.sending")
 	case Sent:
-		return "The code is on its way."
+		return Say(lang, "delivery.sent")
 	case Failed:
-		return "We could not deliver the code."
+		return Say(lang, "delivery.failed")
 	case NoDelivery:
 	}
 	return ""
@@ -75,12 +82,12 @@ func (d Delivery) Words() string {
 func (Challenge) Template() string { return "challenge" }
 
 // Title implements View.
-func (v Challenge) Title() string { return failed(v.Heading(), v.Error != "") }
+func (v Challenge) Title() string { return v.failed(v.Heading(), v.Error != "") }
 
 // Heading names the method.
 func (v Challenge) Heading() string {
 	if v.Method == "" {
-		return "Confirm that it is you"
+		return v.Say("choose.title")
 	}
 	return v.Method
 }
@@ -144,7 +151,7 @@ type Method struct {
 func (Choose) Template() string { return "choose" }
 
 // Title implements View.
-func (v Choose) Title() string { return failed("Confirm that it is you", v.Error != "") }
+func (v Choose) Title() string { return v.failed(v.Say("choose.title"), v.Error != "") }
 
 // Refused says that a required second factor cannot be used, and what to do.
 type Refused struct {
@@ -162,4 +169,4 @@ type Refused struct {
 func (Refused) Template() string { return "refused" }
 
 // Title implements View.
-func (v Refused) Title() string { return "Error: " + v.Heading }
+func (v Refused) Title() string { return v.failed(v.Heading, true) }

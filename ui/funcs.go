@@ -8,17 +8,27 @@ import (
 )
 
 // funcs are the functions that templates may call. None decides anything.
+// Those with words are of one language each: see words.
 func (u *UI) funcs() template.FuncMap {
 	return template.FuncMap{
 		"asset":    u.assets.url,
 		"accent":   accentURL,
 		"dir":      direction,
 		"initial":  initial,
-		"lang":     language,
+		"lang":     langTag,
 		"logo":     logoURL,
 		"name":     cleanName,
-		"seconds":  waitWords,
 		"titlebar": titlebar,
+	}
+}
+
+// words are the functions of templates that speak, bound to one language, since
+// most templates see no Page. Sentences are plain text: html/template escapes them.
+func words(lang string) template.FuncMap {
+	return template.FuncMap{
+		"named": func(key, slot, name string) named { return nameIn(lang, key, slot, name) },
+		"t":     func(key string, vars ...any) string { return Say(lang, key, vars...) },
+		"wait":  func(seconds int) string { return waitWords(lang, seconds) },
 	}
 }
 
@@ -39,7 +49,7 @@ func accentURL(colour string) string {
 	return assetPrefix + "accent-" + c.String()[1:] + ".css"
 }
 
-func language(tag string) string {
+func langTag(tag string) string {
 	if tag == "" {
 		return "en"
 	}

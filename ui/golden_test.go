@@ -63,7 +63,7 @@ func drawStories(t *testing.T) map[string]string {
 	}
 	u.OnFailure = func(_ *http.Request, err error) { t.Error(err) }
 	pages := map[string]string{}
-	for _, s := range storybook.Stories() {
+	for _, s := range storybook.Stories("en") {
 		if _, dup := pages[s.Name]; dup {
 			t.Errorf("two stories named %s", s.Name)
 		}

@@ -155,7 +155,7 @@ func TestTitles(t *testing.T) {
 			t.Errorf("%s: title %q, want %q", name, got, want)
 		}
 	}
-	for _, s := range storybook.Stories() {
+	for _, s := range storybook.Stories("en") {
 		failed := strings.Contains(pages[s.Name], `aria-invalid="true"`) || strings.Contains(pages[s.Name], ">Error: </span>")
 		if failed && !strings.HasPrefix(s.Name, "wide.") && !strings.HasPrefix(title(t, pages[s.Name]), "Error: ") {
 			t.Errorf("%s: the title hides the error", s.Name)

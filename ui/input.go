@@ -12,6 +12,7 @@ type Input struct {
 	ID, Name, Label, Help, Value string
 	Error                        string // what to do about it, in place of Help
 	Kind                         twofactor.Kind
+	Mode                         string // inputmode, where the kind does not say
 	Required, Focus              bool
 	AutoComplete                 string
 	Choices                      []string
@@ -41,7 +42,7 @@ func (i Input) InputMode() string {
 	if i.Kind == twofactor.KindCode || i.Kind == twofactor.KindNumber {
 		return "numeric"
 	}
-	return ""
+	return i.Mode
 }
 
 // DescribedBy is the id of the element with the error or the help.
@@ -144,11 +145,4 @@ func summarise(ins []Input, errs []FieldError) Summary {
 		s.Fields = nil // the message stands at the field, which has the focus
 	}
 	return s
-}
-
-func failed(title string, isError bool) string {
-	if isError {
-		return "Error: " + title
-	}
-	return title
 }

@@ -10,7 +10,7 @@ type View interface {
 
 // Page is what all pages share. Every view embeds it.
 type Page struct {
-	Lang       string  // BCP 47 tag of the words on the page; empty: en
+	Lang       string  // BCP 47 tag of the words on the page, see Language; empty: en
 	Realm      Brand   // the tenant; the zero value shows the product itself
 	App        string  // display name of the client app: "to continue to Expenses"; may be empty
 	FormOrigin string  // one more form-action source: the validated redirect URI, or a scheme such as https:
@@ -18,6 +18,17 @@ type Page struct {
 	Help       Link    // where to find help, shown at the foot; may be empty
 	Notice     *Notice // said above the form
 	Reference  string  // an id to read out to a help desk
+	// LanguageURL is the page's own path and query. With it the foot offers the page
+	// in the other languages: links there, with FieldLanguage added. Empty: no offer.
+	LanguageURL string
+}
+
+// failed is a title that says first that something is wrong.
+func (p Page) failed(title string, isError bool) string {
+	if isError {
+		return p.Say("error.title", "title", title)
+	}
+	return title
 }
 
 // Base returns the page itself, so that embedding Page gives a view its Base.
@@ -47,18 +58,18 @@ const (
 	Bad  NoticeKind = "bad"
 )
 
-// Word is the kind in a word, for people who do not see icon and colour.
-func (k NoticeKind) Word() string {
+// Key is the key of the kind in a word, for people who do not see icon and colour.
+func (k NoticeKind) Key() string {
 	switch k {
 	case Good:
-		return "Done"
+		return "notice.good"
 	case Warn:
-		return "Warning"
+		return "notice.warn"
 	case Bad:
-		return "Problem"
+		return "notice.bad"
 	case Info:
 	}
-	return "Note"
+	return "notice.info"
 }
 
 // Link is a place to go. Text is a verb with its object: "Back to Expenses".
@@ -76,6 +87,12 @@ const (
 	FieldChallenge = "challenge" // id of the challenge the page was drawn for
 	FieldMethod    = "method"    // id of the method picked
 	FieldToken     = "token"     // Page.Token
+	FieldRemember  = "remember"  // "true" when the browser shall be remembered
+	FieldAddress   = "address"   // phone number or mail address to prove
+	FieldBypass    = "bypass"    // a code from the help desk
+	FieldID        = "id"        // what an action of the account pages is about
+	FieldName      = "name"      // a new name
+	FieldConfirmed = "confirmed" // "true" from a Confirm
 )
 
 // Values of FieldDo.
@@ -87,4 +104,19 @@ const (
 	DoCancel  = "cancel"
 	DoSignOut = "signout"
 	DoStay    = "stay"
+
+	DoPasskey = "passkey" // sign in without a name
+	DoBypass  = "bypass"  // ask for a code from the help desk, or give it as FieldBypass
+	DoAddress = "address" // give FieldAddress
+	DoEnroll  = "enroll"  // set up FieldMethod
+	DoLater   = "later"   // set up nothing yet
+
+	DoAdd    = "add" // the rest belongs to the account pages
+	DoRemove = "remove"
+	DoRename = "rename"
+	DoPrefer = "prefer"
+	DoRenew  = "renew"
+	DoResync = "resync"
+	DoForget = "forget" // a remembered browser
+	DoEnd    = "end"    // a session
 )

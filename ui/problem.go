@@ -1,7 +1,5 @@
 package ui
 
-import "strconv"
-
 // Problem is an error page: what happened, then what to do.
 type Problem struct {
 	Page
@@ -14,32 +12,15 @@ type Problem struct {
 func (Problem) Template() string { return "problem" }
 
 // Title implements View.
-func (v Problem) Title() string { return "Error: " + v.Heading }
+func (v Problem) Title() string { return v.failed(v.Heading, true) }
 
 func (v Problem) retryAfter() int { return v.RetryAfter }
-
-// Wait is RetryAfter in words.
-func (v Problem) Wait() string { return waitWords(v.RetryAfter) }
-
-func waitWords(seconds int) string {
-	n, unit := seconds, "second"
-	switch {
-	case seconds > 90*60:
-		n, unit = (seconds+3599)/3600, "hour"
-	case seconds > 90:
-		n, unit = (seconds+59)/60, "minute"
-	}
-	if n != 1 {
-		unit += "s"
-	}
-	return strconv.Itoa(n) + " " + unit
-}
 
 // UnknownTenant is for an address that belongs to no tenant.
 func UnknownTenant(p Page) Problem {
 	return Problem{
-		Page: p, Heading: "There is no way to sign in here",
-		Text: "The address may be mistyped or out of date. Start again from the app that you want to use.",
+		Page: p, Heading: p.Say("page.unknown-tenant.heading"),
+		Text: p.Say("page.unknown-tenant.text"),
 	}
 }
 
@@ -47,8 +28,8 @@ func UnknownTenant(p Page) Problem {
 // answer it (RFC 6749 §4.1.2.1).
 func UnknownApp(p Page) Problem {
 	return Problem{
-		Page: p, Heading: "This app is not known here",
-		Text: "The app that sent you is not set up for this sign-in. Tell the people who run the app.",
+		Page: p, Heading: p.Say("page.unknown-app.heading"),
+		Text: p.Say("page.unknown-app.text"),
 	}
 }
 
@@ -56,64 +37,64 @@ func UnknownApp(p Page) Problem {
 // answer it (RFC 6749 §4.1.2.1).
 func BadRedirect(p Page) Problem {
 	return Problem{
-		Page: p, Heading: "This app asked to send you to an unknown address",
-		Text: "To keep you safe we have stopped here. The people who run the app need to register the address it uses.",
+		Page: p, Heading: p.Say("page.bad-redirect.heading"),
+		Text: p.Say("page.bad-redirect.text"),
 	}
 }
 
 // ExpiredSignIn is for a sign-in that has run out of time or is over.
 func ExpiredSignIn(p Page, again Link) Problem {
 	return Problem{
-		Page: p, Heading: "This sign-in has ended", Actions: links(again),
-		Text: "It was open for too long, or it is finished already. Start again from the app.",
+		Page: p, Heading: p.Say("page.expired.heading"), Actions: links(again),
+		Text: p.Say("page.expired.text"),
 	}
 }
 
 // ForeignSignIn is for a sign-in that another browser began.
 func ForeignSignIn(p Page, again Link) Problem {
 	return Problem{
-		Page: p, Heading: "This sign-in began in another browser", Actions: links(again),
-		Text: "To keep you safe it can only be finished where it began. Start again from the app in this browser. Cookies must be allowed.",
+		Page: p, Heading: p.Say("page.foreign.heading"), Actions: links(again),
+		Text: p.Say("page.foreign.text"),
 	}
 }
 
 // TooManyTries is for a limit that has been reached.
 func TooManyTries(p Page, retryAfter int, more ...Link) Problem {
 	return Problem{
-		Page: p, Heading: "Too many tries", RetryAfter: retryAfter, Actions: links(more...),
-		Text: "To keep the account safe we have paused its sign-in.",
+		Page: p, Heading: p.Say("page.too-many.heading"), RetryAfter: retryAfter, Actions: links(more...),
+		Text: p.Say("page.too-many.text"),
 	}
 }
 
 // Busy is the page of status 503.
 func Busy(p Page, retryAfter int) Problem {
 	return Problem{
-		Page: p, Heading: "We are busy right now", RetryAfter: retryAfter,
-		Text: "Nothing is lost. Load this page again in a moment.",
+		Page: p, Heading: p.Say("page.busy.heading"), RetryAfter: retryAfter,
+		Text: p.Say("page.busy.text"),
 	}
 }
 
 // NotFound is the page of status 404.
 func NotFound(p Page) Problem {
 	return Problem{
-		Page: p, Heading: "There is no page here",
-		Text: "The address may be mistyped or out of date.",
+		Page: p, Heading: p.Say("page.not-found.heading"),
+		Text: p.Say("page.not-found.text"),
 	}
 }
 
 // MethodNotAllowed is the page of status 405.
 func MethodNotAllowed(p Page) Problem {
 	return Problem{
-		Page: p, Heading: "This page cannot be used like that",
-		Text: "Go back and follow the link or the button again.",
+		Page: p, Heading: p.Say("page.method.heading"),
+		Text: p.Say("page.method.text"),
 	}
 }
 
 // ServerFault is the page of status 500.
 func ServerFault(p Page) Problem {
 	return Problem{
-		Page: p, Heading: "Something went wrong on our side",
-		Text: "The fault is ours and it has been recorded. Go back and try again in a moment.",
+		Page: p, Heading: p.Say("page.fault.heading"),
+		Text: p.Say("page.fault.text"),
 	}
 }
 

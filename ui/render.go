@@ -19,13 +19,13 @@ import (
 func (u *UI) Render(w http.ResponseWriter, r *http.Request, status int, v View) {
 	p := v.Base()
 	var body bytes.Buffer
-	if err := u.ready.ExecuteTemplate(&body, v.Template(), v); err != nil {
+	if err := u.ready[speech(p.Lang)].ExecuteTemplate(&body, v.Template(), v); err != nil {
 		if u.OnFailure != nil {
 			u.OnFailure(r, fmt.Errorf("ui: draw %s: %w", v.Template(), err))
 		}
 		status, p.FormOrigin = http.StatusInternalServerError, ""
 		body.Reset()
-		body.WriteString(plainFailure(p.Reference))
+		body.WriteString(plainFailure(p))
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
@@ -43,11 +43,13 @@ func (u *UI) Render(w http.ResponseWriter, r *http.Request, status int, v View) 
 }
 
 // plainFailure is the page for when pages cannot be drawn.
-func plainFailure(reference string) string {
-	s := "<!doctype html>\n<html lang=\"en\">\n<title>Error: this page could not be shown</title>\n" +
-		"<h1>This page could not be shown</h1>\n<p>The fault is ours. Go back and try again in a moment.</p>\n"
-	if reference != "" {
-		s += "<p>If you ask for help, give this reference: " + html.EscapeString(reference) + "</p>\n"
+func plainFailure(p Page) string {
+	say := func(key string, vars ...any) string { return html.EscapeString(p.Say(key, vars...)) }
+	title := p.Say("failure.heading")
+	s := "<!doctype html>\n<html lang=\"" + speech(p.Lang) + "\">\n<title>" + say("error.title", "title", title) + "</title>\n" +
+		"<h1>" + say("failure.heading") + "</h1>\n<p>" + say("failure.text") + "</p>\n"
+	if p.Reference != "" {
+		s += "<p>" + say("failure.reference", "reference", p.Reference) + "</p>\n"
 	}
 	return s + "</html>\n"
 }

@@ -6,30 +6,31 @@ import "twofold/twofactor"
 // FieldDo = DoAnswer to Action.
 type SignIn struct {
 	Page
-	Action    string
-	CanCancel bool   // offers to go back to the client app
-	ResetURL  string // where a forgotten password is reset; may be empty
-	UserName  string // as typed, or from login_hint
-	Errors    []FieldError
+	Action     string
+	MayPasskey bool   // offers to sign in with a passkey, which posts FieldDo = DoPasskey
+	CanCancel  bool   // offers to go back to the client app
+	ResetURL   string // where a forgotten password is reset; may be empty
+	UserName   string // as typed, or from login_hint
+	Errors     []FieldError
 }
 
 // Template implements View.
 func (SignIn) Template() string { return "signin" }
 
 // Title implements View.
-func (v SignIn) Title() string { return failed("Sign in", len(v.Errors) > 0) }
+func (v SignIn) Title() string { return v.failed(v.Say("signin.title"), len(v.Errors) > 0) }
 
 // Inputs are the two inputs. The focus is on the first with an error, or else
 // on the first that is empty.
 func (v SignIn) Inputs() []Input {
 	ins := []Input{
 		{
-			ID: FieldUserName, Name: FieldUserName, Label: "User name", Value: v.UserName,
+			ID: FieldUserName, Name: FieldUserName, Label: v.Say("field.username"), Value: v.UserName,
 			Kind: twofactor.KindText, Required: true, AutoComplete: "username",
 			Error: errorFor(v.Errors, FieldUserName),
 		},
 		{
-			ID: FieldPassword, Name: FieldPassword, Label: "Password",
+			ID: FieldPassword, Name: FieldPassword, Label: v.Say("field.password"),
 			Kind: twofactor.KindPassword, Required: true, AutoComplete: "current-password",
 			Error: errorFor(v.Errors, FieldPassword),
 		},
@@ -57,7 +58,7 @@ type SignedIn struct {
 func (SignedIn) Template() string { return "signed-in" }
 
 // Title implements View.
-func (SignedIn) Title() string { return "You are signed in" }
+func (v SignedIn) Title() string { return v.Say("signed-in.title") }
 
 // Cancelled is shown after a cancelled sign-in that has no app to go back to.
 type Cancelled struct {
@@ -70,7 +71,7 @@ type Cancelled struct {
 func (Cancelled) Template() string { return "cancelled" }
 
 // Title implements View.
-func (Cancelled) Title() string { return "Sign-in cancelled" }
+func (v Cancelled) Title() string { return v.Say("cancelled.title") }
 
 // OldPage answers a post from a page that another one has replaced, after the
 // back button, say.
@@ -83,4 +84,4 @@ type OldPage struct {
 func (OldPage) Template() string { return "old-page" }
 
 // Title implements View.
-func (OldPage) Title() string { return "This page is old" }
+func (v OldPage) Title() string { return v.Say("old-page.title") }

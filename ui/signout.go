@@ -13,7 +13,7 @@ type SignOut struct {
 func (SignOut) Template() string { return "signout" }
 
 // Title implements View.
-func (SignOut) Title() string { return "Sign out" }
+func (v SignOut) Title() string { return v.Say("signout.button") }
 
 // SignedOut says that it is done.
 type SignedOut struct {
@@ -26,7 +26,7 @@ type SignedOut struct {
 func (SignedOut) Template() string { return "signed-out" }
 
 // Title implements View.
-func (SignedOut) Title() string { return "You are signed out" }
+func (v SignedOut) Title() string { return v.Say("signed-out.title") }
 
 // FormPost carries an authorization response to the client app by a form that
 // posts itself (OAuth 2.0 Form Post Response Mode §2), or by its button.
@@ -43,15 +43,15 @@ type Pair struct{ Name, Value string }
 func (FormPost) Template() string { return "form-post" }
 
 // Title implements View.
-func (v FormPost) Title() string { return "Back to " + v.To() }
-
-// To names the app.
-func (v FormPost) To() string {
+func (v FormPost) Title() string {
 	if v.App == "" {
-		return "the app"
+		return v.Say("back-to-app")
 	}
-	return v.App
+	return v.Say("back-to", "app", v.App)
 }
+
+// Languages are none: an answer must not be asked for a second time.
+func (FormPost) Languages() []LanguageLink { return nil }
 
 // Base opens the content security policy for the target's scheme. The origin
 // would be too narrow: browsers hold every further redirect against

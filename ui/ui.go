@@ -21,8 +21,8 @@ type UI struct {
 	OnFailure func(r *http.Request, err error)
 
 	assets *assets
-	source *template.Template // never executed, so that Extend can clone it
-	ready  *template.Template
+	source *template.Template            // never executed, so that Extend can clone it
+	ready  map[string]*template.Template // by language
 }
 
 // New parses all templates and prepares all assets.
@@ -32,7 +32,7 @@ func New() (*UI, error) {
 		return nil, err
 	}
 	u := &UI{assets: a}
-	return u.with(template.New("ui").Option("missingkey=error").Funcs(u.funcs()), files, "templates/*.html")
+	return u.with(template.New("ui").Option("missingkey=error").Funcs(u.funcs()).Funcs(words(spoken[0].Tag)), files, "templates/*.html")
 }
 
 // Extend returns a UI that also knows the templates of fsys matching patterns.
@@ -46,18 +46,22 @@ func (u *UI) Extend(fsys fs.FS, patterns ...string) (*UI, error) {
 	return u.with(set, fsys, patterns...)
 }
 
-// with parses into set and checks it as a whole.
+// with parses into set, makes a copy for each language and checks them as a whole.
 func (u *UI) with(set *template.Template, fsys fs.FS, patterns ...string) (*UI, error) {
 	set, err := set.ParseFS(fsys, patterns...)
 	if err != nil {
 		return nil, fmt.Errorf("ui: parse templates: %w", err)
 	}
-	ready, err := set.Clone()
-	if err != nil {
-		return nil, fmt.Errorf("ui: clone templates: %w", err)
-	}
-	if err := checkEscaping(ready); err != nil {
-		return nil, err
+	ready := map[string]*template.Template{}
+	for _, l := range spoken {
+		one, err := set.Clone()
+		if err != nil {
+			return nil, fmt.Errorf("ui: clone templates: %w", err)
+		}
+		if err := checkEscaping(one.Funcs(words(l.Tag))); err != nil {
+			return nil, err
+		}
+		ready[l.Tag] = one
 	}
 	return &UI{OnFailure: u.OnFailure, assets: u.assets, source: set, ready: ready}, nil
 }

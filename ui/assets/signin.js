@@ -6,10 +6,12 @@ const first = (selector, root = document) => root.querySelector(selector);
 // Password fields can be shown. The button is hidden without script.
 function reveal(button) {
   const input = document.getElementById(button.dataset.reveal);
+  const { hide, hideLabel } = button.dataset;
+  const [word, label] = [button.textContent, button.getAttribute('aria-label')];
   const show = (on) => {
     input.type = on ? 'text' : 'password';
-    button.textContent = on ? 'Hide' : 'Show';
-    button.setAttribute('aria-label', `${button.textContent} password`);
+    button.textContent = on ? hide : word;
+    button.setAttribute('aria-label', on ? hideLabel : label);
   };
   button.hidden = false;
   button.addEventListener('click', () => { show(input.type === 'password'); input.focus(); });
@@ -50,7 +52,8 @@ function resend(button) {
   const tick = () => {
     const left = Math.ceil((until - Date.now()) / 1000);
     button.disabled = left > 0;
-    wait.textContent = left > 0 ? `in ${Math.floor(left / 60)}:${String(left % 60).padStart(2, '0')}` : '';
+    const time = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, '0')}`;
+    wait.textContent = left > 0 ? wait.dataset.wait.replace('{time}', time) : '';
     if (left <= 0) { clearInterval(timer); timer = 0; }
   };
   const start = (seconds) => {
@@ -60,6 +63,23 @@ function resend(button) {
   };
   start(Number(button.dataset.resendIn) || 0);
   return start;
+}
+
+// Texts to keep can be copied, one a line, and printed.
+function copy(button) {
+  const word = button.textContent;
+  button.hidden = !navigator.clipboard;
+  button.addEventListener('click', async () => {
+    const lines = all('li', document.getElementById(button.dataset.copy)).map((line) => line.textContent);
+    try { await navigator.clipboard.writeText(lines.join('\n')); } catch { return; }
+    button.textContent = button.dataset.done;
+    setTimeout(() => { button.textContent = word; }, 2000);
+  });
+}
+
+function print(button) {
+  button.hidden = false;
+  button.addEventListener('click', () => window.print());
 }
 
 const sleep = (ms) => new Promise((done) => { setTimeout(done, ms); });
@@ -95,6 +115,8 @@ async function delivery(box, restart) {
 all('[data-reveal]').forEach(reveal);
 all('[data-code]').forEach(codeField);
 all('form[data-guard]').forEach(guard);
+all('[data-copy]').forEach(copy);
+all('[data-print]').forEach(print);
 
 const button = first('[data-resend-in]');
 const restart = button && resend(button);

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -47,7 +48,7 @@ func TestStoriesInTheBrowser(t *testing.T) {
 	t.Parallel()
 	base, b := serve(t, nil), browser.New(t)
 	b.SetViewport(320, 640)
-	for _, s := range storybook.Stories() {
+	for _, s := range storybook.Stories("en") {
 		if s.Name == "end.form-post" {
 			continue // leaves at once; TestFormPost follows it
 		}
@@ -59,6 +60,35 @@ func TestStoriesInTheBrowser(t *testing.T) {
 		}
 	}
 	b.RequireClean(t)
+}
+
+// TestScreenshots takes pictures of the main pages, for people to look at.
+func TestScreenshots(t *testing.T) {
+	if os.Getenv("TWOFOLD_SCREENSHOTS") == "" {
+		t.Skip("make screenshots takes pictures")
+	}
+	base, b := serve(t, nil), browser.New(t)
+	for _, name := range mainStories() {
+		for _, lang := range storybook.Languages() {
+			b.Open(base + "/stories/" + storybook.FileName(name, lang))
+			for _, width := range []int{390, 1280} {
+				b.Screenshot(fmt.Sprintf("%s-%s-%d-light", name, lang, width), width, 0, false)
+				if lang == "en" {
+					b.Screenshot(fmt.Sprintf("%s-%s-%d-dark", name, lang, width), width, 0, true)
+				}
+			}
+		}
+	}
+}
+
+// mainStories are the pages that people see most, and the fullest.
+func mainStories() []string {
+	return []string{
+		"signin.languages", "signin.wrong", "challenge.resend-later", "challenge.remember", "challenge.bypass", "challenge.fallback",
+		"choose.methods", "enroll.app", "enroll.codes", "enroll.later", "enroll.choose", "enroll.phone-number", "reset.ask",
+		"reset.sent", "reset.password", "refused.steps", "problem.foreign", "end.signout", "account.all", "account.empty", "account.remove",
+		"account.rename-taken", "account.error",
+	}
 }
 
 func TestPasswordReveal(t *testing.T) {

@@ -3,6 +3,7 @@ package storybook
 import (
 	"embed"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -10,11 +11,26 @@ import (
 	"regexp"
 	"strings"
 
+	"twofold/twofactor"
 	"twofold/ui"
 )
 
 //go:embed templates logo.svg
 var files embed.FS
+
+//go:embed texts
+var textFiles embed.FS
+
+// samples are what other packages would say on the pages: factors, handlers.
+var samples = twofactor.MustTexts(mustSub(textFiles, "texts"))
+
+func mustSub(fsys fs.FS, dir string) fs.FS {
+	sub, err := fs.Sub(fsys, dir)
+	if err != nil {
+		panic("storybook: " + err.Error())
+	}
+	return sub
+}
 
 // Story is one page in one state. The part of the name before the first dot
 // groups stories.
@@ -46,12 +62,24 @@ func newIndex(stories []Story) index {
 	for _, s := range stories {
 		group, _, _ := strings.Cut(s.Name, ".")
 		if n := len(v.Tables); n == 0 || v.Tables[n-1].Caption != group {
-			v.Tables = append(v.Tables, ui.Table{Caption: group, Head: []string{"Story", "Title"}})
+			v.Tables = append(v.Tables, ui.Table{Caption: group, Head: []string{"Story", "Title", "In other languages", "", ""}})
 		}
 		last := &v.Tables[len(v.Tables)-1]
-		last.Rows = append(last.Rows, []ui.Cell{{Text: s.Name, URL: s.Name + ".html"}, {Text: s.View.Title()}})
+		row := []ui.Cell{{Text: s.Name, URL: FileName(s.Name, "en")}, {Text: s.View.Title()}}
+		for _, lang := range Languages()[1:] {
+			row = append(row, ui.Cell{Text: lang, URL: FileName(s.Name, lang)})
+		}
+		last.Rows = append(last.Rows, row)
 	}
 	return v
+}
+
+// FileName is the name of the file with a story in a language.
+func FileName(story, lang string) string {
+	if lang == "en" {
+		return story + ".html"
+	}
+	return story + "." + lang + ".html"
 }
 
 // Handler serves the stories and their assets.
@@ -60,17 +88,18 @@ func Handler() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	stories := Stories()
 	mux := http.NewServeMux()
 	mux.Handle("/assets/", u.Assets())
 	mux.Handle("GET /{$}", http.RedirectHandler("/stories/", http.StatusSeeOther))
 	mux.HandleFunc("GET /stories/{$}", func(w http.ResponseWriter, r *http.Request) {
-		u.Render(w, r, http.StatusOK, newIndex(stories))
+		u.Render(w, r, http.StatusOK, newIndex(Stories("en")))
 	})
-	for _, s := range stories {
-		mux.HandleFunc("GET /stories/"+s.Name+".html", func(w http.ResponseWriter, r *http.Request) {
-			u.Render(w, r, http.StatusOK, s.View)
-		})
+	for _, lang := range Languages() {
+		for _, s := range Stories(lang) {
+			mux.HandleFunc("GET /stories/"+FileName(s.Name, lang), func(w http.ResponseWriter, r *http.Request) {
+				u.Render(w, r, http.StatusOK, s.View)
+			})
+		}
 	}
 	mux.Handle("GET "+logoURL, http.FileServerFS(files))
 	mux.HandleFunc("GET "+statusURL, func(w http.ResponseWriter, _ *http.Request) {
@@ -95,13 +124,15 @@ func Write(dir string) error {
 	if err != nil {
 		return err
 	}
-	names := []string{"index"}
-	for _, s := range Stories() {
-		names = append(names, s.Name)
+	names := []string{"index.html"}
+	for _, lang := range Languages() {
+		for _, s := range Stories(lang) {
+			names = append(names, FileName(s.Name, lang))
+		}
 	}
 	for _, name := range names {
-		path := "/stories/" + name + ".html"
-		if name == "index" {
+		path := "/stories/" + name
+		if name == "index.html" {
 			path = "/stories/"
 		}
 		page, err := get(h, path)
@@ -114,7 +145,7 @@ func Write(dir string) error {
 			}
 		}
 		page = assetURL.ReplaceAll(page, []byte(`"$1"`))
-		if err := writeFile(filepath.Join(dir, name+".html"), page); err != nil {
+		if err := writeFile(filepath.Join(dir, name), page); err != nil {
 			return err
 		}
 	}
