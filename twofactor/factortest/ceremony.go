@@ -78,7 +78,7 @@ func (s *suite) verify(t *testing.T) {
 	right := s.answer(t, c, bound)
 	wrong := append([]twofactor.Answer{nil, {}, {"other": "1"}}, s.Wrong...)
 	for name, value := range right {
-		for _, v := range []string{"", value + "0", strings.Repeat(value+" ", 1000), "٠١٢٣٤٥", "１２３４５６", "\x00", altered(value)} {
+		for _, v := range []string{"", value + "0", strings.Repeat(value+" ", 1000), "٠١٢٣٤٥", "１２３４５６", "\x00", altered(value), alteredEnd(value)} {
 			wrong = append(wrong, twofactor.Answer{name: v})
 		}
 	}
@@ -157,6 +157,14 @@ func altered(s string) string {
 		return "1" + s[1:]
 	}
 	return "0" + s[1:]
+}
+
+// alteredEnd changes the last character of an answer.
+func alteredEnd(s string) string {
+	if s == "" {
+		return "x"
+	}
+	return s[:len(s)-1] + altered(s[len(s)-1:])
 }
 
 // concurrent uses one factor from many goroutines; the race detector watches.

@@ -39,7 +39,7 @@ func (s *suite) enroll(t *testing.T) {
 		s.refuses(t, "FinishEnroll with a damaged state", err, nil)
 	}
 
-	one := s.add(t, s.open(t).(twofactor.Enroller), s.User, nil) // another replica
+	one := s.finishEnroll(t, s.open(t).(twofactor.Enroller), s.User, nil, c, right) // another replica
 	if s.OneTime {
 		s.refusesAgain(t, f, one, right)
 	}
@@ -98,8 +98,14 @@ func (s *suite) beginEnroll(t testing.TB, e twofactor.Enroller, u twofactor.User
 func (s *suite) add(t testing.TB, e twofactor.Enroller, u twofactor.User, bound []twofactor.Enrollment) twofactor.Enrollment {
 	t.Helper()
 	c := s.beginEnroll(t, e, u, bound)
+	return s.finishEnroll(t, e, u, bound, c, s.Answer(t, c))
+}
+
+// finishEnroll checks what is to be kept.
+func (s *suite) finishEnroll(t testing.TB, e twofactor.Enroller, u twofactor.User, bound []twofactor.Enrollment, c twofactor.Challenge, right twofactor.Answer) twofactor.Enrollment {
+	t.Helper()
 	before, asked := copied(bound), stored(t, c)
-	enrolled, err := e.FinishEnroll(t.Context(), u, bound, asked, s.Answer(t, c))
+	enrolled, err := e.FinishEnroll(t.Context(), u, bound, asked, right)
 	if err != nil {
 		t.Fatalf("FinishEnroll: %v", err)
 	}
@@ -125,7 +131,7 @@ func wrongAnswers(right twofactor.Answer) []twofactor.Answer {
 	}
 	wrong := []twofactor.Answer{nil, {}, {"other": "1"}}
 	for name, value := range right {
-		for _, v := range []string{"", altered(value), value + "0", strings.Repeat(value+" ", 1000), "\x00", "\xff"} {
+		for _, v := range []string{"", altered(value), alteredEnd(value), value + "0", strings.Repeat(value+" ", 1000), "\x00", "\xff"} {
 			a := twofactor.Answer{}
 			for n, v := range right {
 				a[n] = v

@@ -83,11 +83,12 @@ func (k key) shows(code string, step int64) bool {
 
 // find returns the step of a code that may be accepted now. A step counts once, and
 // none before it counts any more (N19). All of the window is tried whatever matches,
-// so that time does not tell which.
+// so that time does not tell which; of steps that show the same code the last counts,
+// or the code would do once more.
 func (k key) find(code string, now int64) (step int64, ok bool) {
 	now += k.Offset
 	for s := now - window; s <= now+window; s++ {
-		if k.shows(code, s) && s > k.Last && !ok {
+		if k.shows(code, s) && s > k.Last {
 			step, ok = s, true
 		}
 	}

@@ -50,7 +50,7 @@ func (f *factor) FinishResync(_ context.Context, e twofactor.Enrollment, _ twofa
 func (k key) drift(first, next string, now int64) (offset int64, ok bool) {
 	for d := int64(-maxOffset); d <= maxOffset; d++ {
 		one, two := k.shows(first, now+d-1), k.shows(next, now+d)
-		if one && two && now+d-1 > k.Last && !ok {
+		if one && two && now+d-1 > k.Last {
 			offset, ok = d, true
 		}
 	}

@@ -144,6 +144,22 @@ func TestEnrolmentCodeIsUsed(t *testing.T) {
 	}
 }
 
+// TestSameCodeTwice: this key shows 918844 for two steps in a row. That does not make
+// it count twice.
+func TestSameCodeTwice(t *testing.T) {
+	f, bound := at(t, time.Unix(start*30, 0), []byte("00000000000000322827"), 6)
+	answer := twofactor.Answer{"code": "918844"}
+	res, err := f.Verify(t.Context(), bound, twofactor.Challenge{}, answer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, _ := read(t, res.Used); s.Last != start+1 {
+		t.Errorf("kept step %d, want the later one", s.Last)
+	}
+	_, err = f.Verify(t.Context(), []twofactor.Enrollment{res.Used}, twofactor.Challenge{}, answer)
+	mustBeWrong(t, "the same code", err)
+}
+
 // TestSpellings: a code has one spelling, but for spaces and hyphens (M36).
 func TestSpellings(t *testing.T) {
 	w := open(t, `{}`)
