@@ -48,6 +48,11 @@ type Enroller interface {
 	FinishEnroll(ctx context.Context, u User, bound []Enrollment, c Challenge, a Answer) (Enrollment, error)
 }
 
+// LinkEnroller is an Enroller that can ask for a mailbox before it binds anything:
+// true when enrolling must begin with a link mailed to the user; the house mails it,
+// never the secret.
+type LinkEnroller interface{ EnrollByLink() bool }
+
 // Resyncer is an Enroller whose authenticators can drift out of step. Resync takes
 // an answer that proves one enrollment by more than a sign-in asks for.
 type Resyncer interface {

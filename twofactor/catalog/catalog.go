@@ -6,6 +6,8 @@ import (
 	"twofold/twofactor"
 	"twofold/twofactor/ecall"
 	"twofold/twofactor/email"
+	"twofold/twofactor/recovery"
+	"twofold/twofactor/totp"
 	"twofold/twofactor/twilio"
 )
 
@@ -15,5 +17,7 @@ func Builtin() twofactor.Catalog {
 		email.Provider(),
 		twilio.Provider(),
 		ecall.Provider(),
+		totp.Provider(),
+		recovery.Provider(),
 	)
 }

@@ -19,8 +19,23 @@ import (
 // challenge checks what a page and the outbox get.
 func (s *suite) challenge(t *testing.T) {
 	f := s.open(t)
-	c, _ := s.begin(t, f, s.User)
+	c, bound := s.begin(t, f, s.User)
 	s.mustHide(t, "the prompt", printed(c.Prompt))
+	s.mustKeep(t, "the prompt", printed(c.Prompt))
+	s.asks(t, c)
+	if c.Outgoing != nil {
+		s.outgoing(t, c, bound)
+	}
+	for _, u := range s.Unusable {
+		if _, err := f.Challenge(t.Context(), u, nil); !errors.Is(err, twofactor.ErrUnusable) {
+			t.Errorf("Challenge for %+v: got %v, want ErrUnusable", u, err)
+		}
+	}
+}
+
+// asks checks that a page can draw the question.
+func (s *suite) asks(t testing.TB, c twofactor.Challenge) {
+	t.Helper()
 	if c.Prompt.Message == "" && c.Prompt.Script == "" {
 		t.Error("the prompt says nothing")
 	}
@@ -32,17 +47,9 @@ func (s *suite) challenge(t *testing.T) {
 	if now := s.Env.Now(); !c.ExpiresAt.IsZero() && (!c.ExpiresAt.After(now) || c.ExpiresAt.After(now.Add(10*time.Minute))) {
 		t.Errorf("expires %v after now, want within ten minutes", c.ExpiresAt.Sub(now))
 	}
-	if c.Outgoing != nil {
-		s.outgoing(t, c)
-	}
-	for _, u := range s.Unusable {
-		if _, err := f.Challenge(t.Context(), u, nil); !errors.Is(err, twofactor.ErrUnusable) {
-			t.Errorf("Challenge for %+v: got %v, want ErrUnusable", u, err)
-		}
-	}
 }
 
-func (s *suite) outgoing(t *testing.T, c twofactor.Challenge) {
+func (s *suite) outgoing(t *testing.T, c twofactor.Challenge, bound []twofactor.Enrollment) {
 	m := *c.Outgoing
 	if m.To == "" || m.Text == "" || m.ID == "" {
 		t.Errorf("message lacks To, Text or ID: %+v", m)
@@ -57,7 +64,7 @@ func (s *suite) outgoing(t *testing.T, c twofactor.Challenge) {
 	if strings.Contains(prompt, m.To) {
 		t.Error("the prompt shows the whole destination")
 	}
-	for _, right := range s.Answer(t, c) {
+	for _, right := range s.answer(t, c, bound) {
 		if strings.Contains(prompt, right) || strings.Contains(m.Subject, right) {
 			t.Error("the right answer is in the prompt or the subject")
 		}
@@ -68,10 +75,10 @@ func (s *suite) outgoing(t *testing.T, c twofactor.Challenge) {
 func (s *suite) verify(t *testing.T) {
 	f, other := s.open(t), s.open(t)
 	c, bound := s.begin(t, f, s.User)
-	right := s.Answer(t, c)
+	right := s.answer(t, c, bound)
 	wrong := append([]twofactor.Answer{nil, {}, {"other": "1"}}, s.Wrong...)
 	for name, value := range right {
-		for _, v := range []string{"", value + "0", strings.Repeat(value+" ", 1000), "٠١٢٣٤٥", "１２３４５６", "\x00", altered(value)} {
+		for _, v := range []string{"", value + "0", strings.Repeat(value+" ", 1000), "٠١٢٣٤٥", "１２３４５６", "\x00", altered(value), alteredEnd(value)} {
 			wrong = append(wrong, twofactor.Answer{name: v})
 		}
 	}
@@ -152,35 +159,12 @@ func altered(s string) string {
 	return "0" + s[1:]
 }
 
-// enroll checks a factor that must be bound first.
-func (s *suite) enroll(t *testing.T) {
-	f := s.open(t)
-	e, ok := f.(twofactor.Enroller)
-	if !ok {
-		return
+// alteredEnd changes the last character of an answer.
+func alteredEnd(s string) string {
+	if s == "" {
+		return "x"
 	}
-	if _, err := f.Challenge(t.Context(), s.User, nil); !errors.Is(err, twofactor.ErrUnusable) {
-		t.Errorf("Challenge without an enrollment: got %v, want ErrUnusable", err)
-	}
-	c, err := e.BeginEnroll(t.Context(), s.User, nil)
-	if err != nil {
-		t.Fatalf("BeginEnroll: %v", err)
-	}
-	for _, a := range []twofactor.Answer{nil, {}} {
-		if len(s.Answer(t, c)) == 0 {
-			break // nothing is asked
-		}
-		if _, err := e.FinishEnroll(t.Context(), s.User, nil, c, a); !errors.Is(err, twofactor.ErrWrongAnswer) {
-			t.Errorf("FinishEnroll without an answer: got %v, want ErrWrongAnswer", err)
-		}
-	}
-	enrolled, err := s.open(t).(twofactor.Enroller).FinishEnroll(t.Context(), s.User, nil, stored(t, c), s.Answer(t, c))
-	if err != nil {
-		t.Fatalf("FinishEnroll on another replica: %v", err)
-	}
-	if len(enrolled.State) == 0 {
-		t.Error("the enrollment has no state")
-	}
+	return s[:len(s)-1] + altered(s[len(s)-1:])
 }
 
 // concurrent uses one factor from many goroutines; the race detector watches.
@@ -206,7 +190,7 @@ func (s *suite) concurrent(t *testing.T) {
 					t.Errorf("Send: %v", err)
 				}
 			}
-			if _, err := f.Verify(t.Context(), shared, c, s.Answer(t, c)); err != nil {
+			if _, err := f.Verify(t.Context(), shared, c, s.answer(t, c, shared)); err != nil {
 				t.Errorf("Verify: %v", err)
 			}
 		})

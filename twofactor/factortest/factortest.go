@@ -31,6 +31,16 @@ type Config struct {
 
 	// Answer gives the right answer to a challenge, of signing in or enrolling.
 	Answer func(t testing.TB, c twofactor.Challenge) twofactor.Answer
+	// AnswerBound is for factors whose answer to a sign-in comes from what is bound: a
+	// code of that authenticator. It answers by bound[0], and may move the clock of
+	// Env on to where there is a new answer. Enrolling is still up to Answer.
+	AnswerBound func(t testing.TB, c twofactor.Challenge, bound []twofactor.Enrollment) twofactor.Answer
+	// AnswerResync is for a Resyncer: the right answer for an authenticator that is
+	// out of step.
+	AnswerResync func(t testing.TB, c twofactor.Challenge, e twofactor.Enrollment) twofactor.Answer
+	// OneTime says that no answer counts twice: what was used, in enrolling too, is
+	// refused against the State it left.
+	OneTime bool
 	// Delivery is for factors that send.
 	Delivery *Delivery
 }
@@ -92,6 +102,9 @@ func Compose(_ context.Context, l twofactor.Letter) (twofactor.Message, error) {
 type suite struct {
 	Config
 	log *safeBuffer
+
+	mu      sync.Mutex
+	private []string // what was shown to its owner only, and states
 }
 
 // Run checks one factor. It opens the factor several times, as replicas do.
@@ -104,9 +117,12 @@ func Run(t *testing.T, c Config) {
 	t.Run("challenge", s.challenge)
 	t.Run("verify", s.verify)
 	t.Run("enroll", s.enroll)
+	t.Run("bound", s.bound)
+	t.Run("resync", s.resync)
 	t.Run("send", s.send)
 	t.Run("concurrent", s.concurrent)
 	s.mustHide(t, "the log", s.log.String())
+	s.mustKeep(t, "the log", s.log.String())
 }
 
 func (s *suite) open(t testing.TB) twofactor.Factor {
@@ -122,12 +138,7 @@ func (s *suite) open(t testing.TB) twofactor.Factor {
 func (s *suite) begin(t testing.TB, f twofactor.Factor, u twofactor.User) (twofactor.Challenge, []twofactor.Enrollment) {
 	t.Helper()
 	bound := s.bind(t, f, u)
-	c, err := f.Challenge(t.Context(), u, bound)
-	if err != nil {
-		t.Fatalf("Challenge: %v", err)
-	}
-	c.ID = "challenge"
-	return c, bound
+	return s.ask(t, f, u, bound), bound
 }
 
 // bind enrols the user with a factor that needs it.
@@ -137,16 +148,16 @@ func (s *suite) bind(t testing.TB, f twofactor.Factor, u twofactor.User) []twofa
 	if !ok {
 		return nil
 	}
-	c, err := e.BeginEnroll(t.Context(), u, nil)
-	if err != nil {
-		t.Fatalf("BeginEnroll: %v", err)
+	return []twofactor.Enrollment{s.add(t, e, u, nil)}
+}
+
+// answer is the right one, of the first that is bound where that matters.
+func (s *suite) answer(t testing.TB, c twofactor.Challenge, bound []twofactor.Enrollment) twofactor.Answer {
+	t.Helper()
+	if s.AnswerBound != nil && len(bound) > 0 {
+		return s.AnswerBound(t, c, bound)
 	}
-	enrolled, err := e.FinishEnroll(t.Context(), u, nil, c, s.Answer(t, c))
-	if err != nil {
-		t.Fatalf("FinishEnroll: %v", err)
-	}
-	enrolled.ID = "enrollment"
-	return []twofactor.Enrollment{enrolled}
+	return s.Answer(t, c)
 }
 
 func (s *suite) mustHide(t testing.TB, where, text string) {
