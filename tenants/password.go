@@ -108,24 +108,38 @@ func (s *Store) hash(ctx context.Context, password string) (phc string, err erro
 
 // SetPassword checks password against the rules and keeps its hash.
 func (s *Store) SetPassword(ctx context.Context, u User, password string, withMFA bool) error {
+	set, err := s.NewPassword(ctx, u, password, withMFA)
+	if err != nil {
+		return err
+	}
+	return set(ctx)
+}
+
+// NewPassword checks password against the rules and hashes it. What it returns keeps
+// the hash, perhaps in a transaction that should not wait for hashing.
+func (s *Store) NewPassword(ctx context.Context, u User, password string, withMFA bool) (set func(context.Context) error, err error) {
 	if u.Kind != Person {
-		return problem.New(problem.Invalid, "machine", "A machine user has no password.")
+		return nil, problem.New(problem.Invalid, "machine", "A machine user has no password.")
 	}
 	realm := RealmFrom(ctx)
 	if why := CheckPasswordRules(password, withMFA, u.Name, u.Email, u.DisplayName, realm.Tenant.Title, realm.Subscription.Title, "Twofold"); why != "" {
-		return &problem.Error{
+		return nil, &problem.Error{
 			Kind: problem.Invalid, Code: "password_rules", Message: "This password cannot be used: " + why,
 			Fields: []problem.Field{{Name: "password", Message: why}},
 		}
 	}
 	hash, err := s.hash(ctx, password)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	return func(ctx context.Context) error { return s.keepPassword(ctx, u.ID, hash) }, nil
+}
+
+func (s *Store) keepPassword(ctx context.Context, userID, hash string) error {
 	now := db.Micros(s.Now())
-	res := s.DB.For(ctx).Model(&passwordRow{}).Where("user_id = ?", u.ID).Updates(map[string]any{"hash": hash, "changed_at": now})
+	res := s.DB.For(ctx).Model(&passwordRow{}).Where("user_id = ?", userID).Updates(map[string]any{"hash": hash, "changed_at": now})
 	if res.Error == nil && res.RowsAffected == 0 {
-		res = s.DB.For(ctx).Create(&passwordRow{UserID: u.ID, Hash: hash, ChangedAt: now})
+		res = s.DB.For(ctx).Create(&passwordRow{UserID: userID, Hash: hash, ChangedAt: now})
 	}
 	switch {
 	case db.IsForeignKey(res.Error):
@@ -133,7 +147,7 @@ func (s *Store) SetPassword(ctx context.Context, u User, password string, withMF
 	case res.Error != nil:
 		return fmt.Errorf("tenants: set password: %w", res.Error)
 	}
-	return s.RaiseEpoch(ctx, u.ID)
+	return s.RaiseEpoch(ctx, userID)
 }
 
 // PasswordFits reports whether password is u's already, for idempotent configuration.

@@ -17,6 +17,7 @@ type Question struct {
 	UserID      string
 	Demand      twofactor.Strength // by the request's acr_values
 	Enrolled    map[string]int     // what the user has set up: TwoFactor ID to how many
+	Preferred   string             // the instance he wants to begin with, among equals
 	Account     bool               // no app asks: the user wants to see his own account
 }
 
@@ -45,6 +46,9 @@ func (s *Store) reach(ctx context.Context, q Question) (Reach, User, error) {
 		return Reach{}, User{}, notFound(err, errNoUser)
 	}
 	r.LastUsed, r.UserSince = user.LastTwoFactorID, user.CreatedAt
+	if q.Preferred != "" {
+		r.LastUsed = q.Preferred
+	}
 	targets := make([]string, len(r.Stations))
 	for i, st := range r.Stations {
 		targets[i] = st.ID
@@ -131,7 +135,7 @@ func (s *Store) candidates(ctx context.Context, user User, enrolled map[string]i
 		}
 		info := s.Catalog[row.Type].Info // also of what cannot be opened
 		c := Candidate{
-			ID: row.ID, Name: row.Name, Type: row.Type, Inactive: !row.Active, Strength: info.Strength, Fallback: info.Fallback,
+			ID: row.ID, Name: row.Name, Type: row.Type, Inactive: !row.Active, Strength: info.Strength, Needs: info.Needs, Fallback: info.Fallback,
 			Enrolls: info.Enrolls, Enrolled: enrolled[row.ID],
 		}
 		if bad != nil {

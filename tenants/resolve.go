@@ -34,6 +34,7 @@ type Station struct {
 type Candidate struct {
 	ID, Name, Type string
 	Strength       twofactor.Strength
+	Needs          []twofactor.Attribute
 	Fallback       bool   // never counts alone
 	Inactive       bool   //
 	Invalid        string // which option lacks or is wrong; empty: valid

@@ -24,6 +24,8 @@ type Facts struct {
 	Epoch    int64     `json:"epoch,omitempty"`    // the user's credentials when he was first proven here
 	Later    bool      `json:"later,omitempty"`    // the user puts off setting up a second factor
 	Wants    string    `json:"wants,omitempty"`    // what the user came for: to set something up, in words of package idp
+	Recent   bool      `json:"recent,omitempty"`   // what he came for needs proofs of the last minutes
+	Linked   string    `json:"linked,omitempty"`   // the instance whose mailed link was opened in this sign-in
 	SetUp    bool      `json:"set_up,omitempty"`   // a factor was set up in this sign-in
 	Remember bool      `json:"remember,omitempty"` // the user wants this browser to be remembered
 	AuthTime time.Time `json:"auth_time,omitzero"` // of the session whose proofs were taken over

@@ -135,6 +135,20 @@ func (t *Trail) List(ctx context.Context, n int) ([]Event, error) {
 	return events, nil
 }
 
+// Of returns the newest events about a user of the tenant in ctx, at most n.
+func (t *Trail) Of(ctx context.Context, userID string, n int) ([]Event, error) {
+	scope := db.ScopeOf(ctx)
+	if scope.Tenant == "" || userID == "" {
+		return nil, db.ErrNoScope
+	}
+	var events []Event
+	err := t.DB.For(ctx).Where("tenant_id = ? AND user_id = ?", scope.Tenant, userID).Order("seq DESC").Limit(n).Find(&events).Error
+	if err != nil {
+		return nil, fmt.Errorf("audit: of a user: %w", err)
+	}
+	return events, nil
+}
+
 func either(a, b string) string {
 	if a != "" {
 		return a

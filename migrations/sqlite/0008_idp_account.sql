@@ -34,8 +34,11 @@ CREATE TABLE mailed_links (
 );
 CREATE INDEX mailed_links_user ON mailed_links (tenant_id, user_id, purpose);
 CREATE INDEX mailed_links_expires ON mailed_links (expires_at);
+-- Owner: internal/audit. What a user sees of his own activity.
+CREATE INDEX audit_events_user ON audit_events (tenant_id, user_id, seq);
 
 -- +goose Down
+DROP INDEX audit_events_user;
 DROP TABLE mailed_links;
 DROP TABLE remembered_browsers;
 ALTER TABLE sign_ins DROP COLUMN return_to;

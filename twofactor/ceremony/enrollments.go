@@ -102,18 +102,27 @@ func (c *Ceremony) open(rows []enrollmentRow) (holdings, error) {
 	return out, nil
 }
 
-// Enrolled counts what a user could use, by instance.
-func (c *Ceremony) Enrolled(ctx context.Context, userID string) (map[string]int, error) {
+// Standing is what a user has enrolled, in short.
+type Standing struct {
+	Count     map[string]int // of what he could use, by instance
+	Preferred string         // the instance to begin with, among equals; may be empty
+}
+
+// Standing tells what a user could use.
+func (c *Ceremony) Standing(ctx context.Context, userID string) (Standing, error) {
 	var rows []enrollmentRow
-	err := c.DB.For(ctx).Select("two_factor_id").Where("user_id = ? AND uses <> ?", userID, twofactor.UsedUp).Find(&rows).Error
+	err := c.DB.For(ctx).Select("two_factor_id", "preferred").Where("user_id = ? AND uses <> ?", userID, twofactor.UsedUp).Find(&rows).Error
 	if err != nil {
-		return nil, fmt.Errorf("ceremony: enrolled: %w", err)
+		return Standing{}, fmt.Errorf("ceremony: standing: %w", err)
 	}
-	n := map[string]int{}
+	st := Standing{Count: map[string]int{}}
 	for _, r := range rows {
-		n[r.TwoFactorID]++
+		st.Count[r.TwoFactorID]++
+		if r.Preferred {
+			st.Preferred = r.TwoFactorID
+		}
 	}
-	return n, nil
+	return st, nil
 }
 
 // Held is an enrollment as its user sees it.

@@ -140,8 +140,8 @@ func enrolAndSignIn(t *testing.T, w *world) {
 	if _, err := w.settle(ceremony.Enroll, a, ""); problem.From(err).Code != "wrong_code" {
 		t.Errorf("a wrong answer: %v", err)
 	}
-	if n, _ := w.Enrolled(in(t, acme), anna); len(n) != 0 {
-		t.Errorf("enrolled before it was confirmed: %v", n)
+	if st, _ := w.Standing(in(t, acme), anna); len(st.Count) != 0 {
+		t.Errorf("enrolled before it was confirmed: %v", st)
 	}
 	p, err := w.settle(ceremony.Enroll, a, "one")
 	must(t, err)
@@ -149,8 +149,8 @@ func enrolAndSignIn(t *testing.T, w *world) {
 		t.Errorf("a second answer: %v", err)
 	}
 	second := w.enrol(steps, "two")
-	n, err := w.Enrolled(in(t, acme), anna)
-	if err != nil || n[steps] != 2 || p.Used.Label != "Key one" || second.ID == p.Used.ID {
+	n, err := w.Standing(in(t, acme), anna)
+	if err != nil || n.Count[steps] != 2 || p.Used.Label != "Key one" || second.ID == p.Used.ID {
 		t.Errorf("%v %v, %+v", n, err, p.Used)
 	}
 	if sealed := w.text("SELECT sealed FROM enrollments WHERE id = '%s'", p.Used.ID); len(sealed) < 20 {
@@ -161,7 +161,7 @@ func enrolAndSignIn(t *testing.T, w *world) {
 	if err != nil || got.Used.ID != second.ID || !got.Alone {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if other, err := w.Enrolled(in(t, globex), anna); err != nil || len(other) != 0 {
+	if other, err := w.Standing(in(t, globex), anna); err != nil || len(other.Count) != 0 {
 		t.Errorf("another subscription sees %v, %v", other, err)
 	}
 }
@@ -253,7 +253,7 @@ func usesRunOut(t *testing.T, w *world) {
 	if _, err := w.Begin(in(t, acme), start("s3", anna, paper)); !errors.Is(err, twofactor.ErrUnusable) {
 		t.Errorf("used up: %v", err)
 	}
-	if n, _ := w.Enrolled(in(t, acme), anna); n[paper] != 0 {
+	if n, _ := w.Standing(in(t, acme), anna); n.Count[paper] != 0 {
 		t.Errorf("counted: %v", n)
 	}
 }
@@ -307,6 +307,9 @@ func tidy(t *testing.T, w *world) {
 	must(t, w.Rename(ctx, anna, one.ID, "  My\nphone "+strings.Repeat("x", 100)))
 	must(t, w.Prefer(ctx, anna, one.ID))
 	must(t, w.Prefer(ctx, anna, two.ID))
+	if st, err := w.Standing(ctx, anna); err != nil || st.Preferred != steps {
+		t.Errorf("%+v, %v", st, err)
+	}
 	held, err := w.Held(ctx, anna)
 	must(t, err)
 	if len(held) != 2 || !strings.HasPrefix(held[0].Label, "My phone xxx") || len(held[0].Label) != 60 || held[0].Preferred || !held[1].Preferred {

@@ -2,6 +2,7 @@ package ceremony
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -95,6 +96,15 @@ func (c *Ceremony) holdUser(ctx context.Context, userID string) error {
 	}
 	if len(got) == 1 && got[0] >= maxFailures {
 		return errLocked
+	}
+	return nil
+}
+
+// Hold makes the rest of the transaction in ctx the only one that changes what this
+// user has enrolled or has open.
+func (c *Ceremony) Hold(ctx context.Context, userID string) error {
+	if err := c.holdUser(ctx, userID); err != nil && !errors.Is(err, errLocked) {
+		return err
 	}
 	return nil
 }

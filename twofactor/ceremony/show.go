@@ -13,11 +13,13 @@ import (
 // View is an open challenge as a page shows it.
 type View struct {
 	ID, TwoFactorID string
+	Purpose         Purpose
 	Prompt          twofactor.Prompt
 	Open            bool          // may still be answered
 	Sends           int           // messages so far; 0 when nothing is delivered
 	ResendIn        time.Duration // until a resend is allowed; only with MayResend
 	MayResend       bool
+	Polls           bool // may be settled away from this browser: see Poll
 	AttemptsLeft    int
 	ExpiresAt       time.Time
 }
@@ -31,7 +33,7 @@ func (c *Ceremony) Show(ctx context.Context, challengeID, signInID string) (View
 	}
 	now := c.Now()
 	v := View{
-		ID: row.ID, TwoFactorID: row.TwoFactorID, Sends: int(row.Sends), ExpiresAt: row.ExpiresAt,
+		ID: row.ID, TwoFactorID: row.TwoFactorID, Purpose: row.Purpose, Sends: int(row.Sends), ExpiresAt: row.ExpiresAt,
 		AttemptsLeft: int(max(row.MaxAttempts-row.Attempts, 0)),
 		Open:         row.ClosedAt == nil && row.ExpiresAt.After(now) && row.Attempts < row.MaxAttempts,
 	}
