@@ -61,6 +61,8 @@ func (w *world) isolationCases(b *customer, bob User) []testkit.IsolationCase {
 		}},
 		{Method: "HasClientSecret", Do: func(ctx context.Context, see see) { yes(see)(w.HasClientSecret(ctx, b.app.ID, "secret of an app")) }},
 		{Method: "Open", Do: func(ctx context.Context, see see) { see(w.Open(ctx, b.letter.ID)) }},
+		{Method: "ByName", Do: func(ctx context.Context, see see) { see(w.ByName(ctx, b.letter.Name)) }},
+		{Method: "SMSRules", Do: func(ctx context.Context, see see) { see(w.SMSRules(ctx)) }},
 		{Method: "OptionsOf", Do: func(ctx context.Context, see see) {
 			o, err := w.OptionsOf(ctx, b.letter.ID)
 			see(string(o["Sender"]), err)
