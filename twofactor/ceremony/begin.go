@@ -3,22 +3,11 @@ package ceremony
 import (
 	"context"
 	"fmt"
-	"strings"
-	"time"
 
 	"twofold/internal/db"
 	"twofold/internal/id"
-	"twofold/internal/limits"
-	"twofold/internal/problem"
 	"twofold/twofactor"
 	"twofold/twofactor/delivery"
-)
-
-// N10: sends to one destination, over all tenants and replicas.
-var (
-	perDestination = limits.Limit{Burst: 3, Per: 10 * time.Minute}
-	perDaySMS      = limits.Limit{Burst: 10, Per: 24 * time.Hour}
-	perDayMail     = limits.Limit{Burst: 20, Per: 24 * time.Hour}
 )
 
 // SignIn is the purpose of a challenge that proves a sign-in. A code made for one
@@ -80,7 +69,7 @@ func (c *Ceremony) row(ctx context.Context, st Start, ch twofactor.Challenge) (c
 		UserID: st.User.ID, TwoFactorID: st.TwoFactorID, MaxAttempts: MaxAttempts, NextSendAt: now.Add(resendAfter[0]),
 		CreatedAt: now, ExpiresAt: now.Add(life), EndsAt: now.Add(MaxLife),
 	}
-	in := contents{State: ch.State, Prompt: ch.Prompt, Out: ch.Outgoing, Life: life}
+	in := contents{State: ch.State, Prompt: ch.Prompt, Out: ch.Outgoing, Life: life, User: st.User}
 	if ch.Outgoing != nil {
 		row.Sends = 1
 		in.Out.ExpiresAt = row.ExpiresAt
@@ -95,33 +84,5 @@ func (c *Ceremony) enqueue(ctx context.Context, row challengeRow, in contents) e
 	}
 	m := *in.Out
 	m.ExpiresAt = row.ExpiresAt
-	return c.Outbox.Enqueue(ctx, delivery.Item{TwoFactorID: row.TwoFactorID, ChallengeID: row.ID, UserID: row.UserID, Message: m})
-}
-
-// allowSend takes from the destination's budgets, which all tenants share. It runs
-// outside of any transaction, so that a rollback gives nothing back. Spellings of
-// one mailbox in upper and lower case are one destination.
-func (c *Ceremony) allowSend(ctx context.Context, inst twofactor.Instance, m *twofactor.Message) error {
-	if m == nil {
-		return nil
-	}
-	daily, kind := perDayMail, "mail"
-	for _, need := range inst.Info.Needs {
-		if need == twofactor.NeedsPhone {
-			daily, kind = perDaySMS, "sms"
-		}
-	}
-	for _, l := range []struct {
-		name string
-		limits.Limit
-	}{{"10min", perDestination}, {"day", daily}} {
-		ok, after, err := c.Limits.Take(ctx, l.Limit, "destination", kind, l.name, strings.ToLower(m.To))
-		if err != nil {
-			return fmt.Errorf("ceremony: %w", err)
-		}
-		if !ok {
-			return problem.Busy(problem.TooMany, "too_many_sends", "We have sent several codes there already.", after)
-		}
-	}
-	return nil
+	return c.Outbox.Enqueue(ctx, delivery.Item{TwoFactorID: row.via(), ChallengeID: row.ID, UserID: row.UserID, Message: m})
 }

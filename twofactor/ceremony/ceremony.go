@@ -29,6 +29,7 @@ var resendAfter = [...]time.Duration{30 * time.Second, 60 * time.Second}
 // Instances opens TwoFactor instances. Implemented by tenants.
 type Instances interface {
 	Open(ctx context.Context, twoFactorID string) (twofactor.Instance, error)
+	ByName(ctx context.Context, name string) (twofactor.Instance, error) // of the subscription in ctx
 }
 
 // Config is what a Ceremony stands on.
@@ -41,6 +42,7 @@ type Config struct {
 	Outbox    *delivery.Outbox
 	Limits    *limits.Limiter
 	Audit     *audit.Trail
+	SMS       func(ctx context.Context) (SMSRules, error) // of the tenant in ctx; nil: no text messages at all
 }
 
 // Ceremony runs challenges.
@@ -85,6 +87,8 @@ type contents struct {
 	Prompt twofactor.Prompt
 	Out    *twofactor.Message
 	Life   time.Duration
+	User   twofactor.User // to reach him by another instance
+	Tried  []string       // instances that fell through before the one that carries the code
 }
 
 // place binds the contents to tenant, challenge and user (N16), and to what the

@@ -65,7 +65,11 @@ func (c *Ceremony) Finish(ctx context.Context, g Give, then func(context.Context
 		// A browser that hangs up takes nothing out of the audit trail.
 		return c.settle(context.WithoutCancel(ctx), row, inst, failures, err)
 	}
-	return c.use(ctx, row, Passed{TwoFactorID: row.TwoFactorID, AMR: res.AMR, Strength: inst.Info.Strength, At: db.Micros(c.Now())}, then)
+	p := Passed{TwoFactorID: row.TwoFactorID, AMR: res.AMR, Strength: inst.Info.Strength, At: db.Micros(c.Now())}
+	if err := c.carried(ctx, row, g.Answer, &p); err != nil {
+		return err
+	}
+	return c.use(ctx, row, p, then)
 }
 
 // count takes one of the challenge's tries and one of the user's, both or neither,
@@ -160,6 +164,9 @@ func (c *Ceremony) use(ctx context.Context, row challengeRow, p Passed, then fun
 		}
 		if err != nil {
 			return fmt.Errorf("ceremony: use: %w", err)
+		}
+		if err := c.proven(ctx, row); err != nil {
+			return err
 		}
 		return then(ctx, p)
 	})

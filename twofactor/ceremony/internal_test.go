@@ -10,7 +10,9 @@ import (
 )
 
 func TestModels(t *testing.T) {
-	testkit.EachDatabase(t, func(t *testing.T, url string) { testkit.CheckModels(t, url, challengeRow{}, failureRow{}) })
+	testkit.EachDatabase(t, func(t *testing.T, url string) {
+		testkit.CheckModels(t, url, challengeRow{}, failureRow{}, smsNumberRow{}, smsBlockRow{}, smsDayRow{})
+	})
 }
 
 func TestTurns(t *testing.T) {

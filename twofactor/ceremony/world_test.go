@@ -40,6 +40,12 @@ const (
 	ask   = "ask"   // delivers nothing
 	mail  = "mail"  // delivers by mail
 	phone = "phone" // delivers by SMS
+
+	// A chain: first falls through to second, that to letter. All name each other by
+	// their IDs.
+	first  = "first"  // by SMS
+	second = "second" // by SMS too
+	letter = "letter" // by mail, and worth less
 )
 
 // world is a ceremony on a real database, with factors whose codes the test knows.
@@ -50,6 +56,7 @@ type world struct {
 	clock     *testkit.Clock
 	logs      *testkit.LogBuffer
 	instances shelf
+	rules     ceremony.SMSRules // of all tenants
 }
 
 // test is what each runs in a world of its own.
@@ -76,8 +83,10 @@ func each(t *testing.T, tests ...test) {
 func newWorld(t *testing.T, d *db.DB) *world {
 	t.Helper()
 	w := &world{t: t, db: d, clock: testkit.NewClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)), instances: shelf{}}
+	w.rules = ceremony.SMSRules{Countries: []string{"CH"}, PerDay: 500}
 	for _, table := range []string{
-		"challenges", "user_failures", "messages", "rate_counters", "audit_events", "audit_chains", "tenants", "subscriptions",
+		"challenges", "user_failures", "messages", "rate_counters", "audit_events", "audit_chains", "sms_numbers",
+		"sms_blocks", "sms_days", "tenants", "subscriptions",
 	} {
 		w.exec("DELETE FROM " + table)
 	}
@@ -89,10 +98,17 @@ active, created_at, updated_at, version) VALUES ('` + s.Tenant + `', '` + s.Subs
 	}
 	w.factor(ask, factortest.FakeConfig{Type: "asking"})
 	w.factor(mail, factortest.FakeConfig{Type: "mailing", Sends: true})
-	w.factor(phone, factortest.FakeConfig{Type: "texting", Sends: true, Needs: []twofactor.Attribute{twofactor.NeedsPhone}})
+	w.factor(phone, factortest.FakeConfig{Type: "texting", Sends: true, Needs: byPhone})
+	w.factor(first, factortest.FakeConfig{Type: "carrier-1", Sends: true, Reports: true, OnFailure: second, AMR: []string{"sms", "first"}, Needs: byPhone})
+	w.factor(second, factortest.FakeConfig{Type: "carrier-2", Sends: true, Relays: true, OnFailure: letter, AMR: []string{"sms", "second"}, Needs: byPhone})
+	w.factor(letter, factortest.FakeConfig{
+		Type: "post", Sends: true, Relays: true, AMR: []string{"email"}, Strength: twofactor.Strength2FA, Needs: []twofactor.Attribute{twofactor.NeedsEmail},
+	})
 	w.Ceremony = w.replica()
 	return w
 }
+
+var byPhone = []twofactor.Attribute{twofactor.NeedsPhone}
 
 // replica is one more process on the same database.
 func (w *world) replica() *ceremony.Ceremony {
@@ -103,10 +119,13 @@ func (w *world) replica() *ceremony.Ceremony {
 	w.logs = buf
 	trail := &audit.Trail{DB: w.db, Seal: s, Now: w.clock.Now}
 	outbox := delivery.New(delivery.Config{DB: w.db, Seal: s, Now: w.clock.Now, Log: log, Instances: w.instances, Audit: trail, Poll: 10 * time.Millisecond})
-	return ceremony.New(ceremony.Config{
+	c := ceremony.New(ceremony.Config{
 		DB: w.db, Seal: s, Now: w.clock.Now, Log: log, Instances: w.instances, Outbox: outbox, Audit: trail,
 		Limits: &limits.Limiter{DB: w.db, Seal: s, Now: w.clock.Now},
+		SMS:    func(context.Context) (ceremony.SMSRules, error) { return w.rules, nil },
 	})
+	outbox.Fallback = c.FallThrough
+	return c
 }
 
 // shelf holds opened instances by ID.
@@ -119,13 +138,36 @@ func (s shelf) Open(_ context.Context, id string) (twofactor.Instance, error) {
 	}
 	info := f.fake.Provider().Info
 	var factor twofactor.Factor = f
-	if sender, ok := f.Factor.(twofactor.Sender); ok {
+	sender, sends := f.Factor.(twofactor.Sender)
+	relayer, relays := f.Factor.(twofactor.Relayer)
+	reporter, reports := f.Factor.(twofactor.Reporter)
+	switch {
+	case relays:
 		factor = struct {
 			*spied
 			twofactor.Sender
-		}{f, sender}
+			twofactor.Chained
+			twofactor.Relayer
+		}{f, sender, f.Factor.(twofactor.Chained), relayer}
+	case reports:
+		factor = struct {
+			*spied
+			twofactor.Sender
+			twofactor.Chained
+			twofactor.Reporter
+		}{f, sender, f.Factor.(twofactor.Chained), reporter}
+	case sends:
+		factor = struct {
+			*spied
+			twofactor.Sender
+			twofactor.Chained
+		}{f, sender, f.Factor.(twofactor.Chained)}
 	}
 	return twofactor.Instance{ID: id, Name: id, Info: info, Factor: factor}, nil
+}
+
+func (s shelf) ByName(ctx context.Context, name string) (twofactor.Instance, error) {
+	return s.Open(ctx, name)
 }
 
 func (shelf) NoteDelivery(context.Context, string, string) error { return nil }

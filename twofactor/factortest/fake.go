@@ -41,6 +41,7 @@ type Fake struct {
 	codes   map[string]string // by user
 	sent    []twofactor.Message
 	sendErr error
+	next    []error
 }
 
 // FakeOptions are the options of a Fake instance, one of each kind.
@@ -102,6 +103,13 @@ func (f *Fake) FailSends(err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.sendErr = err
+}
+
+// FailNext makes the next deliveries fail, each with one of errs.
+func (f *Fake) FailNext(errs ...error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.next = append(f.next, errs...)
 }
 
 func (f *Fake) open(o FakeOptions, env twofactor.Env) (twofactor.Factor, error) {
@@ -255,6 +263,11 @@ func (f *fakeSender) Send(ctx context.Context, m twofactor.Message) (twofactor.R
 	}
 	f.fake.mu.Lock()
 	defer f.fake.mu.Unlock()
+	if len(f.fake.next) > 0 {
+		err := f.fake.next[0]
+		f.fake.next = f.fake.next[1:]
+		return twofactor.Receipt{}, err
+	}
 	if f.fake.sendErr != nil {
 		return twofactor.Receipt{}, f.fake.sendErr
 	}
