@@ -39,6 +39,7 @@ func TestTwoTenants(t *testing.T) {
 				"ListSubscriptions":  "for operators, who own the server",
 				"SubscriptionByName": "for operators",
 				"PutSubscription":    "for operators",
+				"SMSRules":           "asks for nothing but the tenant in the context",
 				"Forget":             "forgets, and returns nothing",
 			},
 			Cases: w.isolationCases(b, bob),
@@ -66,6 +67,10 @@ func (w *world) isolationCases(b *customer, bob User) []testkit.IsolationCase {
 		}},
 		{Method: "HasClientSecret", Do: func(ctx context.Context, see see) { yes(see)(w.HasClientSecret(ctx, b.app.ID, "secret of an app")) }},
 		{Method: "Open", Do: func(ctx context.Context, see see) { see(w.Open(ctx, b.letter.ID)) }},
+		{Method: "ByName", Do: func(ctx context.Context, see see) {
+			inst, err := w.ByName(ctx, b.letter.Name)
+			yes(see)(inst.ID == b.letter.ID, err)
+		}},
 		{Method: "OptionsOf", Do: func(ctx context.Context, see see) {
 			o, err := w.OptionsOf(ctx, b.letter.ID)
 			see(string(o["Sender"]), err)

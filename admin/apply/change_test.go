@@ -80,7 +80,7 @@ subscriptions:
         auth_method: client_secret_post
       - {name: field, type: native, grant_types: [refresh_token, authorization_code]}
     tenants:
-      - {name: acme, idps: [guests], session: 30d, idle: 90m, accent: "#2f5d50", client_apps: []}
+      - {name: acme, idps: [guests], session: 30d, idle: 90m, accent: "#2f5d50", client_apps: [], remember_days: 14, sms_countries: [NO, CH], sms_per_day: 50, locale: fr}
     users:
       - {name: ANNA, email: anna@example.org, phone: "+41791234568", password: {env: PASSWORD}, tenants: [globex], groups: []}
       - {name: Bob, email: b@x.example, active: false, idps: [guests, staff], groups: [readers, managers]}
@@ -90,7 +90,7 @@ subscriptions:
       - {name: mail, type: email, options: {EMailSenderAddress: c@b.example, MailServerConfig: {Host: localhost, Port: 2525, EnableSSL: false}, CodeLength: 8}}
       - {name: sms, type: twilio, active: true}
     assignments:
-      - {two_factor: mail, to: {tenant: acme}, required: false}
+      - {two_factor: mail, to: {tenant: acme}, required: false, grace_days: 3}
       - {two_factor: sms, to: {subscription: true}}
     exemptions:
       - {of: {user: bob}, reason: On leave, until: 2027-02-28}

@@ -36,7 +36,8 @@ var (
 	accentForm = regexp.MustCompile(`^(#[0-9a-fA-F]{6})?$`)
 	clientForm = regexp.MustCompile(`^[!-~]{1,128}$`)
 	// RFC 6749 §3.3
-	scopeForm = regexp.MustCompile(`^[!#-\[\]-~]{1,128}$`)
+	scopeForm   = regexp.MustCompile(`^[!#-\[\]-~]{1,128}$`)
+	countryForm = regexp.MustCompile(`^[A-Z]{2}$`)
 )
 
 func checkRule(s, rule string) string {
@@ -57,6 +58,8 @@ func checkRule(s, rule string) string {
 		return when(!clientForm.MatchString(s), "must be 1 to 128 printable ASCII characters without spaces")
 	case "scope":
 		return when(!scopeForm.MatchString(s), "must be printable ASCII without spaces, quotes and backslashes")
+	case "country":
+		return when(!countryForm.MatchString(s), "must be a country code of two capital letters, such as CH")
 	case "email":
 		return when(s != "" && !tenants.ValidEmail(normalEmail(s)), "is not a mail address")
 	case "phone":

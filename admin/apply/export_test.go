@@ -45,6 +45,8 @@ func drawType(f reflect.StructField) string {
 	switch reflect.New(f.Type).Interface().(type) {
 	case *flag:
 		return "true or false"
+	case *count:
+		return "whole number"
 	case *span:
 		return "time span"
 	case *moment:

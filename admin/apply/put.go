@@ -141,7 +141,14 @@ func wantedTenant(s tenant, have tenants.Tenant, exists bool) (tenants.Tenant, t
 	assign(&want.Accent, s.Accent)
 	assign(&want.EnforceMFA, s.EnforceMFA)
 	assign(&want.MinACR, s.MinACR)
+	assign(&want.RememberDays, s.RememberDays)
+	assign(&want.PasskeySignIn, s.PasskeySignIn)
+	assign(&want.SMSPerDay, s.SMSPerDay)
+	assign(&want.Locale, s.Locale)
 	assign(&want.Active, s.Active)
+	if s.SMSCountries.set {
+		want.SMSCountries = words(s.SMSCountries)
+	}
 	if s.SessionSeconds.set {
 		want.SessionSeconds = secondsOf(s.SessionSeconds.v)
 	}

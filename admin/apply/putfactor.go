@@ -95,8 +95,9 @@ func (j *job) putAssignments(ctx context.Context) error {
 		if !exists {
 			s = withDefaults(s)
 		}
-		want.Required = have.Required
+		want.Required, want.GraceDays = have.Required, have.GraceDays
 		assign(&want.Required, s.Required)
+		assign(&want.GraceDays, s.GraceDays)
 		d, err := j.store.PutAssignment(ctx, &want)
 		if err != nil {
 			if err := j.refused(s.at, s, err); err != nil {

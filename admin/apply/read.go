@@ -168,6 +168,9 @@ func (p *parser) read(n *yaml.Node, at place, dst any, tag reflect.StructTag) {
 	case *flag:
 		d.place = at
 		d.v, d.set = p.flag(n, at)
+	case *count:
+		d.place = at
+		d.v, d.set = p.count(n, at, tag)
 	case *span:
 		d.place = at
 		d.v, d.set = p.span(n, at)

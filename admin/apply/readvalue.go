@@ -44,6 +44,21 @@ func (p *parser) flag(n *yaml.Node, at place) (bool, bool) {
 	return b, true
 }
 
+// count accepts plain digits: no 0x10, no 1_000, no 1e3.
+func (p *parser) count(n *yaml.Node, at place, tag reflect.StructTag) (int64, bool) {
+	most := tag.Get("most")
+	limit, err := strconv.ParseInt(most, 10, 64)
+	if err != nil {
+		panic("apply: " + tag.Get("key") + " has no most")
+	}
+	v, err := strconv.ParseInt(n.Value, 10, 64)
+	if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!int" || err != nil || strings.Trim(n.Value, "0123456789") != "" || v > limit {
+		p.found(at, "must be a whole number from 0 to %s", most)
+		return 0, false
+	}
+	return v, true
+}
+
 // span accepts 90d beside what Go reads: 24h, 1h30m.
 func (p *parser) span(n *yaml.Node, at place) (time.Duration, bool) {
 	days, err := 0, error(nil)

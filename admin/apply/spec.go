@@ -10,6 +10,7 @@ package apply
 //	derived  the same in words, where code in this package finds it
 //	choices  the words allowed, comma-separated
 //	check    a rule of check.go
+//	most     the largest number allowed
 //	help     what it is for
 
 type document struct {
@@ -54,6 +55,11 @@ type tenant struct {
 	MinACR         text  `key:"min_acr" default:"\"\"" check:"acr" help:"Weakest sign-in that is accepted; empty: none is refused."`
 	SessionSeconds span  `key:"session" default:"24h" help:"How long a session lives at most: 5m to 90d."`
 	IdleSeconds    span  `key:"idle" derived:"1h, or the session if that is shorter" help:"How long it lives without use: at least 1m, at most the session."`
+	RememberDays   count `key:"remember_days" default:"0" most:"30" help:"For how many days a browser may be remembered, so that it is not asked for a second factor each time; 0: never, 30 at most."`
+	PasskeySignIn  flag  `key:"passkey_sign_in" default:"false" help:"A passkey may stand for name and password too."`
+	SMSCountries   texts `key:"sms_countries" default:"[]" check:"country" help:"Countries that text messages may go to, as two capital letters: CH. None: no text messages at all."`
+	SMSPerDay      count `key:"sms_per_day" default:"0" most:"1000000" help:"How many text messages may be sent in a day (UTC); 0: 500."`
+	Locale         text  `key:"locale" default:"\"\"" check:"locale" help:"Language of pages and messages when nobody asks for another, as BCP 47: de-CH. Empty: English."`
 	Active         flag  `key:"active" default:"true" help:"Whether anybody can sign in to it."`
 	IDPs           texts `key:"idps" ref:"idp" help:"Names of the IDPs to sign in by: exactly these."`
 	ClientApps     texts `key:"client_apps" ref:"client_app" help:"Names of the client apps that may use this tenant: exactly these."`
@@ -118,6 +124,7 @@ type assignment struct {
 	TwoFactor text   `key:"two_factor" must:"true" ref:"two_factor" help:"Name of the instance."`
 	To        target `key:"to" must:"true" levels:"subscription,tenant,idp,client_app,group,user" help:"For whom: one level and a name, such as {tenant: acme}; {subscription: true} for the whole subscription."`
 	Required  flag   `key:"required" default:"true" help:"Whether sign-ins that this reaches must use a second factor. False only offers it."`
+	GraceDays count  `key:"grace_days" default:"0" most:"365" help:"For how many days a user who has nothing to use yet may sign in without."`
 }
 
 type exemption struct {

@@ -30,6 +30,7 @@ type value[T any] struct {
 type (
 	text    = value[string]
 	flag    = value[bool]
+	count   = value[int64] // a whole number, not negative
 	span    = value[time.Duration]
 	moment  = value[time.Time]
 	texts   = value[[]text]

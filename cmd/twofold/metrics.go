@@ -17,6 +17,7 @@ type metrics struct {
 	requests *prometheus.HistogramVec
 	signIns  *prometheus.CounterVec
 	messages *prometheus.CounterVec
+	breakers *prometheus.CounterVec
 }
 
 func newMetrics() *metrics {
@@ -32,8 +33,11 @@ func newMetrics() *metrics {
 		messages: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "twofold_messages_total", Help: "Messages by type of factor and end.",
 		}, []string{"type", "state"}),
+		breakers: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "twofold_breaker_changes_total", Help: "Breakers of instances that opened or closed, by type of factor.",
+		}, []string{"type", "change"}),
 	}
-	m.registry.MustRegister(m.requests, m.signIns, m.messages,
+	m.registry.MustRegister(m.requests, m.signIns, m.messages, m.breakers,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -46,6 +50,10 @@ func (m *metrics) signIn(event string) { m.signIns.WithLabelValues(event).Inc() 
 
 func (m *metrics) message(factorType, state string) {
 	m.messages.WithLabelValues(factorType, state).Inc()
+}
+
+func (m *metrics) breaker(factorType, change string) {
+	m.breakers.WithLabelValues(factorType, change).Inc()
 }
 
 func (m *metrics) request(r *http.Request, status int, took time.Duration) {

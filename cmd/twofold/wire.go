@@ -82,10 +82,13 @@ func build(ctx context.Context, p parts) (*house, error) {
 	})
 	h.outbox = delivery.New(delivery.Config{
 		DB: d, Seal: p.Seal, Now: p.Now, Log: p.Log, Instances: h.tenants, Audit: h.audit, Observe: h.metrics.message,
+		OnBreaker: h.metrics.breaker,
 	})
 	h.ceremony = ceremony.New(ceremony.Config{
 		DB: d, Seal: p.Seal, Now: p.Now, Rand: rand.Reader, Log: p.Log, Instances: h.tenants, Outbox: h.outbox, Limits: h.limits, Audit: h.audit,
+		SMS: h.smsRules,
 	})
+	h.outbox.Fallback = h.ceremony.FallThrough
 	if h.provider, err = op.New(op.Config{
 		DB: d, Seal: p.Seal, Now: p.Now, Rand: rand.Reader, Log: p.Log, Tenants: h.tenants, Audit: h.audit, PublicURL: p.PublicURL,
 		RSABits: p.RSABits, RefreshGrace: p.RefreshGrace,
@@ -102,6 +105,12 @@ func build(ctx context.Context, p parts) (*house, error) {
 		Outbox: h.outbox, Limits: h.limits, Audit: h.audit, UI: h.ui, PublicURL: p.PublicURL, Observe: h.metrics.signIn,
 	})
 	return h, nil
+}
+
+// smsRules are those of the tenant in ctx.
+func (h *house) smsRules(ctx context.Context) (r ceremony.SMSRules, err error) {
+	r.Countries, r.PerDay, err = h.tenants.SMSRules(ctx)
+	return r, err
 }
 
 // handler is the public surface.

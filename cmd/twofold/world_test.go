@@ -144,7 +144,7 @@ func (w *world) in(tenant string) context.Context {
 // tenant makes a tenant with the IDP "staff", the app "expenses" and these users.
 func (w *world) tenant(name string, users ...string) {
 	w.t.Helper()
-	v := tenants.Tenant{Name: name, Title: strings.ToUpper(name[:1]) + name[1:], SessionSeconds: 86400, IdleSeconds: 3600, Active: true}
+	v := tenants.Tenant{Name: name, Title: strings.ToUpper(name[:1]) + name[1:], SessionSeconds: 86400, IdleSeconds: 3600, SMSCountries: tenants.List{"CH"}, Active: true}
 	w.must(w.tenants.PutTenant(w.ctx(), &v))
 	w.ids["tenant "+name] = v.ID
 	if w.ids["idp staff"] == "" {

@@ -91,11 +91,12 @@ func (e *ECall) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answered, taken := e.strike(w, r)
+	id := randomHex()
 	if taken {
-		e.take(m)
+		e.take(m, id)
 	}
 	if !answered {
-		writeJSON(w, http.StatusOK, map[string]string{"messageId": randomHex()})
+		writeJSON(w, http.StatusOK, map[string]string{"messageId": id})
 	}
 }
 
@@ -139,7 +140,7 @@ func (m ecallMessage) check() []ecallDetail {
 	return bad
 }
 
-func (e *ECall) take(m ecallMessage) {
+func (e *ECall) take(m ecallMessage, id string) {
 	now := time.Now
 	if e.Now != nil {
 		now = e.Now
@@ -149,7 +150,7 @@ func (e *ECall) take(m ecallMessage) {
 		to = []string{*m.To}
 	}
 	for _, number := range to {
-		sms := SMS{Provider: "ecall", From: m.From, To: number, Text: m.Content.Text, At: now()}
+		sms := SMS{ID: id, Provider: "ecall", From: m.From, To: number, Text: m.Content.Text, At: now()}
 		e.box.add(sms)
 		e.Inbox.Add(sms.message())
 	}

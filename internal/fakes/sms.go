@@ -7,11 +7,13 @@ import (
 
 // SMS is a text message that a fake accepted.
 type SMS struct {
+	ID       string // the provider's
 	Provider string // "twilio" or "ecall"
 	From, To string
 	Text     string
 	At       time.Time
 	ValidFor time.Duration // asked for; 0 if not
+	Callback string        // where to tell how it fared; empty: nowhere
 }
 
 // Forms of numbers and senders.

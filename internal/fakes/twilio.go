@@ -74,11 +74,12 @@ func (t *Twilio) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answered, taken := t.strike(w, r)
+	sid := "SM" + randomHex()
 	if taken {
-		t.take(r.PostForm)
+		t.take(r.PostForm, sid)
 	}
 	if !answered {
-		writeJSON(w, http.StatusCreated, t.resource(r.PostForm))
+		writeJSON(w, http.StatusCreated, t.resource(r.PostForm, sid))
 	}
 }
 
@@ -87,7 +88,7 @@ var serviceSid = regexp.MustCompile(`^MG[0-9a-f]{32}$`)
 // check returns Twilio's error code for a form it would refuse.
 func (t *Twilio) check(form url.Values) (code int, message string) {
 	for name, values := range form {
-		if !slices.Contains([]string{"To", "From", "MessagingServiceSid", "Body", "ValidityPeriod"}, name) {
+		if !slices.Contains([]string{"To", "From", "MessagingServiceSid", "Body", "ValidityPeriod", "StatusCallback"}, name) {
 			return 20001, "Unknown parameter " + name
 		}
 		if len(values) != 1 {
@@ -118,6 +119,11 @@ func (t *Twilio) check(form url.Values) (code int, message string) {
 			return 21621, "The ValidityPeriod must be from 1 to 36000"
 		}
 	}
+	if v, given := form["StatusCallback"]; given {
+		if u, err := url.Parse(v[0]); err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Hostname() == "" || u.Fragment != "" {
+			return 21609, "The 'StatusCallback' URL " + v[0] + " is not a valid URL."
+		}
+	}
 	return 0, ""
 }
 
@@ -128,19 +134,19 @@ func (t *Twilio) now() time.Time {
 	return t.Now()
 }
 
-func (t *Twilio) take(form url.Values) {
+func (t *Twilio) take(form url.Values, sid string) {
 	seconds, _ := strconv.Atoi(form.Get("ValidityPeriod"))
 	m := SMS{
-		Provider: "twilio", From: form.Get("From") + form.Get("MessagingServiceSid"), To: form.Get("To"),
+		ID: sid, Provider: "twilio", From: form.Get("From") + form.Get("MessagingServiceSid"), To: form.Get("To"),
 		Text: form.Get("Body"), At: t.now(), ValidFor: time.Duration(seconds) * time.Second,
+		Callback: form.Get("StatusCallback"),
 	}
 	t.box.add(m)
 	t.Inbox.Add(m.message())
 }
 
 // resource is the message as Twilio describes it in its 201.
-func (t *Twilio) resource(form url.Values) map[string]any {
-	sid := "SM" + randomHex()
+func (t *Twilio) resource(form url.Values, sid string) map[string]any {
 	status, service, segments := "queued", any(nil), "1"
 	if form.Has("MessagingServiceSid") {
 		// A service picks the sender later, so segments are not known yet.

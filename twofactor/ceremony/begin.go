@@ -3,22 +3,11 @@ package ceremony
 import (
 	"context"
 	"fmt"
-	"strings"
-	"time"
 
 	"twofold/internal/db"
 	"twofold/internal/id"
-	"twofold/internal/limits"
-	"twofold/internal/problem"
 	"twofold/twofactor"
 	"twofold/twofactor/delivery"
-)
-
-// N10: sends to one destination, over all tenants and replicas.
-var (
-	perDestination = limits.Limit{Burst: 3, Per: 10 * time.Minute}
-	perDaySMS      = limits.Limit{Burst: 10, Per: 24 * time.Hour}
-	perDayMail     = limits.Limit{Burst: 20, Per: 24 * time.Hour}
 )
 
 // Purpose is what a challenge is for. An answer given for one purpose never counts
@@ -155,33 +144,5 @@ func (c *Ceremony) enqueue(ctx context.Context, row challengeRow, in contents) e
 	}
 	m := *in.Out
 	m.ExpiresAt = row.ExpiresAt
-	return c.Outbox.Enqueue(ctx, delivery.Item{TwoFactorID: row.TwoFactorID, ChallengeID: row.ID, UserID: row.UserID, Message: m})
-}
-
-// allowSend takes from the destination's budgets, which all tenants share. It runs
-// outside of any transaction, so that a rollback gives nothing back. Spellings of
-// one mailbox in upper and lower case are one destination.
-func (c *Ceremony) allowSend(ctx context.Context, inst twofactor.Instance, m *twofactor.Message) error {
-	if m == nil {
-		return nil
-	}
-	daily, kind := perDayMail, "mail"
-	for _, need := range inst.Info.Needs {
-		if need == twofactor.NeedsPhone {
-			daily, kind = perDaySMS, "sms"
-		}
-	}
-	for _, l := range []struct {
-		name string
-		limits.Limit
-	}{{"10min", perDestination}, {"day", daily}} {
-		ok, after, err := c.Limits.Take(ctx, l.Limit, "destination", kind, l.name, strings.ToLower(m.To))
-		if err != nil {
-			return fmt.Errorf("ceremony: %w", err)
-		}
-		if !ok {
-			return problem.Busy(problem.TooMany, "too_many_sends", "We have sent several codes there already.", after)
-		}
-	}
-	return nil
+	return c.Outbox.Enqueue(ctx, delivery.Item{TwoFactorID: row.via(), ChallengeID: row.ID, UserID: row.UserID, Message: m})
 }

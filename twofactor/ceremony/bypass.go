@@ -113,9 +113,9 @@ func (c *Ceremony) FinishBypass(ctx context.Context, signInID, userID, code stri
 	if err != nil {
 		return err
 	}
-	sealed := row
+	row.answeredIn = signInID
 	judge := func(context.Context) (judged, error) {
-		in, err := c.unsealed(sealed)
+		in, err := c.unsealed(row)
 		if err != nil {
 			return judged{}, err
 		}
@@ -124,7 +124,6 @@ func (c *Ceremony) FinishBypass(ctx context.Context, signInID, userID, code stri
 		}
 		return judged{passed: Passed{UserID: userID, AMR: []string{"bypass"}, Strength: BypassStrength}}, nil
 	}
-	row.SignInID = signInID // for the audit trail alone
 	err = c.decide(ctx, row, failures, judge, then)
 	if errors.Is(err, errOver) {
 		return errNoBypass

@@ -30,6 +30,7 @@ var resendAfter = [...]time.Duration{30 * time.Second, 60 * time.Second}
 // Instances opens TwoFactor instances. Implemented by tenants.
 type Instances interface {
 	Open(ctx context.Context, twoFactorID string) (twofactor.Instance, error)
+	ByName(ctx context.Context, name string) (twofactor.Instance, error) // of the subscription in ctx
 }
 
 // Config is what a Ceremony stands on.
@@ -43,6 +44,7 @@ type Config struct {
 	Outbox    *delivery.Outbox
 	Limits    *limits.Limiter
 	Audit     *audit.Trail
+	SMS       func(ctx context.Context) (SMSRules, error) // of the tenant in ctx; nil: no text messages at all
 	// Notify tells a user of something that others may have done in his name. It runs
 	// in the transaction of what it tells, if there is one. May be nil.
 	Notify func(ctx context.Context, userID string, n Notice) error
@@ -86,6 +88,7 @@ type challengeRow struct {
 	Strength       int64  // of the weakest instance that carried the code; 0: TwoFactorID's
 	MinStrength    int64  // what the sign-in demands: nothing weaker may carry the code
 	EnrollmentID   string // that a ceremony is about, if any
+	answeredIn     string // for the audit trail: the sign-in of the answer, where SignInID names none
 }
 
 func (challengeRow) TableName() string { return "challenges" }
@@ -96,8 +99,9 @@ type contents struct {
 	Prompt twofactor.Prompt
 	Out    *twofactor.Message
 	Life   time.Duration
-	Proves Address // for Prove
-	User   twofactor.User
+	Proves Address        // for Prove
+	User   twofactor.User // to reach him by another instance
+	Tried  []string       // instances that fell through before the one that carries the code
 }
 
 // place binds the contents to tenant, challenge and user (N16), and to what the

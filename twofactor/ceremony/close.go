@@ -34,5 +34,5 @@ func (c *Ceremony) Sweep(ctx context.Context) error {
 	if err := c.DB.For(ctx).Where("ends_at < ?", now.Add(-time.Hour)).Delete(&challengeRow{}).Error; err != nil {
 		return fmt.Errorf("ceremony: sweep: %w", err)
 	}
-	return nil
+	return c.sweepSMS(ctx)
 }

@@ -166,7 +166,10 @@ func (c *Ceremony) judge(ctx context.Context, row challengeRow, a twofactor.Answ
 		}
 		j.passed.UserID = bound[0].row.UserID
 	}
-	return c.verify(ctx, j, ch, bound, a)
+	if j, err = c.verify(ctx, j, ch, bound, a); err != nil {
+		return j, err
+	}
+	return j, c.carried(ctx, row, a, &j.passed)
 }
 
 func (c *Ceremony) verify(ctx context.Context, j judged, ch twofactor.Challenge, bound holdings, a twofactor.Answer) (judged, error) {
@@ -229,7 +232,7 @@ func (c *Ceremony) settle(ctx context.Context, row challengeRow, inst twofactor.
 	}
 	for _, kind := range kinds {
 		err := c.Audit.Record(ctx, audit.Event{Kind: kind, Actor: row.UserID, User: row.UserID}, map[string]any{
-			"two_factor": row.TwoFactorID, "type": inst.Info.Type, "sign_in": row.SignInID, "attempt": row.Attempts, "failures": failures,
+			"two_factor": row.TwoFactorID, "type": inst.Info.Type, "sign_in": either(row.answeredIn, row.SignInID), "attempt": row.Attempts, "failures": failures,
 		})
 		if err != nil {
 			return err
@@ -283,6 +286,9 @@ func (c *Ceremony) use(ctx context.Context, row challengeRow, j judged, then fun
 			err = c.keep(ctx, *j.used, j.now)
 		}
 		if err != nil {
+			return err
+		}
+		if err := c.proven(ctx, row); err != nil {
 			return err
 		}
 		return then(ctx, j.passed)

@@ -11,7 +11,7 @@ import (
 
 func TestModels(t *testing.T) {
 	testkit.EachDatabase(t, func(t *testing.T, url string) {
-		testkit.CheckModels(t, url, challengeRow{}, failureRow{}, enrollmentRow{})
+		testkit.CheckModels(t, url, challengeRow{}, failureRow{}, enrollmentRow{}, smsNumberRow{}, smsBlockRow{}, smsDayRow{})
 	})
 }
 

@@ -38,7 +38,7 @@ func (c *Ceremony) Resend(ctx context.Context, challengeID, signInID string) err
 	if in.Out == nil {
 		return errOver
 	}
-	inst, err := c.Instances.Open(ctx, row.TwoFactorID)
+	inst, err := c.Instances.Open(ctx, row.via())
 	if err != nil {
 		return failed(fmt.Errorf("ceremony: resend: %w", err))
 	}
@@ -53,7 +53,7 @@ func (c *Ceremony) Resend(ctx context.Context, challengeID, signInID string) err
 	row.NextSendAt = now.Add(resendAfter[min(int(sends), len(resendAfter)-1)])
 	err = c.DB.Tx(ctx, func(ctx context.Context) error {
 		err := db.One(c.DB.For(ctx).Model(&challengeRow{}).
-			Where("id = ? AND sends = ? AND attempts < max_attempts AND closed_at IS NULL AND expires_at > ?", row.ID, sends, now).
+			Where("id = ? AND sends = ? AND via_two_factor_id = ? AND attempts < max_attempts AND closed_at IS NULL AND expires_at > ?", row.ID, sends, row.ViaTwoFactorID, now).
 			Updates(map[string]any{"sends": row.Sends, "expires_at": row.ExpiresAt, "next_send_at": row.NextSendAt}))
 		if err != nil {
 			return err

@@ -44,6 +44,12 @@ const (
 	paper = "sub-apaper" // likewise, and stands in for others
 	anna  = "sub-aanna"  // a user who is in the database, as who enrols must be
 	bruno = "sub-abruno"
+
+	// A chain: first falls through to second, that to letter. All name each other by
+	// their IDs.
+	first  = "first"  // by SMS
+	second = "second" // by SMS too
+	letter = "letter" // by mail, and worth less
 )
 
 // world is a ceremony on a real database, with factors whose codes the test knows.
@@ -54,7 +60,8 @@ type world struct {
 	clock     *testkit.Clock
 	logs      *testkit.LogBuffer
 	instances shelf
-	told      []string // "user event"
+	told      []string          // "user event"
+	rules     ceremony.SMSRules // of all tenants
 }
 
 // test is what each runs in a world of its own.
@@ -81,8 +88,10 @@ func each(t *testing.T, tests ...test) {
 func newWorld(t *testing.T, d *db.DB) *world {
 	t.Helper()
 	w := &world{t: t, db: d, clock: testkit.NewClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)), instances: shelf{}}
+	w.rules = ceremony.SMSRules{Countries: []string{"CH"}, PerDay: 500}
 	for _, table := range []string{
-		"enrollments", "challenges", "user_failures", "messages", "rate_counters", "audit_events", "audit_chains", "two_factors", "users", "tenants", "subscriptions",
+		"enrollments", "challenges", "user_failures", "messages", "rate_counters", "audit_events", "audit_chains", "sms_numbers",
+		"sms_blocks", "sms_days", "two_factors", "users", "tenants", "subscriptions",
 	} {
 		w.exec("DELETE FROM " + table)
 	}
@@ -94,7 +103,6 @@ active, created_at, updated_at, version) VALUES ('` + s.Tenant + `', '` + s.Subs
 	}
 	w.factor(ask, factortest.FakeConfig{Type: "asking"})
 	w.factor(mail, factortest.FakeConfig{Type: "mailing", Sends: true})
-	w.factor(phone, factortest.FakeConfig{Type: "texting", Sends: true, Needs: []twofactor.Attribute{twofactor.NeedsPhone}})
 	for _, id := range []string{steps, paper, "sub-bsteps", "sub-bpaper"} {
 		w.factor(id, factortest.FakeConfig{Type: "stepping", Enrolls: true, Fallback: strings.HasSuffix(id, "paper")})
 		w.instances[id].whole = stepper{}
@@ -110,9 +118,17 @@ locale, last_two_factor_id, active, created_at, updated_at, version) VALUES ('` 
 VALUES ('` + s.Subscription + f + `', '` + s.Subscription + `', '` + f + `', '', '', true, '', '2026-01-01', '2026-01-01', 1)`)
 		}
 	}
+	w.factor(phone, factortest.FakeConfig{Type: "texting", Sends: true, Needs: byPhone})
+	w.factor(first, factortest.FakeConfig{Type: "carrier-1", Sends: true, Reports: true, OnFailure: second, AMR: []string{"sms", "first"}, Needs: byPhone})
+	w.factor(second, factortest.FakeConfig{Type: "carrier-2", Sends: true, Relays: true, OnFailure: letter, AMR: []string{"sms", "second"}, Needs: byPhone})
+	w.factor(letter, factortest.FakeConfig{
+		Type: "post", Sends: true, Relays: true, AMR: []string{"email"}, Strength: twofactor.Strength2FA, Needs: []twofactor.Attribute{twofactor.NeedsEmail},
+	})
 	w.Ceremony = w.replica()
 	return w
 }
+
+var byPhone = []twofactor.Attribute{twofactor.NeedsPhone}
 
 // replica is one more process on the same database.
 func (w *world) replica() *ceremony.Ceremony {
@@ -123,14 +139,17 @@ func (w *world) replica() *ceremony.Ceremony {
 	w.logs = buf
 	trail := &audit.Trail{DB: w.db, Seal: s, Now: w.clock.Now}
 	outbox := delivery.New(delivery.Config{DB: w.db, Seal: s, Now: w.clock.Now, Log: log, Instances: w.instances, Audit: trail, Poll: 10 * time.Millisecond})
-	return ceremony.New(ceremony.Config{
+	c := ceremony.New(ceremony.Config{
 		DB: w.db, Seal: s, Now: w.clock.Now, Rand: rand.Reader, Log: log, Instances: w.instances, Outbox: outbox, Audit: trail,
 		Notify: func(_ context.Context, userID string, n ceremony.Notice) error {
 			w.told = append(w.told, userID+" "+n.Event)
 			return nil
 		},
 		Limits: &limits.Limiter{DB: w.db, Seal: s, Now: w.clock.Now},
+		SMS:    func(context.Context) (ceremony.SMSRules, error) { return w.rules, nil },
 	})
+	outbox.Fallback = c.FallThrough
+	return c
 }
 
 // shelf holds opened instances by ID.
@@ -146,13 +165,36 @@ func (s shelf) Open(_ context.Context, id string) (twofactor.Instance, error) {
 		return twofactor.Instance{ID: id, Name: id, Info: info, Factor: f.whole}, nil
 	}
 	var factor twofactor.Factor = f
-	if sender, ok := f.Factor.(twofactor.Sender); ok {
+	sender, sends := f.Factor.(twofactor.Sender)
+	relayer, relays := f.Factor.(twofactor.Relayer)
+	reporter, reports := f.Factor.(twofactor.Reporter)
+	switch {
+	case relays:
 		factor = struct {
 			*spied
 			twofactor.Sender
-		}{f, sender}
+			twofactor.Chained
+			twofactor.Relayer
+		}{f, sender, f.Factor.(twofactor.Chained), relayer}
+	case reports:
+		factor = struct {
+			*spied
+			twofactor.Sender
+			twofactor.Chained
+			twofactor.Reporter
+		}{f, sender, f.Factor.(twofactor.Chained), reporter}
+	case sends:
+		factor = struct {
+			*spied
+			twofactor.Sender
+			twofactor.Chained
+		}{f, sender, f.Factor.(twofactor.Chained)}
 	}
 	return twofactor.Instance{ID: id, Name: id, Info: info, Factor: factor}, nil
+}
+
+func (s shelf) ByName(ctx context.Context, name string) (twofactor.Instance, error) {
+	return s.Open(ctx, name)
 }
 
 func (shelf) NoteDelivery(context.Context, string, string) error { return nil }

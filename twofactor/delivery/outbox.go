@@ -18,10 +18,13 @@ import (
 
 // States of a message.
 //
-//	queued ──claim──▶ sending ──▶ sent
-//	   ▲                 │ └────▶ failed   (final class, or no life left)
+//	queued ──claim──▶ sending ──▶ sent ──reported──▶ failed
+//	   ▲                 │ └────▶ failed   (final class, or no patience or life left)
 //	   └────retry────────┘
 //	queued ──life ended──▶ expired
+//
+// What has failed for good may have a successor by another instance, written in
+// the same transaction (see chain.go).
 const (
 	Queued  = "queued"
 	Sending = "sending"
@@ -48,12 +51,22 @@ type Config struct {
 	Poll      time.Duration                  // how often to look for work left by others; 0: 1 s
 	Lease     time.Duration                  // how long a silent sender keeps a message; 0: 10 s
 	Observe   func(factorType, state string) // for metrics; may be nil
+
+	// Fallback is asked when a message of an instance that names another one has
+	// failed for good. Nil: nothing falls through.
+	Fallback func(ctx context.Context, f Failure) (Takeover, error)
+	// ReportURL is where an instance's provider may tell how messages fared; ctx
+	// speaks for the tenant. Nil or empty: nowhere.
+	ReportURL func(ctx context.Context, twoFactorID string) string
+	// OnBreaker hears of breakers that open and close; may be nil.
+	OnBreaker func(factorType, change string)
 }
 
 // Outbox sends messages. Make it with New and start it with Run.
 type Outbox struct {
 	Config
-	kicks chan key
+	kicks    chan key
+	breakers breakers
 }
 
 type key struct{ tenant, id string }
@@ -71,6 +84,9 @@ func New(c Config) *Outbox {
 	}
 	if c.Observe == nil {
 		c.Observe = func(string, string) {}
+	}
+	if c.OnBreaker == nil {
+		c.OnBreaker = func(string, string) {}
 	}
 	return &Outbox{Config: c, kicks: make(chan key, 1024)}
 }
@@ -96,7 +112,7 @@ type messageRow struct {
 	CreatedAt      time.Time
 	DoneAt         *time.Time
 	Kind           string // of the letter
-	Medium         string
+	Medium         string // known once an instance took it
 	FellFrom       string // id of the message that failed before this one took its place
 	ReportedAt     *time.Time
 }
@@ -109,16 +125,21 @@ type Item struct {
 	ChallengeID string
 	UserID      string
 	Message     twofactor.Message
+	Kind        string // of the letter; empty: a code
+	FellFrom    string // id of the message that this one takes the place of
 }
 
 // Enqueue writes the item in the caller's transaction and sends it at once after
 // the commit.
 func (o *Outbox) Enqueue(ctx context.Context, it Item) error {
 	scope, now := db.ScopeOf(ctx), db.Micros(o.Now())
+	if it.Kind == "" {
+		it.Kind = twofactor.LetterCode
+	}
 	row := messageRow{
 		TenantID: scope.Tenant, ID: id.New(), SubscriptionID: scope.Subscription, TwoFactorID: it.TwoFactorID,
 		ChallengeID: it.ChallengeID, UserID: it.UserID, Masked: it.Message.Masked, State: Queued, NextAt: now,
-		ExpiresAt: it.Message.ExpiresAt, CreatedAt: now,
+		ExpiresAt: it.Message.ExpiresAt, CreatedAt: now, Kind: it.Kind, FellFrom: it.FellFrom,
 	}
 	it.Message.ID = row.ID
 	plain, err := json.Marshal(it.Message)
@@ -143,52 +164,6 @@ func (o *Outbox) kick(k key) {
 	case o.kicks <- k:
 	default:
 	}
-}
-
-// Status is what a page tells about the last message of a challenge.
-type Status struct {
-	State  string // Queued …; empty when there is none
-	Class  string // of the last failure: retry, recipient, account, content
-	Masked string
-}
-
-// Status reports on the newest message of a challenge.
-func (o *Outbox) Status(ctx context.Context, challengeID string) (Status, error) {
-	var rows []messageRow
-	err := o.DB.For(ctx).Where("challenge_id = ?", challengeID).Order("id DESC").Limit(1).Find(&rows).Error
-	if err != nil {
-		return Status{}, fmt.Errorf("delivery: status: %w", err)
-	}
-	if len(rows) == 0 {
-		return Status{}, nil
-	}
-	return Status{State: rows[0].State, Class: rows[0].ErrorClass, Masked: rows[0].Masked}, nil
-}
-
-// Entry is a line of the delivery log. It holds no content and no full address.
-type Entry struct {
-	ID, TwoFactorID, ChallengeID, UserID, Masked string
-	State, ProviderID, ProviderStatus            string
-	ErrorClass, Error                            string
-	Attempts, Segments                           int64
-	CreatedAt                                    time.Time
-	DoneAt                                       *time.Time
-}
-
-// Entries lists the newest messages of the tenant in ctx, at most n.
-func (o *Outbox) Entries(ctx context.Context, n int) ([]Entry, error) {
-	var rows []messageRow
-	if err := o.DB.For(ctx).Order("id DESC").Limit(n).Find(&rows).Error; err != nil {
-		return nil, fmt.Errorf("delivery: log: %w", err)
-	}
-	out := make([]Entry, len(rows))
-	for i, r := range rows {
-		out[i] = Entry{
-			r.ID, r.TwoFactorID, r.ChallengeID, r.UserID, r.Masked, r.State, r.ProviderID, r.ProviderStatus,
-			r.ErrorClass, r.Error, r.Attempts, r.Segments, r.CreatedAt, r.DoneAt,
-		}
-	}
-	return out, nil
 }
 
 // claim takes a due message for this process, or reports that somebody else did.

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
 	"gorm.io/gorm"
 
-	"twofold/internal/audit"
 	"twofold/internal/db"
 	"twofold/twofactor"
 )
@@ -63,8 +63,9 @@ func (o *Outbox) work(ctx context.Context, k key) {
 		return
 	}
 	ctx = db.WithScope(ctx, db.Scope{Subscription: row.SubscriptionID, Tenant: row.TenantID})
+	begun := o.Now()
 	inst, receipt, err := o.send(ctx, row)
-	switch wait, again := o.retry(row, err); {
+	switch wait, again := o.retry(row, inst, o.Now().Sub(begun), err); {
 	case err == nil:
 		o.finish(ctx, row, inst, Sent, receipt, nil)
 	case errors.Is(err, errExpired):
@@ -79,10 +80,11 @@ func (o *Outbox) work(ctx context.Context, k key) {
 func (o *Outbox) later(ctx context.Context, row messageRow, cause error, wait time.Duration) {
 	o.Log.WarnContext(ctx, "message not sent, trying again", "message", row.ID, "two_factor", row.TwoFactorID, "attempt", row.Attempts, "in", wait, "error", words(cause))
 	due := db.Micros(o.Now()).Add(wait)
-	err := db.One(o.mine(ctx, row).Updates(map[string]any{
-		"state": Queued, "next_at": due, "error_class": twofactor.ClassName(cause), "error": words(cause),
-	}))
-	if err != nil {
+	set := map[string]any{"state": Queued, "next_at": due, "error_class": twofactor.ClassName(cause), "error": words(cause)}
+	if held(cause) {
+		set["attempts"] = row.Attempts - 1 // it was none
+	}
+	if err := db.One(o.mine(ctx, row).Updates(set)); err != nil {
 		o.notWritten(ctx, row, err)
 		return
 	}
@@ -92,34 +94,41 @@ func (o *Outbox) later(ctx context.Context, row messageRow, cause error, wait ti
 
 // finish writes the end of a message, erases its content and tells the audit trail.
 func (o *Outbox) finish(ctx context.Context, row messageRow, inst twofactor.Instance, state string, r twofactor.Receipt, cause error) {
-	set := map[string]any{
+	e := ending{row: row, inst: inst, from: Sending, state: state, cause: cause, set: map[string]any{
 		"state": state, "sealed": "", "done_at": db.Micros(o.Now()), "provider_id": r.ProviderID, "provider_status": r.Status,
-		"segments": int64(r.Segments), "error_class": twofactor.ClassName(cause), "error": words(cause),
-	}
+		"segments": int64(r.Segments), "error_class": twofactor.ClassName(cause), "error": words(cause), "medium": string(medium(inst.Info)),
+	}}
 	if state == Expired {
 		// Why it was not sent in time is what the last try ran into.
-		set["error_class"], set["error"] = row.ErrorClass, row.Error
+		e.set["error_class"], e.set["error"] = row.ErrorClass, row.Error
 	}
-	err := o.DB.Tx(ctx, func(ctx context.Context) error {
-		if err := db.One(o.mine(ctx, row).Updates(set)); err != nil {
-			return err
-		}
-		return o.Audit.Record(ctx, audit.Event{Kind: "factor." + state, Actor: "system", User: row.UserID}, map[string]any{
-			"two_factor": row.TwoFactorID, "type": inst.Info.Type, "to": row.Masked, "message": row.ID, "attempts": row.Attempts,
-			"provider_id": r.ProviderID, "provider_status": r.Status, "error": set["error"],
-		})
-	})
-	if err != nil {
+	if err := o.end(ctx, e); err != nil {
 		o.notWritten(ctx, row, err)
 		return
 	}
-	o.Observe(inst.Info.Type, state)
-	if cause != nil {
-		o.Log.WarnContext(ctx, "message failed", "message", row.ID, "two_factor", row.TwoFactorID, "class", twofactor.ClassName(cause), "error", words(cause))
+	o.tell(ctx, e)
+}
+
+// tell lets metrics, logs and the instance's state know of an ending.
+func (o *Outbox) tell(ctx context.Context, e ending) {
+	o.Observe(e.inst.Info.Type, e.state)
+	if e.cause != nil {
+		o.Log.WarnContext(ctx, "message failed", "message", e.row.ID, "two_factor", e.row.TwoFactorID, "class", twofactor.ClassName(e.cause), "error", words(e.cause))
 	}
-	if state == Sent || cause != nil {
-		o.note(ctx, row, cause)
+	if e.state == Sent || e.cause != nil {
+		o.note(ctx, e.row, e.cause)
 	}
+}
+
+// medium is how what an instance sends travels.
+func medium(info twofactor.Info) twofactor.Medium {
+	switch {
+	case slices.Contains(info.Needs, twofactor.NeedsPhone):
+		return twofactor.BySMS
+	case slices.Contains(info.Needs, twofactor.NeedsEmail):
+		return twofactor.ByMail
+	}
+	return ""
 }
 
 // notWritten: without a result the lease ends and another try follows, for a
@@ -150,11 +159,11 @@ func (o *Outbox) mine(ctx context.Context, row messageRow) *gorm.DB {
 }
 
 // note keeps the instance's state true. One bad address says nothing about the
-// instance, so it does not make it failing.
+// instance, so it does not make it failing; neither does a try that was none.
 func (o *Outbox) note(ctx context.Context, row messageRow, cause error) {
 	failure := ""
 	if cause != nil {
-		if errors.Is(cause, twofactor.ErrRecipient) {
+		if errors.Is(cause, twofactor.ErrRecipient) || held(cause) {
 			return
 		}
 		failure = words(cause)

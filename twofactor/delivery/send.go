@@ -53,7 +53,29 @@ func (o *Outbox) send(ctx context.Context, row messageRow) (inst twofactor.Insta
 	if err != nil {
 		return inst, receipt, &twofactor.SendError{Class: twofactor.ErrContent, Stage: "unseal", Help: "The message cannot be unsealed: the master key differs."}
 	}
+	if o.ReportURL != nil {
+		if _, reports := inst.Factor.(twofactor.Reporter); reports {
+			m.ReportURL = o.ReportURL(ctx, row.TwoFactorID)
+		}
+	}
+	receipt, err = o.call(ctx, row, inst, sender, m)
+	return inst, receipt, err
+}
+
+// call lets the sender deliver, unless the instance's breaker is open.
+func (o *Outbox) call(ctx context.Context, row messageRow, inst twofactor.Instance, sender twofactor.Sender, m twofactor.Message) (receipt twofactor.Receipt, err error) {
+	wait, ok := o.breakers.allow(row.TwoFactorID, o.Now())
+	if !ok {
+		return receipt, &twofactor.SendError{
+			Class: twofactor.ErrRetry, Stage: stageHeld, RetryAfter: wait, Help: "The provider failed several times in a row, so it is left alone for a while.",
+		}
+	}
+	returned := false
+	defer func() { o.called(ctx, row, inst, returned && works(err)) }()
 	deadline := o.Now().Add(sendTimeout)
+	if o.next(inst, row) != "" {
+		deadline = o.Now().Add(chainPatience)
+	}
 	if row.ExpiresAt.Before(deadline) {
 		deadline = row.ExpiresAt
 	}
@@ -62,7 +84,26 @@ func (o *Outbox) send(ctx context.Context, row messageRow) (inst twofactor.Insta
 	stop := o.keepLease(ctx, row, cancel)
 	defer stop()
 	receipt, err = sender.Send(ctx, m)
-	return inst, receipt, err
+	returned = true // and did not panic
+	return receipt, err
+}
+
+// stageHeld is the stage of a try that was none: the breaker was open.
+const stageHeld = "breaker"
+
+func held(err error) bool {
+	var se *twofactor.SendError
+	return errors.As(err, &se) && se.Stage == stageHeld
+}
+
+// called tells the breaker how a call went, and others what comes of it.
+func (o *Outbox) called(ctx context.Context, row messageRow, inst twofactor.Instance, works bool) {
+	change := o.breakers.done(row.TwoFactorID, o.Now(), works)
+	if change == "" {
+		return
+	}
+	o.Log.WarnContext(ctx, "breaker "+change, "two_factor", row.TwoFactorID, "type", inst.Info.Type)
+	o.OnBreaker(inst.Info.Type, change)
 }
 
 // keepLease renews the lease while a send is under way. attempts is the fence: a
@@ -89,9 +130,10 @@ func (o *Outbox) keepLease(ctx context.Context, row messageRow, lost func()) (st
 	return func() { cancel(); wg.Wait() }
 }
 
-// retry says whether, and after what pause, a failed message is tried again:
-// only by class, and never beyond its life.
-func (o *Outbox) retry(row messageRow, err error) (wait time.Duration, again bool) {
+// retry says whether, and after what pause, a failed message is tried again: only
+// by class, never beyond its life, and with somebody to fall through to only once
+// and soon.
+func (o *Outbox) retry(row messageRow, inst twofactor.Instance, took time.Duration, err error) (wait time.Duration, again bool) {
 	if err == nil || twofactor.ClassName(err) != "retry" {
 		return 0, false
 	}
@@ -99,6 +141,9 @@ func (o *Outbox) retry(row messageRow, err error) (wait time.Duration, again boo
 	var se *twofactor.SendError
 	if errors.As(err, &se) && se.RetryAfter > wait {
 		wait = se.RetryAfter
+	}
+	if o.next(inst, row) != "" && (held(err) || row.Attempts >= chainTries || took+wait > chainPatience) {
+		return 0, false
 	}
 	return wait, o.Now().Add(wait).Before(row.ExpiresAt)
 }

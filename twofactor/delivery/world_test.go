@@ -112,7 +112,8 @@ func (s *seen) all() []string {
 	return append([]string{}, s.said...)
 }
 
-// shelf holds one instance, "mail", and notes how its deliveries went.
+// shelf holds one instance, "mail", and notes how its deliveries went. A second one,
+// "spare", always sends by the fake.
 type shelf struct {
 	factor twofactor.Factor
 	sender twofactor.Sender
@@ -120,6 +121,7 @@ type shelf struct {
 
 	mu    sync.Mutex
 	gone  bool
+	next  string // that mail falls through to
 	notes []string
 	send  func(ctx context.Context, m twofactor.Message) (twofactor.Receipt, error) // instead of the fake's
 	sends int
@@ -127,7 +129,7 @@ type shelf struct {
 
 func newShelf(t *testing.T, clock *testkit.Clock) *shelf {
 	t.Helper()
-	fake := factortest.NewFake(factortest.FakeConfig{Sends: true})
+	fake := factortest.NewFake(factortest.FakeConfig{Sends: true, Reports: true})
 	log, _ := testkit.Logs(t)
 	f, err := fake.Provider().Open(json.RawMessage(factortest.FakeOptionsJSON), twofactor.Env{Now: clock.Now, Rand: rand.Reader, Log: log})
 	must(t, err)
@@ -137,14 +139,28 @@ func newShelf(t *testing.T, clock *testkit.Clock) *shelf {
 func (s *shelf) Open(_ context.Context, id string) (twofactor.Instance, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.gone || id != "mail" {
+	inst := twofactor.Instance{ID: id, Name: id, Info: s.fake.Provider().Info}
+	switch {
+	case id == "spare":
+		inst.Factor = s.factor
+	case s.gone || id != "mail":
 		return twofactor.Instance{}, errors.New("no such instance")
+	case s.factor == nil:
+		inst.Factor = nil
+	default:
+		inst.Factor = struct {
+			twofactor.Factor
+			twofactor.Sender
+			chained
+			twofactor.Reporter
+		}{s.factor, s, chained(s.next), s.factor.(twofactor.Reporter)}
 	}
-	return twofactor.Instance{ID: id, Name: id, Info: s.fake.Provider().Info, Factor: struct {
-		twofactor.Factor
-		twofactor.Sender
-	}{s.factor, s}}, nil
+	return inst, nil
 }
+
+type chained string
+
+func (c chained) OnFailure() string { return string(c) }
 
 func (s *shelf) NoteDelivery(_ context.Context, id, failure string) error {
 	s.mu.Lock()

@@ -24,6 +24,11 @@ type FakeConfig struct {
 	Enrolls  bool                  // must be bound to the user first
 	Sends    bool                  // delivers its code, to Sent
 	AMR      []string              // default "otp"
+
+	// Of a Fake that sends; not with Enrolls.
+	OnFailure string // names the instance to fall through to
+	Relays    bool   // delivers the codes of other Fakes
+	Reports   bool   // reads reports that its ReportForm makes
 }
 
 // Fake is a complete type of factor that nothing but a test knows. It shows that
@@ -36,6 +41,7 @@ type Fake struct {
 	codes   map[string]string // by user
 	sent    []twofactor.Message
 	sendErr error
+	next    []error
 }
 
 // FakeOptions are the options of a Fake instance, one of each kind.
@@ -99,6 +105,13 @@ func (f *Fake) FailSends(err error) {
 	f.sendErr = err
 }
 
+// FailNext makes the next deliveries fail, each with one of errs.
+func (f *Fake) FailNext(errs ...error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.next = append(f.next, errs...)
+}
+
 func (f *Fake) open(o FakeOptions, env twofactor.Env) (twofactor.Factor, error) {
 	base := &fakeFactor{fake: f, options: &o, env: env}
 	enroller, sender := &fakeEnroller{base}, &fakeSender{base}
@@ -109,16 +122,29 @@ func (f *Fake) open(o FakeOptions, env twofactor.Env) (twofactor.Factor, error) 
 			twofactor.Enroller
 			twofactor.Sender
 		}{base, enroller, sender}, nil
+	case f.config.Relays && f.config.Reports:
+		return &struct {
+			*fakeSender
+			fakeRelayer
+			fakeReporter
+		}{sender, fakeRelayer{base}, fakeReporter{}}, nil
+	case f.config.Relays:
+		return &struct {
+			*fakeSender
+			fakeRelayer
+		}{sender, fakeRelayer{base}}, nil
+	case f.config.Reports:
+		return &struct {
+			*fakeSender
+			fakeReporter
+		}{sender, fakeReporter{}}, nil
 	case f.config.Enrolls:
 		return &struct {
 			*fakeFactor
 			twofactor.Enroller
 		}{base, enroller}, nil
 	case f.config.Sends:
-		return &struct {
-			*fakeFactor
-			twofactor.Sender
-		}{base, sender}, nil
+		return sender, nil
 	}
 	return base, nil
 }
@@ -174,11 +200,20 @@ func (f *fakeFactor) ask(u twofactor.User, message string) (twofactor.Challenge,
 	}
 	if f.fake.config.Sends {
 		c.Prompt.Destination = "f•••"
-		c.Outgoing = &twofactor.Message{
-			ID: "fake-" + u.ID, To: u.ID + "@fake.example", Masked: "f•••", Subject: "A code", Text: "Code " + code, ExpiresAt: c.ExpiresAt,
-		}
+		c.Outgoing = f.message(u, code, c.ExpiresAt)
 	}
 	return c, nil
+}
+
+func (f *fakeFactor) message(u twofactor.User, code string, until time.Time) *twofactor.Message {
+	to := u.ID + "@fake.example"
+	switch needs := f.fake.config.Needs; {
+	case slices.Contains(needs, twofactor.NeedsPhone):
+		to = u.Phone
+	case slices.Contains(needs, twofactor.NeedsEmail):
+		to = u.Email
+	}
+	return &twofactor.Message{ID: "fake-" + u.ID, To: to, Masked: "f•••", Subject: "A code", Text: "Code " + code, ExpiresAt: until}
 }
 
 func (f *fakeFactor) Verify(_ context.Context, bound []twofactor.Enrollment, c twofactor.Challenge, a twofactor.Answer) (twofactor.Result, error) {
@@ -228,9 +263,59 @@ func (f *fakeSender) Send(ctx context.Context, m twofactor.Message) (twofactor.R
 	}
 	f.fake.mu.Lock()
 	defer f.fake.mu.Unlock()
+	if len(f.fake.next) > 0 {
+		err := f.fake.next[0]
+		f.fake.next = f.fake.next[1:]
+		return twofactor.Receipt{}, err
+	}
 	if f.fake.sendErr != nil {
 		return twofactor.Receipt{}, f.fake.sendErr
 	}
 	f.fake.sent = append(f.fake.sent, m)
 	return twofactor.Receipt{ProviderID: m.ID, Status: "sent", Segments: 1}, nil
+}
+
+// OnFailure is of a twofactor.Chained.
+func (f *fakeSender) OnFailure() string { return f.fake.config.OnFailure }
+
+type fakeRelayer struct{ f *fakeFactor }
+
+func (r fakeRelayer) Relay(_ context.Context, u twofactor.User, c twofactor.Challenge) (twofactor.Challenge, error) {
+	for _, need := range r.f.fake.config.Needs {
+		if !need.Has(u) {
+			return twofactor.Challenge{}, fmt.Errorf("factortest: user has no %s: %w", need, twofactor.ErrUnusable)
+		}
+	}
+	var s fakeState
+	if json.Unmarshal(c.State, &s) != nil || s.Code == "" {
+		return twofactor.Challenge{}, fmt.Errorf("factortest: not the challenge of a fake: %w", twofactor.ErrUnusable)
+	}
+	c.Prompt.Message, c.Prompt.Destination = r.f.options.Greeting, "f•••"
+	c.Outgoing = r.f.message(u, s.Code, c.ExpiresAt)
+	return c, nil
+}
+
+type fakeReporter struct{}
+
+// signature is the header by which a fake knows its provider.
+const signature = "X-Fake-Signature"
+
+// ReportForm is a call of the provider of a Fake, which says how a message fared.
+// Class is empty, or that of a failure: "recipient".
+func ReportForm(url, providerID, status, class string) (header, form map[string][]string) {
+	return map[string][]string{signature: {"signed " + url}}, map[string][]string{"id": {providerID}, "status": {status}, "class": {class}}
+}
+
+func (fakeReporter) Report(url string, header, form map[string][]string) (twofactor.Report, error) {
+	if got := header[signature]; len(got) != 1 || got[0] != "signed "+url {
+		return twofactor.Report{}, fmt.Errorf("factortest: not signed: %w", twofactor.ErrWrongAnswer)
+	}
+	r := twofactor.Report{ProviderID: form["id"][0], Status: form["status"][0]}
+	for _, class := range []error{twofactor.ErrRetry, twofactor.ErrRecipient, twofactor.ErrAccount, twofactor.ErrContent} {
+		if form["class"][0] == twofactor.ClassName(class) {
+			r.Failed = &twofactor.SendError{Class: class, Stage: "report"}
+		}
+	}
+	r.Done = r.Failed != nil || r.Status == "delivered"
+	return r, nil
 }

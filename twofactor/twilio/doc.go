@@ -2,5 +2,6 @@
 // Twilio's Messages API.
 //
 // It owns its options and the call. The code, the text and the check of the
-// answer are oob's: Twilio only carries. Platform endpoint: "twilio".
+// answer are oob's: Twilio only carries, and tells later how a message fared.
+// Platform endpoint: "twilio".
 package twilio

@@ -57,7 +57,7 @@ func garbage(status int) error {
 // failure classifies by the HTTP status first: Twilio splits its codes over time
 // and advises against logic on them (CONTRACTS §2). Only 400 says so little that
 // the code must help.
-func failure(status, code int, retryAfter time.Duration) error {
+func failure(status, code int, retryAfter time.Duration) *twofactor.SendError {
 	e := &twofactor.SendError{
 		Class: oob.StatusClass(status), Stage: "send", Status: status,
 		Help: oob.StatusHelp(status), RetryAfter: retryAfter,
@@ -77,7 +77,7 @@ func codeClass(code int) error {
 	switch code {
 	case 21211, 21214, 21217, 21265, 21408, 21421, 21604, 21610, 21612, 21614, 30005, 30006:
 		return twofactor.ErrRecipient
-	case 10001, 20003, 21212, 21603, 21606, 21608, 21659, 21660, 30002, 30034:
+	case 10001, 20003, 21212, 21603, 21606, 21608, 21609, 21659, 21660, 30002, 30034:
 		return twofactor.ErrAccount
 	case 20429, 21611, 30001, 30003, 30008:
 		return twofactor.ErrRetry

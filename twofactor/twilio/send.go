@@ -72,6 +72,9 @@ func (s *sender) params(m twofactor.Message) *api.CreateMessageParams {
 	} else {
 		p.SetFrom(from)
 	}
+	if m.ReportURL != "" {
+		p.SetStatusCallback(m.ReportURL)
+	}
 	if !m.ExpiresAt.IsZero() {
 		// No dead code hours later. Rounded up, for 0 is not allowed.
 		left := m.ExpiresAt.Sub(s.now())

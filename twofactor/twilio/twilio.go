@@ -33,8 +33,16 @@ func open(o Options, env twofactor.Env) (twofactor.Factor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return oob.New(oob.SMS, o.Options, env, sender), nil
+	return &factor{oob.New(oob.SMS, o.Options, env, sender), sender}, nil
 }
+
+// factor is a code by SMS whose provider tells how it fared.
+type factor struct {
+	*oob.Factor
+	sender *sender
+}
+
+var _ twofactor.Reporter = (*factor)(nil)
 
 // Forms of identifiers and senders. The account SID becomes part of a URL.
 var (

@@ -110,15 +110,15 @@ func (c SampleConfig) facts() Facts {
 				Shows: "A code by e-mail. For a stronger sign-in she has nothing to offer, so that is refused in words.",
 			},
 			{
-				Name: "bruno", GivenName: "Bruno", FamilyName: "Rossi", Email: "bruno@globex.example", Phone: "+447700900101", Tenants: []string{"globex"},
+				Name: "bruno", GivenName: "Bruno", FamilyName: "Rossi", Email: "bruno@globex.example", Phone: "+12125550101", Tenants: []string{"globex"},
 				Shows: "A code by SMS from Twilio; “Use another method” sends it through eCall. Vault then opens without a question.",
 			},
 			{
-				Name: "carla", GivenName: "Carla", FamilyName: "Meier", Email: "carla@sample.example", Phone: "+447700900102", Tenants: []string{"acme", "globex"},
+				Name: "carla", GivenName: "Carla", FamilyName: "Meier", Email: "carla@sample.example", Phone: "+12125550102", Tenants: []string{"acme", "globex"},
 				Shows: "One person, two tenants: a mail at Acme, an SMS at Globex, and a session of its own in each.",
 			},
 			{
-				Name: "dario", GivenName: "Dario", FamilyName: "Favre", Email: "dario@acme.example", Phone: "+447700900103", Tenants: []string{"acme"},
+				Name: "dario", GivenName: "Dario", FamilyName: "Favre", Email: "dario@acme.example", Phone: "+12125550103", Tenants: []string{"acme"},
 				Shows:  "Exempt: the password is enough, until a stronger sign-in is asked for. Then an SMS is sent all the same.",
 				Exempt: &Exempt{Reason: "Runs the till at trade fairs, where no phone is allowed"},
 			},

@@ -11,7 +11,7 @@ export const apps = {
 const people = 80
 export const password = 'correct horse battery staple'
 
-export const user = n => ({ name: `user${n}`, email: `user${n}@sample.example`, phone: `+44770090${String(n).padStart(4, '0')}` })
+export const user = n => ({ name: `user${n}`, email: `user${n}@sample.example`, phone: `+121255501${String(n).padStart(2, '0')}` })
 
 export function sample({ smtpPort, sms, secrets, jwks }) {
   const web = { redirect_uris: [apps.callback], post_logout_redirect_uris: [apps.signedOut] }
@@ -31,7 +31,7 @@ export function sample({ smtpPort, sms, secrets, jwks }) {
         { name: 'gateway', type: 'machine', client_secret: secrets.gateway, scopes: ['introspect'] },
       ],
       tenants: [
-        { name: 'acme', title: 'Acme', idps: ['staff'], client_apps: ['expenses', 'payroll', 'vault', 'phone', 'reports', 'gateway'] },
+        { name: 'acme', title: 'Acme', sms_countries: ['US'], idps: ['staff'], client_apps: ['expenses', 'payroll', 'vault', 'phone', 'reports', 'gateway'] },
         { name: 'globex', title: 'Globex', idps: ['staff'], client_apps: ['expenses', 'reports', 'gateway'] },
       ],
       users: Array.from({ length: people }, (_, n) => ({
