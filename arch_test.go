@@ -58,14 +58,15 @@ var permitted = map[string]string{
 
 	"migrations": "",
 
-	"internal/db":      "",
-	"internal/id":      "",
-	"internal/problem": "",
-	"internal/seal":    "",
-	"internal/audit":   "internal/db internal/id internal/problem internal/seal",
-	"internal/limits":  "internal/db internal/id internal/problem internal/seal",
-	"internal/web":     "internal/audit internal/id internal/limits internal/problem",
-	"internal/fakes":   "",
+	"internal/db":       "",
+	"internal/id":       "",
+	"internal/problem":  "",
+	"internal/seal":     "",
+	"internal/audit":    "internal/db internal/id internal/problem internal/seal",
+	"internal/limits":   "internal/db internal/id internal/problem internal/seal",
+	"internal/outbound": "",
+	"internal/web":      "internal/audit internal/id internal/limits internal/problem",
+	"internal/fakes":    "",
 
 	"internal/testkit":                   "internal/testkit/... migrations",
 	"internal/testkit/browser":           "internal/testkit/...",
