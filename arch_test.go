@@ -28,7 +28,7 @@ const cellar = "internal/audit internal/db internal/id internal/limits internal/
 var permitted = map[string]string{
 	".": "",
 
-	"cmd/twofold":      cellar + " admin/... cmd/twofold/... idp/... internal/fakes migrations tenants twofactor/... ui/...",
+	"cmd/twofold":      cellar + " admin/... cmd/twofold/... idp/... internal/fakes internal/outbound migrations tenants twofactor/... ui/...",
 	"cmd/twofold/demo": cellar + " internal/fakes tenants twofactor ui",
 
 	"admin":         cellar + " tenants twofactor twofactor/ceremony twofactor/delivery",
@@ -85,9 +85,10 @@ var permitted = map[string]string{
 const testKit = "internal/fakes internal/testkit/... twofactor/factortest twofactor/oob/oobtest"
 
 var permittedInTests = map[string]string{
-	"admin/apply":      "twofactor/catalog", // files are tried with the real types
-	"cmd/twofold/demo": "admin/apply",       // the sample is a file like any other
-	"ui":               "ui/storybook",      // every page in every state
+	"admin/apply":       "twofactor/catalog", // files are tried with the real types
+	"cmd/twofold/demo":  "admin/apply",       // the sample is a file like any other
+	"twofactor/webhook": "internal/outbound", // held to the client that it gets
+	"ui":                "ui/storybook",      // every page in every state
 }
 
 // vendors are the libraries that stay in one place, by the start of their paths.
