@@ -28,7 +28,7 @@ const cellar = "internal/audit internal/db internal/id internal/limits internal/
 var permitted = map[string]string{
 	".": "",
 
-	"cmd/twofold":      cellar + " admin/... cmd/twofold/... idp/... internal/fakes migrations tenants twofactor/... ui/...",
+	"cmd/twofold":      cellar + " admin/... cmd/twofold/... idp/... internal/fakes internal/outbound migrations tenants twofactor/... ui/...",
 	"cmd/twofold/demo": cellar + " internal/fakes tenants twofactor ui",
 
 	"admin":         cellar + " tenants twofactor twofactor/ceremony twofactor/delivery",
@@ -58,15 +58,16 @@ var permitted = map[string]string{
 
 	"migrations": "",
 
-	"internal/db":      "",
-	"internal/id":      "",
-	"internal/phone":   "",
-	"internal/problem": "",
-	"internal/seal":    "",
-	"internal/audit":   "internal/db internal/id internal/problem internal/seal",
-	"internal/limits":  "internal/db internal/id internal/problem internal/seal",
-	"internal/web":     "internal/audit internal/id internal/limits internal/problem",
-	"internal/fakes":   "",
+	"internal/db":       "",
+	"internal/id":       "",
+	"internal/phone":    "",
+	"internal/problem":  "",
+	"internal/seal":     "",
+	"internal/audit":    "internal/db internal/id internal/problem internal/seal",
+	"internal/limits":   "internal/db internal/id internal/problem internal/seal",
+	"internal/outbound": "",
+	"internal/web":      "internal/audit internal/id internal/limits internal/problem",
+	"internal/fakes":    "",
 
 	"internal/testkit":                   "internal/testkit/... migrations",
 	"internal/testkit/browser":           "internal/testkit/...",
@@ -85,9 +86,10 @@ var permitted = map[string]string{
 const testKit = "internal/fakes internal/testkit/... twofactor/factortest twofactor/oob/oobtest"
 
 var permittedInTests = map[string]string{
-	"admin/apply":      "twofactor/catalog", // files are tried with the real types
-	"cmd/twofold/demo": "admin/apply",       // the sample is a file like any other
-	"ui":               "ui/storybook",      // every page in every state
+	"admin/apply":       "twofactor/catalog", // files are tried with the real types
+	"cmd/twofold/demo":  "admin/apply",       // the sample is a file like any other
+	"twofactor/webhook": "internal/outbound", // held to the client that it gets
+	"ui":                "ui/storybook",      // every page in every state
 }
 
 // vendors are the libraries that stay in one place, by the start of their paths.

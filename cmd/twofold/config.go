@@ -50,9 +50,14 @@ type providerFlags struct {
 	PublicURL    string        `name:"public-url" placeholder:"URL" help:"Address people and apps reach the server by: https://HOST[:PORT]. Issuers are PUBLIC-URL/t/TENANT."`
 	RefreshGrace time.Duration `default:"0s" help:"For how long after a rotation the refresh token before gets the same successor; at most 10s."`
 	endpointFlags
+
+	AllowPrivateAddresses []string `placeholder:"CIDR" help:"Networks that URLs given by administrators, such as a webhook's, may lead to although they are not public; also by plain http. None by default."`
 }
 
 func (p providerFlags) check() error {
+	if _, err := p.allowed(); err != nil {
+		return err
+	}
 	u, err := url.Parse(p.PublicURL)
 	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || (u.Path != "" && u.Path != "/") || u.RawQuery != "" || u.User != nil {
 		return errors.New("--public-url must be https://HOST[:PORT] without a path")
@@ -64,6 +69,19 @@ func (p providerFlags) check() error {
 		return errors.New("--refresh-grace must be from 0s to 10s")
 	}
 	return nil
+}
+
+// allowed reads --allow-private-addresses.
+func (p providerFlags) allowed() ([]netip.Prefix, error) {
+	var out []netip.Prefix
+	for _, text := range p.AllowPrivateAddresses {
+		network, err := netip.ParsePrefix(text)
+		if err != nil || network.Addr().Is4In6() {
+			return nil, fmt.Errorf("--allow-private-addresses: %q is not a network such as 10.1.0.0/16", text)
+		}
+		out = append(out, network)
+	}
+	return out, nil
 }
 
 func loopback(host string) bool {

@@ -20,6 +20,7 @@ import (
 	"twofold/internal/audit"
 	"twofold/internal/db"
 	"twofold/internal/limits"
+	"twofold/internal/outbound"
 	"twofold/internal/problem"
 	"twofold/internal/seal"
 	"twofold/internal/web"
@@ -67,6 +68,10 @@ func build(ctx context.Context, p parts) (*house, error) {
 		p.Catalog = catalog.Builtin()
 	}
 	p.PublicURL = strings.TrimRight(p.PublicURL, "/")
+	allowed, err := p.allowed()
+	if err != nil {
+		return nil, err
+	}
 	d, err := db.Open(ctx, p.DatabaseURL, db.Options{Log: p.Log, Now: p.Now})
 	if err != nil {
 		return nil, err
@@ -77,7 +82,8 @@ func build(ctx context.Context, p parts) (*house, error) {
 	h.tenants = tenants.New(tenants.Config{
 		DB: d, Seal: p.Seal, Now: p.Now, Rand: rand.Reader, Log: p.Log, Catalog: p.Catalog, Gate: tenants.NewGate(),
 		Env: twofactor.Env{
-			Origin: p.PublicURL, HTTP: outbound(), Now: p.Now, Rand: rand.Reader, Log: p.Log, Endpoints: p.endpoints(),
+			Origin: p.PublicURL, HTTP: services(), Guarded: outbound.Client(outbound.Config{Allowed: allowed}),
+			Now: p.Now, Rand: rand.Reader, Log: p.Log, Endpoints: p.endpoints(),
 		},
 	})
 	h.outbox = delivery.New(delivery.Config{
@@ -157,9 +163,9 @@ func (h *house) sweep(ctx context.Context) {
 
 func (h *house) close() error { return h.db.Close() }
 
-// outbound is the client for foreign HTTP APIs (SECURITY N52): short timeouts, no
-// redirects.
-func outbound() *http.Client {
+// services is the client for foreign HTTP APIs whose addresses the operator has set
+// (SECURITY N52): short timeouts, no redirects.
+func services() *http.Client {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.DialContext = (&net.Dialer{Timeout: 3 * time.Second}).DialContext
 	t.TLSHandshakeTimeout = 3 * time.Second

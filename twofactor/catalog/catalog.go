@@ -9,6 +9,7 @@ import (
 	"twofold/twofactor/recovery"
 	"twofold/twofactor/totp"
 	"twofold/twofactor/twilio"
+	"twofold/twofactor/webhook"
 )
 
 // Builtin returns the built-in factors.
@@ -19,5 +20,6 @@ func Builtin() twofactor.Catalog {
 		ecall.Provider(),
 		totp.Provider(),
 		recovery.Provider(),
+		webhook.Provider(),
 	)
 }
