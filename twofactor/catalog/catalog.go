@@ -7,6 +7,7 @@ import (
 	"twofold/twofactor/ecall"
 	"twofold/twofactor/email"
 	"twofold/twofactor/twilio"
+	"twofold/twofactor/webauthn"
 )
 
 // Builtin returns the built-in factors.
@@ -15,5 +16,6 @@ func Builtin() twofactor.Catalog {
 		email.Provider(),
 		twilio.Provider(),
 		ecall.Provider(),
+		webauthn.Provider(),
 	)
 }

@@ -11,7 +11,7 @@ import (
 
 func TestBuiltin(t *testing.T) {
 	c := catalog.Builtin()
-	for _, name := range []string{"ecall", "email", "twilio"} {
+	for _, name := range []string{"ecall", "email", "twilio", "webauthn"} {
 		if _, ok := c[name]; !ok {
 			t.Errorf("lacks %s", name)
 		}
