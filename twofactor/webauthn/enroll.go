@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-webauthn/webauthn/metadata"
 	"github.com/go-webauthn/webauthn/protocol"
+	"github.com/go-webauthn/webauthn/protocol/webauthncose"
 	lib "github.com/go-webauthn/webauthn/webauthn"
 	"github.com/google/uuid"
 
@@ -91,6 +92,10 @@ func (f *factor) FinishEnroll(_ context.Context, u twofactor.User, bound []twofa
 	made, err := f.lib.CreateCredential(key{User: asked.User}, f.session(asked, asked.User), p)
 	if err != nil {
 		return twofactor.Enrollment{}, refused("the registration", err)
+	}
+	// Without attestation the library has not looked at the key itself.
+	if _, err := webauthncose.ParsePublicKey(made.PublicKey); err != nil {
+		return twofactor.Enrollment{}, wrong("the public key is not one of its algorithm")
 	}
 	if !f.permits(made) {
 		return twofactor.Enrollment{}, wrong("the authenticator is not one of those allowed")
