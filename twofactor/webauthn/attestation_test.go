@@ -19,13 +19,13 @@ import (
 )
 
 // attested puts a maker's attestation of this AAGUID in place of the device's own.
-func attested(t *testing.T, raw, make string) string {
+func attested(t *testing.T, raw, model string) string {
 	t.Helper()
 	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	id := uuid.MustParse(make)
+	id := uuid.MustParse(model)
 	value, err := asn1.Marshal(id[:])
 	if err != nil {
 		t.Fatal(err)
@@ -60,8 +60,8 @@ func TestAllowedAuthenticators(t *testing.T) {
 			response["attestationObject"] = attestation(t, "none", map[string]any{}, authOf(t, raw))
 		})
 	}
-	maker := func(make string) func(t *testing.T, raw string) string {
-		return func(t *testing.T, raw string) string { return attested(t, raw, make) }
+	maker := func(model string) func(t *testing.T, raw string) string {
+		return func(t *testing.T, raw string) string { return attested(t, raw, model) }
 	}
 	for _, tt := range []struct {
 		name, options, device string

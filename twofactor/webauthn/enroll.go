@@ -122,8 +122,8 @@ func (f *factor) permits(c *lib.Credential) bool {
 	default:
 		return false
 	}
-	make, err := uuid.FromBytes(c.Authenticator.AAGUID)
-	return err == nil && slices.Contains(f.allowed, make)
+	model, err := uuid.FromBytes(c.Authenticator.AAGUID)
+	return err == nil && slices.Contains(f.allowed, model)
 }
 
 // unknownTransport sorts out what a client made up: the list goes into later pages.
