@@ -9,10 +9,12 @@ import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"math/big"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/descope/virtualwebauthn"
+	"github.com/go-webauthn/webauthn/protocol/webauthncbor"
 	"github.com/google/uuid"
 
 	"twofold/twofactor"
@@ -100,6 +102,47 @@ func TestAllowedAuthenticators(t *testing.T) {
 			}
 			if _, err = f.Verify(t.Context(), bound, c, d.answer(t, c)); err != nil {
 				t.Error(err)
+			}
+		})
+	}
+}
+
+// What would keep a processor busy is not even begun.
+func TestLargeAttestations(t *testing.T) {
+	f, d := open(t, `{}`), newDevice(virtualwebauthn.AuthenticatorOptions{})
+	c, err := f.BeginEnroll(t.Context(), ann, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	right := d.respond(t, c)
+	auth := authOf(t, right)
+	modulus := make([]byte, 40000)
+	modulus[0], modulus[len(modulus)-1] = 0x80, 1
+	rsa, err := webauthncbor.Marshal(map[int]any{1: 3, 3: -257, -1: modulus, -2: []byte{1, 0, 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const key = 37 + 16 + 2 + 32
+	heavy := append(auth[:key:key], rsa...)
+	long := make([]any, 9)
+	for i := range long {
+		long[i] = []byte{0}
+	}
+	for name, object := range map[string]string{
+		"a key without attestation": attestation(t, "none", map[string]any{}, heavy),
+		"a key that signs itself":   attestation(t, "packed", map[string]any{"alg": -257, "sig": modulus[:4000]}, heavy),
+		"a certificate":             attestation(t, "packed", map[string]any{"alg": -257, "sig": []byte{0}, "x5c": []any{modulus}}, auth),
+		"many certificates":         attestation(t, "packed", map[string]any{"alg": -257, "sig": []byte{0}, "x5c": long}, auth),
+		"certificates of text":      attestation(t, "packed", map[string]any{"alg": -257, "sig": []byte{0}, "x5c": []any{"evil"}}, auth),
+		"SafetyNet":                 attestation(t, "android-safetynet", map[string]any{"ver": "1", "response": modulus}, auth),
+		"many in one":               attestation(t, "compound", map[string]any{}, auth),
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := edit(t, right, func(_, response map[string]any) { response["attestationObject"] = object })
+			_, err := f.FinishEnroll(t.Context(), ann, nil, c, credential(a))
+			requireWrong(t, err)
+			if name != "many in one" && !strings.Contains(err.Error(), "kind and size") {
+				t.Errorf("refused for another reason: %v", err)
 			}
 		})
 	}

@@ -89,6 +89,9 @@ func (f *factor) FinishEnroll(_ context.Context, u twofactor.User, bound []twofa
 	if p.Response.CollectedClientData.Origin != f.party.origin {
 		return twofactor.Enrollment{}, wrong("the registration was made at another origin")
 	}
+	if !bounded(p.Response.AttestationObject) {
+		return twofactor.Enrollment{}, wrong("the attestation is not of a kind and size to look at")
+	}
 	made, err := f.lib.CreateCredential(key{User: asked.User}, f.session(asked, asked.User), p)
 	if err != nil {
 		return twofactor.Enrollment{}, refused("the registration", err)
@@ -109,6 +112,31 @@ func (f *factor) FinishEnroll(_ context.Context, u twofactor.User, bound []twofa
 		return twofactor.Enrollment{}, err
 	}
 	return twofactor.Enrollment{Label: f.label(u.Locale, bound), Handle: handleOf(made.ID), State: state}, nil
+}
+
+const (
+	maxPublicKey    = 1 << 10 // bytes: RSA of 4096 bits takes half of it
+	maxCertificate  = 4 << 10
+	maxCertificates = 8
+)
+
+// bounded keeps the work of a registration small: the client chooses the keys that we
+// verify with, and RSA with one that fills the answer would take seconds. Formats that
+// nest others, or that nobody sends any more, are left out for the same reason.
+func bounded(o protocol.AttestationObject) bool {
+	switch protocol.AttestationFormat(o.Format) {
+	case protocol.AttestationFormatNone, protocol.AttestationFormatPacked, protocol.AttestationFormatTPM,
+		protocol.AttestationFormatAndroidKey, protocol.AttestationFormatFIDOUniversalSecondFactor, protocol.AttestationFormatApple:
+	default:
+		return false
+	}
+	chain, _ := o.AttStatement["x5c"].([]any)
+	for _, c := range chain {
+		if der, ok := c.([]byte); !ok || len(der) > maxCertificate {
+			return false
+		}
+	}
+	return len(chain) <= maxCertificates && len(o.AuthData.AttData.CredentialPublicKey) <= maxPublicKey
 }
 
 // permits holds a new passkey to the list of makes. Who signs his own attestation can
