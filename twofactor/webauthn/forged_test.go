@@ -379,6 +379,14 @@ func TestDamagedState(t *testing.T) {
 		_, err = f.BeginEnroll(t.Context(), ann, bound)
 		failure("enrol with "+state, err)
 	}
+	create, err := f.BeginEnroll(t.Context(), ann, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	right := d.answer(t, create)
+	create.State = twofactor.State(strings.Replace(string(create.State), `"user"`, `"nobody"`, 1))
+	_, err = f.FinishEnroll(t.Context(), ann, nil, create, right)
+	failure("finish for nobody", err)
 	question := object(t, c.State)
 	for _, state := range []string{
 		"", "{}", "null", string(c.State[:len(c.State)-1]), strings.Replace(string(c.State), `"get"`, `"other"`, 1),

@@ -57,7 +57,7 @@ func remembered(s twofactor.State, modes ...mode) (challenge, error) {
 		return c, errors.New("webauthn: the state of the challenge is damaged")
 	}
 	for _, m := range modes {
-		if c.Mode == m && len(c.Challenge) == challengeSize && c.UserVerification != "" {
+		if c.Mode == m && len(c.Challenge) == challengeSize && c.UserVerification != "" && (m == modeCreate) == (len(c.User) > 0) {
 			return c, nil
 		}
 	}

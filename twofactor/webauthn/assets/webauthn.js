@@ -79,7 +79,7 @@ function send(credential) {
   HTMLFormElement.prototype.submit.call(form);
 }
 
-let current = null; // what the browser is asked at the moment
+let current = null; // what the browser is asked at the moment, if anything
 
 // The browser takes one question at a time: a new one waits for the end of the last.
 async function ask(extra = {}) {
@@ -98,6 +98,7 @@ async function ask(extra = {}) {
   } catch (error) {
     if (current === mine) throw error; // else it has been replaced
   } finally {
+    if (current === mine) current = null;
     end();
   }
 }
@@ -111,7 +112,7 @@ async function clicked() {
 // A name field that says so lists passkeys beside names.
 async function offer() {
   if (mode !== 'identify' || !document.querySelector('input[autocomplete~="webauthn"]')) return;
-  if (!await window.PublicKeyCredential?.isConditionalMediationAvailable?.()) return;
+  if (!await window.PublicKeyCredential?.isConditionalMediationAvailable?.() || current) return;
   try { await ask({ mediation: 'conditional' }); } catch { /* nobody has asked for it */ }
 }
 
@@ -129,6 +130,7 @@ addEventListener('pageshow', (event) => {
   if (!event.persisted) return;
   for (const input of form.querySelectorAll('[data-passkey]')) input.remove();
   button.disabled = false;
+  offer();
 });
 
 if (!supported && mode !== 'identify') say(words.unsupported);
