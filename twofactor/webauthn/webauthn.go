@@ -109,13 +109,10 @@ func open(o Options, env twofactor.Env) (twofactor.Factor, error) {
 		attestation: protocol.ConveyancePreference(cmp.Or(o.Attestation, defaults.Attestation)),
 		allowed:     allowed, env: env, texts: readTexts(),
 	}
-	// Options are not to blame for the origin: the instance opens and says it when used.
-	if f.party, f.unusable = partyOf(env.Origin); f.unusable != nil {
-		return f, nil
+	// Options are not to blame for the origin: the instance opens, and says it when used.
+	if f.party, f.unusable = partyOf(env.Origin); f.unusable == nil {
+		f.lib, err = lib.New(&lib.Config{RPID: f.party.id, RPDisplayName: f.party.id, RPOrigins: []string{f.party.origin}})
 	}
-	f.lib, err = lib.New(&lib.Config{
-		RPID: f.party.id, RPDisplayName: f.party.id, RPOrigins: []string{f.party.origin},
-	})
 	if err != nil {
 		return nil, fmt.Errorf("webauthn: open: %w", err)
 	}
