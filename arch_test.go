@@ -107,6 +107,8 @@ var vendors = map[string]string{
 	"github.com/Azure/":          "twofactor/email",
 	"github.com/wneessen/":       "twofactor/email",
 	"github.com/pquerna/":        "twofactor/totp",
+	"github.com/go-webauthn/":    "twofactor/webauthn",
+	"github.com/descope/":        "", // for tests alone
 	"github.com/emersion/":       "internal/fakes",
 	"github.com/chromedp/":       "internal/testkit/browser",
 	"github.com/prometheus/":     "cmd/twofold internal/web",

@@ -9,6 +9,7 @@ import (
 	"twofold/twofactor/recovery"
 	"twofold/twofactor/totp"
 	"twofold/twofactor/twilio"
+	"twofold/twofactor/webauthn"
 	"twofold/twofactor/webhook"
 )
 
@@ -21,5 +22,6 @@ func Builtin() twofactor.Catalog {
 		totp.Provider(),
 		recovery.Provider(),
 		webhook.Provider(),
+		webauthn.Provider(),
 	)
 }
