@@ -98,9 +98,6 @@ func plainStyle(s string) bool {
 type flat struct{ strings.Builder }
 
 func (f *flat) list(l *parse.ListNode) error {
-	if f.inTag() {
-		return fault("must not have {{if}} or {{with}} within a tag")
-	}
 	if l == nil {
 		return nil
 	}
@@ -108,9 +105,6 @@ func (f *flat) list(l *parse.ListNode) error {
 		if err := f.node(n); err != nil {
 			return err
 		}
-	}
-	if f.inTag() {
-		return fault("must not have {{if}}, {{else}} or {{end}} within a tag")
 	}
 	return nil
 }
@@ -130,10 +124,18 @@ func (f *flat) node(n parse.Node) error {
 }
 
 func (f *flat) branches(n parse.BranchNode) error {
-	if err := f.list(n.List); err != nil {
-		return err
+	for _, l := range []*parse.ListNode{n.List, n.ElseList} {
+		if f.inTag() {
+			return fault("must not have {{if}}, {{with}}, {{else}} or {{end}} within a tag")
+		}
+		if err := f.list(l); err != nil {
+			return err
+		}
 	}
-	return f.list(n.ElseList)
+	if f.inTag() {
+		return fault("must not have {{if}}, {{with}}, {{else}} or {{end}} within a tag")
+	}
+	return nil
 }
 
 // inTag is exact for what passes: there < and > stand nowhere else in a tag.

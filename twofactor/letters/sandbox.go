@@ -29,9 +29,9 @@ func (f fault) Error() string { return "letters: template " + string(f) }
 
 func faultf(format string, args ...any) fault { return fault(fmt.Sprintf(format, args...)) }
 
-// functions are those that a template may call: they compare, and make nothing
-// longer than it was.
-var functions = [...]string{"eq", "ne", "and", "or", "not"}
+// functions are those that a template may call, with how many values: they compare,
+// and make nothing longer than it was.
+var functions = map[string]struct{ least, most int }{"eq": {2, 2}, "ne": {2, 2}, "and": {2, 9}, "or": {2, 9}, "not": {1, 1}}
 
 // root names the one template of a source; the layout includes it by this name.
 const root = "letter"
@@ -112,7 +112,7 @@ func unwanted(r rune) bool {
 // parseTree parses a source that defines no template beside itself.
 func parseTree(source string) (*parse.Tree, error) {
 	known := map[string]any{}
-	for _, f := range functions {
+	for f := range functions {
 		known[f] = true
 	}
 	trees, err := parse.Parse(root, source, "", "", known)
@@ -191,15 +191,22 @@ func (c *checker) pipe(p *parse.PipeNode, inside bool) error {
 		return fault("must not have |")
 	}
 	args := p.Cmds[0].Args
-	if name, ok := args[0].(*parse.IdentifierNode); ok {
-		if !slices.Contains(functions[:], name.Ident) {
-			return faultf("must not call %s", name.Ident)
+	name, called := args[0].(*parse.IdentifierNode)
+	if !called {
+		if len(args) > 1 {
+			return faultf("must not call %s", args[0])
 		}
-		args = args[1:]
-	} else if len(args) > 1 {
-		return faultf("must not call %s", args[0])
+		return c.operand(args[0], inside)
+	}
+	f, ok := functions[name.Ident]
+	if args = args[1:]; !ok || len(args) < f.least || len(args) > f.most {
+		return faultf("must not call %s with %d values", name.Ident, len(args))
 	}
 	for _, a := range args {
+		// A comparison is no text, and comparing it with one would fail at run time.
+		if _, nested := a.(*parse.PipeNode); nested && (name.Ident == "eq" || name.Ident == "ne") {
+			return faultf("must compare variables and texts, not %s", a)
+		}
 		if err := c.operand(a, inside); err != nil {
 			return err
 		}
