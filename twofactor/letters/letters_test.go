@@ -278,3 +278,14 @@ func TestVariables(t *testing.T) {
 		t.Error("what is handed out is shared")
 	}
 }
+
+func BenchmarkCompose(b *testing.B) {
+	for _, kind := range []string{"code", "notice"} {
+		b.Run(kind, func(b *testing.B) {
+			l := letter(kind, twofactor.ByMail, "de")
+			for b.Loop() {
+				compose(b, Composer{Host: host}, l)
+			}
+		})
+	}
+}
