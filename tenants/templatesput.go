@@ -17,7 +17,7 @@ import (
 // language. What CheckTemplate has against it is refused by part.
 func (s *Store) PutTemplate(ctx context.Context, v *Template) (Difference, error) {
 	want := *v
-	want.Lang = normalLang(want.Lang)
+	want.Lang = NormalLang(want.Lang)
 	if err := s.checkTemplate(want); err != nil {
 		return Difference{}, err
 	}
@@ -41,7 +41,7 @@ func (s *Store) PutTemplate(ctx context.Context, v *Template) (Difference, error
 // DeleteTemplate removes a template: what it set is inherited again. It is no error
 // if there is none.
 func (s *Store) DeleteTemplate(ctx context.Context, v Template) (Difference, error) {
-	v.Lang = normalLang(v.Lang)
+	v.Lang = NormalLang(v.Lang)
 	var d Difference
 	err := s.DB.Tx(ctx, func(ctx context.Context) error {
 		if err := s.mayTemplate(ctx, v); err != nil {
@@ -67,8 +67,8 @@ func (s *Store) DeleteTemplate(ctx context.Context, v Template) (Difference, err
 	return d, nil
 }
 
-// normalLang spells a language tag as templates are found by it.
-func normalLang(tag string) string { return strings.ToLower(strings.ReplaceAll(tag, "_", "-")) }
+// NormalLang spells a language tag as templates are found by it.
+func NormalLang(tag string) string { return strings.ToLower(strings.ReplaceAll(tag, "_", "-")) }
 
 // checkTemplate holds a template to the rules of its form and of its words.
 func (s *Store) checkTemplate(t Template) error {
@@ -131,7 +131,9 @@ func (s *Store) putTemplate(ctx context.Context, v *Template) (Difference, error
 	have, err := s.takeTemplate(ctx, *v)
 	v.UpdatedAt, v.Version = db.Micros(s.Now()), 1
 	if db.IsNotFound(err) {
-		return Difference{Created: true}, s.createTemplate(ctx, *v)
+		d := changedParts(Template{}, *v)
+		d.Created = true
+		return d, s.createTemplate(ctx, *v)
 	}
 	if err != nil {
 		return Difference{}, fmt.Errorf("tenants: put template: %w", err)
