@@ -48,6 +48,7 @@ var permitted = map[string]string{
 	"twofactor/oob":         "twofactor",
 	"twofactor/oob/oobtest": "twofactor twofactor/oob twofactor/factortest",
 	"twofactor/factortest":  "twofactor",
+	"twofactor/letters":     "twofactor",
 	"twofactor/catalog":     "twofactor/...",
 	"twofactor/ceremony":    cellar + " twofactor twofactor/delivery",
 	"twofactor/delivery":    cellar + " twofactor",

@@ -28,6 +28,10 @@ func TestTwoTenants(t *testing.T) {
 		done[Difference](t)(w.PutTwoFactor(b.admin, &post, goodOptions))
 		done[Difference](t)(w.PutTwoFactor(b.admin, &teller, goodOptions))
 		done[Difference](t)(w.PutAssignment(b.admin, &Assignment{TwoFactorID: teller.ID, Level: LevelTenant, TargetID: b.tenant.ID}))
+		w.CheckTemplate = func(Template) []twofactor.FieldError { return nil }
+		template := Template{Level: LevelTenant, TargetID: b.tenant.ID, Kind: "code", Lang: "en", Subject: "globex"}
+		done[Difference](t)(w.PutTemplate(b.ctx, &template))
+		done[Difference](t)(w.PutTemplate(b.admin, &Template{Level: LevelClientApp, TargetID: b.app.ID, Kind: "code", Lang: "en", Subject: "app of globex"}))
 		w.Forget()
 
 		testkit.Isolation{
@@ -162,6 +166,20 @@ func (w *world) isolationCases(b *customer, bob User) []testkit.IsolationCase {
 		{Method: "PutAssignment", Do: func(ctx context.Context, see see) {
 			see(w.PutAssignment(ctx, &Assignment{TwoFactorID: b.letter.ID, Level: LevelTenant, TargetID: b.tenant.ID, Required: true}))
 			see(w.PutAssignment(ctx, &Assignment{TwoFactorID: b.letter.ID, Level: LevelUser, TargetID: b.anna.ID, Required: true}))
+		}},
+		{Method: "Templates", Do: func(ctx context.Context, see see) { see(w.Templates(ctx)) }},
+		{Method: "TemplatesFor", Do: func(ctx context.Context, see see) {
+			see(w.TemplatesFor(ctx, "code"))
+			see(w.TemplatesFor(WithClientApp(ctx, b.app.ID), "code"))
+		}},
+		{Method: "PutTemplate", Do: func(ctx context.Context, see see) {
+			see(w.PutTemplate(ctx, &Template{Level: LevelTenant, TargetID: b.tenant.ID, Kind: "code", Lang: "en", Subject: "taken"}))
+			see(w.PutTemplate(ctx, &Template{Level: LevelTenant, TargetID: b.tenant.ID, Kind: "code", Lang: "de", Subject: "taken"}))
+			see(w.PutTemplate(ctx, &Template{Level: LevelSubscription, TargetID: b.sub.ID, Kind: "code", Lang: "en", Subject: "taken"}))
+			see(w.PutTemplate(ctx, &Template{Level: LevelClientApp, TargetID: b.app.ID, Kind: "code", Lang: "en", Subject: "taken"}))
+		}},
+		{Method: "DeleteTemplate", Do: func(ctx context.Context, see see) {
+			see(w.DeleteTemplate(ctx, Template{Level: LevelTenant, TargetID: b.tenant.ID, Kind: "code", Lang: "en"}))
 		}},
 		{Method: "PutExemption", Do: func(ctx context.Context, see see) {
 			see(w.PutExemption(ctx, &Exemption{Level: LevelUser, TargetID: b.anna.ID, Reason: "taken", Until: until}))

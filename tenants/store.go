@@ -23,15 +23,17 @@ const CacheFor = 10 * time.Second
 // Store keeps the domain. Make it with New.
 type Store struct {
 	Config
-	realms *cache[Realm]
-	apps   *cache[clientEntry]
-	idps   *cache[[]IDP]
-	opened *openedFactors
-	hasher hasher
-	decoy  string // what the password of nobody is checked against
+	realms    *cache[Realm]
+	apps      *cache[clientEntry]
+	idps      *cache[[]IDP]
+	templates *cache[[]Template]
+	opened    *openedFactors
+	hasher    hasher
+	decoy     string // what the password of nobody is checked against
 }
 
-// Config is what a Store stands on. All fields but OnTenant must be set.
+// Config is what a Store stands on. All fields but OnTenant must be set;
+// CheckTemplate only where templates are saved.
 type Config struct {
 	DB      *db.DB
 	Seal    *seal.Sealer
@@ -44,6 +46,8 @@ type Config struct {
 	// OnTenant runs in the transaction that creates a tenant, with its scope:
 	// whatever a tenant needs from its first moment, such as signing keys.
 	OnTenant func(ctx context.Context, t Tenant) error
+	// CheckTemplate says what is wrong with the parts of a message template.
+	CheckTemplate func(t Template) []twofactor.FieldError
 }
 
 // New makes a Store.
@@ -51,7 +55,7 @@ func New(c Config) *Store {
 	h := newHasher()
 	return &Store{
 		Config: c, realms: newCache[Realm](c.Now), apps: newCache[clientEntry](c.Now), idps: newCache[[]IDP](c.Now),
-		opened: &openedFactors{m: map[string]openedFactor{}}, hasher: h, decoy: h.decoy(c.Rand),
+		templates: newCache[[]Template](c.Now), opened: &openedFactors{m: map[string]openedFactor{}}, hasher: h, decoy: h.decoy(c.Rand),
 	}
 }
 
@@ -206,6 +210,7 @@ func (s *Store) Forget() {
 	s.realms.clear()
 	s.apps.clear()
 	s.idps.clear()
+	s.templates.clear()
 }
 
 // changed forgets once what ctx's transaction changed can be read.

@@ -180,6 +180,9 @@ func (j *job) references() {
 	for _, e := range j.spec.Exemptions {
 		j.referTo(e.Of)
 	}
+	for _, t := range j.spec.Templates {
+		j.referTo(t.To)
+	}
 }
 
 func (j *job) refer(kind string, names ...text) {

@@ -30,6 +30,7 @@ const (
 	kindAssignment   = "assignment"
 	kindExemption    = "exemption"
 	kindSettings     = "settings"
+	kindTemplate     = "template"
 )
 
 // Parse reads a file. The error is a Problems that names everything that is wrong
@@ -102,6 +103,9 @@ func (p *parser) uniqueIn(s *subscription) {
 	})
 	each(p, s.Exemptions, kindExemption, func(v *exemption) text {
 		return text{place: v.at, set: v.Of.set, v: v.Of.v.key()}
+	})
+	each(p, s.Templates, kindTemplate, func(v *template) text {
+		return text{place: v.at, set: v.To.set && v.Kind.set && v.Lang.set, v: v.Kind.v + " " + tenants.NormalLang(v.Lang.v) + " " + v.To.v.key()}
 	})
 	for _, u := range s.Users {
 		if u.Kind.set && u.Kind.v == tenants.Machine && u.Password.set {

@@ -22,7 +22,7 @@ func (j *job) write(ctx context.Context) error {
 	}
 	for _, step := range []func(context.Context) error{
 		j.putIDPs, j.putClientApps, j.putTenants, j.putUsers, j.putGroups, j.putTwoFactors, j.putAssignments, j.putExemptions,
-		j.putMemberships, j.putPasswords, j.judge,
+		j.putTemplates, j.putMemberships, j.putPasswords, j.judge,
 	} {
 		if err := step(ctx); err != nil {
 			return err

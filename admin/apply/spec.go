@@ -35,6 +35,7 @@ type subscription struct {
 	TwoFactors  []twoFactor  `key:"two_factors" help:"TwoFactor instances: configured second factors."`
 	Assignments []assignment `key:"assignments" help:"Which instance is for whom."`
 	Exemptions  []exemption  `key:"exemptions" help:"Who is let off a required second factor, why and until when."`
+	Templates   []template   `key:"templates" help:"Words of messages, other than those that come with Twofold."`
 }
 
 type idp struct {
@@ -132,4 +133,15 @@ type exemption struct {
 	Of     target `key:"of" must:"true" levels:"idp,client_app,user" help:"Who is let off, such as {user: bob}."`
 	Reason text   `key:"reason" must:"true" check:"filled" help:"Why. It is shown to auditors."`
 	Until  moment `key:"until" must:"true" help:"Until when: a date, which counts to its end (UTC), or a time such as 2027-01-31T12:00:00Z."`
+}
+
+type template struct {
+	entry
+	To      target `key:"to" must:"true" levels:"subscription,tenant,client_app" help:"Whose messages: one level and a name, such as {tenant: acme}; {subscription: true} for the whole subscription."`
+	Kind    text   `key:"kind" must:"true" help:"Which message: code, enrol, reset or notice."`
+	Lang    text   `key:"lang" must:"true" check:"locale" help:"Language of its readers, as BCP 47: de."`
+	Subject text   `key:"subject" help:"Subject of the mail."`
+	Text    source `key:"text" help:"Plain text of the mail."`
+	HTML    source `key:"html" help:"Body of the mail in HTML."`
+	SMS     source `key:"sms" help:"Text message."`
 }

@@ -60,6 +60,12 @@ func newWorld(t *testing.T, url string) *world {
 	w.trail = &audit.Trail{DB: w.db, Seal: sealer, Now: w.clock.Now}
 	w.store = tenants.New(tenants.Config{
 		DB: w.db, Seal: sealer, Now: w.clock.Now, Rand: rand.Reader, Log: log, Catalog: catalog.Builtin(), Gate: tenants.NewGate(),
+		CheckTemplate: func(v tenants.Template) []twofactor.FieldError {
+			if strings.Contains(v.Text, "{{range") {
+				return []twofactor.FieldError{{Field: "text", Message: "must not have {{range}}"}}
+			}
+			return nil
+		},
 		Env: twofactor.Env{Origin: "https://id.example.org", Now: w.clock.Now, Rand: rand.Reader, Log: log},
 	})
 	return w

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -29,6 +30,7 @@ import (
 	"twofold/twofactor/catalog"
 	"twofold/twofactor/ceremony"
 	"twofold/twofactor/delivery"
+	"twofold/twofactor/letters"
 	"twofold/ui"
 )
 
@@ -86,6 +88,8 @@ func build(ctx context.Context, p parts) (*house, error) {
 			Now: p.Now, Rand: rand.Reader, Log: p.Log, Endpoints: p.endpoints(),
 		},
 	})
+	h.tenants.CheckTemplate = func(t tenants.Template) []twofactor.FieldError { return letters.Check(t.Kind, partsOf(t)) }
+	h.tenants.Env.Compose = h.composer(p.PublicURL).Compose
 	h.outbox = delivery.New(delivery.Config{
 		DB: d, Seal: p.Seal, Now: p.Now, Log: p.Log, Instances: h.tenants, Audit: h.audit, Observe: h.metrics.message,
 		OnBreaker: h.metrics.breaker,
@@ -117,6 +121,27 @@ func build(ctx context.Context, p parts) (*house, error) {
 func (h *house) smsRules(ctx context.Context) (r ceremony.SMSRules, err error) {
 	r.Countries, r.PerDay, err = h.tenants.SMSRules(ctx)
 	return r, err
+}
+
+// composer puts letters into words, by the templates that tenants keeps.
+func (h *house) composer(publicURL string) letters.Composer {
+	c := letters.Composer{Log: h.log}
+	if u, err := url.Parse(publicURL); err == nil {
+		c.Host = u.Hostname()
+	}
+	c.Overrides = func(ctx context.Context, kind string) ([]letters.Override, error) {
+		found, err := h.tenants.TemplatesFor(ctx, kind)
+		out := make([]letters.Override, len(found))
+		for i, t := range found {
+			out[i] = letters.Override{Level: string(t.Level), Lang: t.Lang, Parts: partsOf(t)}
+		}
+		return out, err
+	}
+	return c
+}
+
+func partsOf(t tenants.Template) letters.Parts {
+	return letters.Parts{Subject: t.Subject, Text: t.Text, HTML: t.HTML, SMS: t.SMS}
 }
 
 // handler is the public surface.

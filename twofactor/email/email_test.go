@@ -194,7 +194,7 @@ func TestProvider(t *testing.T) {
 	// SPEC §3.4: exactly these names.
 	const want = "EMailSenderAddress MailServerConfig MailServerConfig.MailType MailServerConfig.Host MailServerConfig.Port " +
 		"MailServerConfig.EnableSSL MailServerConfig.UserName MailServerConfig.Password MailServerConfig.Timeout " +
-		"MailServerConfig.ClientId MailServerConfig.ClientSecret MailServerConfig.TenantId MailServerConfig.UserId CodeLength CodeLifetime"
+		"MailServerConfig.ClientId MailServerConfig.ClientSecret MailServerConfig.TenantId MailServerConfig.UserId CodeLength CodeLifetime OnDeliveryFailure"
 	if got := strings.Join(names, " "); got != want {
 		t.Errorf("options %s\nwant    %s", got, want)
 	}

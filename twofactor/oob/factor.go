@@ -4,23 +4,14 @@ import (
 	"context"
 	"crypto/subtle"
 	"encoding/base32"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/url"
-	"slices"
+	"strconv"
+	"time"
 
 	"twofold/twofactor"
-)
-
-// Medium is how a code travels.
-type Medium int
-
-// Media.
-const (
-	Mail Medium = iota
-	SMS
 )
 
 // Factor makes codes, hands them to a Sender and checks the answers.
@@ -29,13 +20,15 @@ type Factor struct {
 	options Options
 	env     twofactor.Env
 	host    string // of env.Origin
-	texts   *texts
+	texts   twofactor.Texts
 	sender  twofactor.Sender
 }
 
 var (
-	_ twofactor.Factor = (*Factor)(nil)
-	_ twofactor.Sender = (*Factor)(nil)
+	_ twofactor.Factor  = (*Factor)(nil)
+	_ twofactor.Sender  = (*Factor)(nil)
+	_ twofactor.Relayer = (*Factor)(nil)
+	_ twofactor.Chained = (*Factor)(nil)
 )
 
 // New makes a factor that delivers by sender. Options must have been decoded by
@@ -48,83 +41,105 @@ func New(m Medium, o Options, env twofactor.Env, sender twofactor.Sender) *Facto
 	return f
 }
 
-// state is what must travel from Challenge to Verify.
-type state struct {
-	Code string `json:"code"`
-}
-
 // answerField is the name of the one field of the prompt.
 const answerField = "code"
 
 // Challenge makes a code and the message that carries it. The message holds all
 // it says, so that sending it again repeats the same code (SPEC §5.3).
-func (f *Factor) Challenge(_ context.Context, u twofactor.User, _ []twofactor.Enrollment) (twofactor.Challenge, error) {
-	to, masked, ok := f.destination(u)
-	if !ok {
+func (f *Factor) Challenge(ctx context.Context, u twofactor.User, _ []twofactor.Enrollment) (twofactor.Challenge, error) {
+	if _, _, ok := f.destination(u); !ok {
 		return twofactor.Challenge{}, fmt.Errorf("oob: no destination: %w", twofactor.ErrUnusable)
 	}
 	code, err := newCode(f.env.Rand, f.options.CodeLength)
 	if err != nil {
 		return twofactor.Challenge{}, err
 	}
-	id, err := newMessageID(f.env.Rand)
+	st, err := newState(code)
 	if err != nil {
 		return twofactor.Challenge{}, err
 	}
 	now := f.env.Now()
-	m, err := f.texts.compose(f.medium, letter{
-		Name: clean(u.Name), Realm: clean(u.Realm), Code: code, Host: f.host,
-		Minutes: f.options.CodeLifetime / 60, At: now.UTC(),
-	}, u.Locale)
+	c := twofactor.Challenge{State: st, ExpiresAt: now.Add(f.options.lifetime())}
+	return f.deliverable(ctx, u, c, letter{code: code, life: f.options.lifetime(), asked: now})
+}
+
+// Relay delivers the code of another instance's challenge by our own means. That
+// instance still judges the answer: only the way to the user is ours.
+func (f *Factor) Relay(ctx context.Context, u twofactor.User, c twofactor.Challenge) (twofactor.Challenge, error) {
+	code, ok := codeOf(c.State)
+	left := f.options.lifetime()
+	if !c.ExpiresAt.IsZero() {
+		left = c.ExpiresAt.Sub(f.env.Now())
+	}
+	switch _, _, reachable := f.destination(u); {
+	case !ok:
+		return twofactor.Challenge{}, fmt.Errorf("oob: the challenge has no code: %w", twofactor.ErrUnusable)
+	case !reachable:
+		return twofactor.Challenge{}, fmt.Errorf("oob: no destination: %w", twofactor.ErrUnusable)
+	case left <= 0:
+		return twofactor.Challenge{}, fmt.Errorf("oob: the challenge is over: %w", twofactor.ErrUnusable)
+	}
+	return f.deliverable(ctx, u, c, letter{code: code, life: left})
+}
+
+// letter is what the message must tell.
+type letter struct {
+	code  string
+	life  time.Duration
+	asked time.Time // zero: not known
+}
+
+// deliverable is c with a prompt and a message of this factor.
+func (f *Factor) deliverable(ctx context.Context, u twofactor.User, c twofactor.Challenge, l letter) (twofactor.Challenge, error) {
+	to, masked, _ := f.destination(u)
+	m, err := f.compose(ctx, u, l)
 	if err != nil {
 		return twofactor.Challenge{}, err
 	}
-	m.ID, m.To, m.Masked = id, to, masked
-	m.ExpiresAt = now.Add(f.options.lifetime())
-	st, err := json.Marshal(state{Code: code})
+	if m.ID, err = newMessageID(f.env.Rand); err != nil {
+		return twofactor.Challenge{}, err
+	}
+	m.To, m.Masked, m.ExpiresAt = to, masked, c.ExpiresAt
+	if m.ExpiresAt.IsZero() {
+		m.ExpiresAt = f.env.Now().Add(l.life)
+	}
+	c.Prompt, c.Outgoing = f.prompt(u, masked, len(l.code)), &m
+	return c, nil
+}
+
+func (f *Factor) compose(ctx context.Context, u twofactor.User, l letter) (twofactor.Message, error) {
+	if f.env.Compose == nil {
+		return twofactor.Message{}, errors.New("oob: the environment has no Compose: there are no words for the message")
+	}
+	vars := map[string]string{
+		"Name": u.Name, "Realm": u.Realm, "Code": l.code, "Host": f.host,
+		"Minutes": strconv.Itoa(max(1, int(l.life/time.Minute))),
+	}
+	if !l.asked.IsZero() {
+		vars["At"] = l.asked.UTC().Format(time.RFC3339)
+	}
+	m, err := f.env.Compose(ctx, twofactor.Letter{Kind: twofactor.LetterCode, Medium: f.medium.letter(), Locale: u.Locale, Vars: vars})
 	if err != nil {
-		return twofactor.Challenge{}, fmt.Errorf("oob: state: %w", err)
+		return twofactor.Message{}, fmt.Errorf("oob: message: %w", err)
 	}
-	return twofactor.Challenge{
-		State: st, Prompt: f.prompt(masked), Outgoing: &m, ExpiresAt: m.ExpiresAt,
-	}, nil
-}
-
-func (f *Factor) prompt(masked string) twofactor.Prompt {
-	return twofactor.Prompt{
-		Message:     "Enter the code we sent to " + masked + ".",
-		Destination: masked,
-		Fields: []twofactor.Field{{
-			Name: answerField, Label: "Code", Kind: twofactor.KindCode, Required: true,
-			Min: f.options.CodeLength, Max: f.options.CodeLength,
-		}},
-	}
-}
-
-func (f *Factor) destination(u twofactor.User) (to, masked string, ok bool) {
-	if f.medium == Mail {
-		return u.Email, MaskEmail(u.Email), plainAddress(u.Email)
-	}
-	return u.Phone, MaskPhone(u.Phone), isE164(u.Phone)
+	return m, nil
 }
 
 // Verify compares the answer with the code of the challenge.
 func (f *Factor) Verify(_ context.Context, _ []twofactor.Enrollment, c twofactor.Challenge, a twofactor.Answer) (twofactor.Result, error) {
-	var s state
-	if err := json.Unmarshal(c.State, &s); err != nil || len(s.Code) < 6 {
-		// Never wrapped: the decoder's error may quote the state.
+	code, ok := codeOf(c.State)
+	if !ok {
 		return twofactor.Result{}, errors.New("oob: the challenge's state cannot be read")
 	}
 	digits, err := Digits(a[answerField])
-	if err != nil || subtle.ConstantTimeCompare([]byte(digits), []byte(s.Code)) != 1 {
+	if err != nil || subtle.ConstantTimeCompare([]byte(digits), []byte(code)) != 1 {
 		return twofactor.Result{}, fmt.Errorf("oob: %w", twofactor.ErrWrongAnswer)
 	}
-	return twofactor.Result{AMR: slices.Clone(amrs[f.medium])}, nil
+	return twofactor.Result{AMR: f.medium.amr()}, nil
 }
 
-// amrs are the authentication methods by RFC 8176 §2; "email" is not registered
-// there, but says what happened.
-var amrs = [...][]string{Mail: {"email", "mca"}, SMS: {"sms", "mca"}}
+// OnFailure names the instance that takes over when a delivery has failed for good.
+func (f *Factor) OnFailure() string { return f.options.OnDeliveryFailure }
 
 // Send delivers m, unless it has become worthless.
 func (f *Factor) Send(ctx context.Context, m twofactor.Message) (twofactor.Receipt, error) {

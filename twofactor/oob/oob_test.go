@@ -6,6 +6,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -36,8 +38,20 @@ func (fixed) Read(p []byte) (int, error) {
 }
 
 func env() twofactor.Env {
-	return twofactor.Env{Origin: "https://id.example:8443", Now: func() time.Time { return noon }, Rand: fixed{}}
+	return twofactor.Env{Origin: "https://id.example:8443", Compose: compose, Now: func() time.Time { return noon }, Rand: fixed{}}
 }
+
+// compose writes down what it is told.
+func compose(_ context.Context, l twofactor.Letter) (twofactor.Message, error) {
+	text := string(l.Medium) + " " + l.Kind + " " + l.Locale
+	for _, name := range slices.Sorted(maps.Keys(l.Vars)) {
+		text += "\n" + name + ": " + l.Vars[name]
+	}
+	return twofactor.Message{Text: text}, nil
+}
+
+// mia can be reached by everything.
+var mia = twofactor.User{ID: "u1", Email: "mia@example.ch", Phone: "+41791234567", Name: "Mia", Realm: "Acme", Locale: "en"}
 
 func challenge(t *testing.T, m Medium, u twofactor.User) twofactor.Challenge {
 	t.Helper()
@@ -48,132 +62,189 @@ func challenge(t *testing.T, m Medium, u twofactor.User) twofactor.Challenge {
 	return c
 }
 
-func TestSMS(t *testing.T) {
-	c := challenge(t, SMS, twofactor.User{Phone: "+41791234567", Realm: "Acme"})
-	want := twofactor.Challenge{
-		State: twofactor.State(`{"code":"123456"}`),
-		Prompt: twofactor.Prompt{
-			Message: "Enter the code we sent to +41 •• ••• 67.", Destination: "+41 •• ••• 67",
-			Fields: []twofactor.Field{{Name: "code", Label: "Code", Kind: twofactor.KindCode, Required: true, Min: 6, Max: 6}},
-		},
-		Outgoing: &twofactor.Message{
-			ID: "04106105144GI288K8LKO2HG3C", To: "+41791234567", Masked: "+41 •• ••• 67",
-			Text:      "Your Acme code is 123456. It is valid for 5 minutes.\n@id.example #123456",
-			ExpiresAt: noon.Add(5 * time.Minute),
-		},
-		ExpiresAt: noon.Add(5 * time.Minute),
-	}
-	want.Outgoing.ID = c.Outgoing.ID
-	if diff := cmp.Diff(want, c); diff != "" {
-		t.Errorf("challenge (-want +got):\n%s", diff)
-	}
-}
+const told = "Code: 123456\nHost: id.example\nMinutes: 5\nName: Mia\nRealm: Acme"
 
-func TestMail(t *testing.T) {
-	c := challenge(t, Mail, twofactor.User{Email: "mia@example.ch", Name: "Mia", Realm: "Acme"})
-	m := c.Outgoing
-	if m.Subject != "Your sign-in code for Acme" || m.Masked != "m•••@example.ch" {
-		t.Errorf("subject %q, masked %q", m.Subject, m.Masked)
-	}
-	const want = `Hello Mia,
-
-Use this code to sign in to Acme:
-
-    123456
-
-It is valid for 5 minutes. It was asked for on 2026-03-04 at 12:00 UTC.
-
-If you did not try to sign in, somebody may know your password: do not pass this code on, and change your password.
-`
-	if diff := cmp.Diff(want, m.Text); diff != "" {
-		t.Errorf("text (-want +got):\n%s", diff)
-	}
-	for _, part := range []string{`<html lang="en" dir="ltr">`, "<p>Hello Mia,</p>", ">123456</p>", "<title>Your sign-in code for Acme</title>"} {
-		if !strings.Contains(m.HTML, part) {
-			t.Errorf("HTML lacks %q:\n%s", part, m.HTML)
-		}
-	}
-}
-
-// TestLanguages: every language says the same things.
-func TestLanguages(t *testing.T) {
-	for locale, want := range map[string][2]string{
-		"en":    {"Your sign-in code for Acme", "Your Acme code is 123456. It is valid for 5 minutes."},
-		"de-CH": {"Ihr Anmeldecode für Acme", "Ihr Acme Code ist 123456. Er ist 5 Minuten gültig."},
-		"FR-ca": {"Votre code de connexion pour Acme", "Votre code Acme est 123456. Il est valable 5 minutes."},
-		"it":    {"Il suo codice di accesso per Acme", "Il suo codice Acme è 123456. È valido per 5 minuti."},
-		"rm":    {"Your sign-in code for Acme", "Your Acme code is 123456. It is valid for 5 minutes."},
-		"":      {"Your sign-in code for Acme", "Your Acme code is 123456. It is valid for 5 minutes."},
-		"../de": {"Your sign-in code for Acme", "Your Acme code is 123456. It is valid for 5 minutes."},
-	} {
-		t.Run(locale, func(t *testing.T) {
-			u := twofactor.User{Email: "mia@example.ch", Phone: "+41791234567", Name: "Mia", Realm: "Acme", Locale: locale}
-			mail, sms := challenge(t, Mail, u).Outgoing, challenge(t, SMS, u).Outgoing
-			if mail.Subject != want[0] {
-				t.Errorf("subject %q", mail.Subject)
-			}
-			if text, _, _ := strings.Cut(sms.Text, "\n"); text != want[1] {
-				t.Errorf("sms %q", text)
-			}
-			for _, part := range []string{"123456", "Mia", "Acme", "5 min", "12:00 UTC"} {
-				if !strings.Contains(strings.ToLower(mail.Text), strings.ToLower(part)) || !strings.Contains(strings.ToLower(mail.HTML), strings.ToLower(part)) {
-					t.Errorf("mail lacks %q:\n%s", part, mail.Text)
-				}
-			}
-		})
-	}
-}
-
-// TestUntrustedNames: what others chose stays text, on one line, and short.
-func TestUntrustedNames(t *testing.T) {
-	for name, c := range map[string]struct{ realm, subject string }{
-		"none":         {"", "Your sign-in code"},
-		"line breaks":  {"Acme\r\nBcc: eve@evil.example", "Your sign-in code for Acme Bcc: eve@evil.example"},
-		"template":     {"{{.Code}}", "Your sign-in code for {{.Code}}"},
-		"invisible":    {"Ac\u202eme\u200b\x00\u2028", "Your sign-in code for Ac me"},
-		"broken UTF-8": {"Ac\xffme", "Your sign-in code for Ac me"},
-		"blank":        {" \t ", "Your sign-in code"},
-		"long":         {strings.Repeat("ä", 100), "Your sign-in code for " + strings.Repeat("ä", 59) + "…"},
+func TestChallenge(t *testing.T) {
+	const at = "At: 2026-03-04T12:00:00Z\n"
+	for name, c := range map[string]struct {
+		medium               Medium
+		to, masked, as, asks string
+	}{
+		"mail":   {Mail, "mia@example.ch", "m•••@example.ch", "mail code en\n", "Enter the code we sent to m•••@example.ch."},
+		"sms":    {SMS, "+41791234567", "+41 •• ••• 67", "sms code en\n", "Enter the code we sent to +41 •• ••• 67."},
+		"direct": {Direct, "u1", "your app", "sms code en\n", "Enter the code we sent to your app."},
 	} {
 		t.Run(name, func(t *testing.T) {
-			u := twofactor.User{Email: "mia@example.ch", Phone: "+41791234567", Name: c.realm, Realm: c.realm}
-			mail, sms := challenge(t, Mail, u).Outgoing, challenge(t, SMS, u).Outgoing
-			if mail.Subject != c.subject {
-				t.Errorf("subject %q, want %q", mail.Subject, c.subject)
+			got := challenge(t, c.medium, mia)
+			want := twofactor.Challenge{
+				State: twofactor.State(`{"code":"123456"}`),
+				Prompt: twofactor.Prompt{
+					Message: c.asks, Destination: c.masked,
+					Fields: []twofactor.Field{{Name: "code", Label: "Code", Kind: twofactor.KindCode, Required: true, Min: 6, Max: 6}},
+				},
+				Outgoing:  &twofactor.Message{ID: got.Outgoing.ID, To: c.to, Masked: c.masked, Text: c.as + at + told, ExpiresAt: noon.Add(5 * time.Minute)},
+				ExpiresAt: noon.Add(5 * time.Minute),
 			}
-			if n := strings.Count(sms.Text, "\n"); n != 1 || !strings.HasSuffix(sms.Text, "\n@id.example #123456") {
-				t.Errorf("sms %q", sms.Text)
+			if diff := cmp.Diff(want, got); diff != "" || got.Outgoing.ID == "" {
+				t.Errorf("challenge (-want +got):\n%s", diff)
 			}
 		})
 	}
-	m := challenge(t, Mail, twofactor.User{Email: "mia@example.ch", Name: "<script>alert(1)</script>", Realm: "<b>&"}).Outgoing
-	if strings.Contains(m.HTML, "<script>") || strings.Contains(m.HTML, "<b>") || !strings.Contains(m.HTML, "&lt;b&gt;&amp;") {
-		t.Errorf("HTML does not escape:\n%s", m.HTML)
+}
+
+// TestPromptLanguages: the prompt speaks the user's language, and the letter is
+// asked for in it.
+func TestPromptLanguages(t *testing.T) {
+	for locale, want := range map[string][3]string{
+		"en":    {"Enter the code we sent to +41 •• ••• 67.", "Code", "your app"},
+		"de-CH": {"Geben Sie den Code ein, den wir an +41 •• ••• 67 gesendet haben.", "Code", "Ihre App"},
+		"FR-ca": {"Saisissez le code que nous avons envoyé à +41 •• ••• 67.", "Code", "votre application"},
+		"it":    {"Inserisca il codice che abbiamo inviato a +41 •• ••• 67.", "Codice", "la sua app"},
+		"rm":    {"Enter the code we sent to +41 •• ••• 67.", "Code", "your app"},
+		"":      {"Enter the code we sent to +41 •• ••• 67.", "Code", "your app"},
+	} {
+		t.Run(locale, func(t *testing.T) {
+			u := mia
+			u.Locale = locale
+			c := challenge(t, SMS, u)
+			if c.Prompt.Message != want[0] || c.Prompt.Fields[0].Label != want[1] {
+				t.Errorf("prompt %+v", c.Prompt)
+			}
+			if !strings.HasPrefix(c.Outgoing.Text, "sms code "+locale+"\n") {
+				t.Errorf("letter %q", c.Outgoing.Text)
+			}
+			direct := challenge(t, Direct, u)
+			if direct.Outgoing.Masked != want[2] || direct.Prompt.Message == c.Prompt.Message {
+				t.Errorf("direct %+v", direct.Prompt)
+			}
+		})
 	}
 }
 
 func TestMinutes(t *testing.T) {
-	for seconds, want := range map[int]string{60: "1 minute.", 119: "1 minute.", 120: "2 minutes.", 600: "10 minutes."} {
+	for seconds, want := range map[int]string{60: "1", 119: "1", 120: "2", 600: "10"} {
 		f := New(SMS, Options{CodeLength: 6, CodeLifetime: seconds}, env(), &deliverer{})
-		c, err := f.Challenge(t.Context(), twofactor.User{Phone: "+41791234567"}, nil)
+		c, err := f.Challenge(t.Context(), mia, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if text, _, _ := strings.Cut(c.Outgoing.Text, "\n"); text != "Your code is 123456. It is valid for "+want {
-			t.Errorf("%d seconds: %q", seconds, text)
+		if !strings.Contains(c.Outgoing.Text, "\nMinutes: "+want+"\n") {
+			t.Errorf("%d seconds: %q", seconds, c.Outgoing.Text)
 		}
 	}
 }
 
-func TestNoOriginNoBoundLine(t *testing.T) {
+// TestWithoutWords: a factor opens without Compose, and says what is missing.
+func TestWithoutWords(t *testing.T) {
+	for name, compose := range map[string]twofactor.Compose{
+		"none": nil,
+		"fails": func(context.Context, twofactor.Letter) (twofactor.Message, error) {
+			return twofactor.Message{}, errors.New("no words")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := env()
+			e.Compose = compose
+			_, err := New(SMS, Defaults, e, &deliverer{}).Challenge(t.Context(), mia, nil)
+			if err == nil || errors.Is(err, twofactor.ErrUnusable) || strings.Contains(err.Error(), "123456") {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+func TestUnusable(t *testing.T) {
+	for name, c := range map[string]struct {
+		medium Medium
+		user   twofactor.User
+	}{
+		"no mail":        {Mail, twofactor.User{ID: "u1", Phone: "+41791234567"}},
+		"no phone":       {SMS, twofactor.User{ID: "u1", Email: "mia@example.ch"}},
+		"nobody":         {Direct, twofactor.User{Email: "mia@example.ch", Phone: "+41791234567"}},
+		"unknown medium": {Medium(9), mia},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := New(c.medium, Defaults, env(), &deliverer{})
+			if _, err := f.Challenge(t.Context(), c.user, nil); !errors.Is(err, twofactor.ErrUnusable) {
+				t.Errorf("Challenge: %v", err)
+			}
+			if _, err := f.Relay(t.Context(), c.user, challenge(t, Mail, mia)); !errors.Is(err, twofactor.ErrUnusable) {
+				t.Errorf("Relay: %v", err)
+			}
+		})
+	}
+}
+
+// TestRelay: the code of a mail goes by text message, and everything else of the
+// challenge stays as it is.
+func TestRelay(t *testing.T) {
+	first := challenge(t, Mail, mia)
+	first.ID = "c1"
 	e := env()
-	e.Origin = ""
-	c, err := New(SMS, Defaults, e, &deliverer{}).Challenge(t.Context(), twofactor.User{Phone: "+41791234567"}, nil)
+	e.Now = func() time.Time { return noon.Add(2 * time.Minute) }
+	options := Options{CodeLength: 8, CodeLifetime: 600}
+	got, err := New(SMS, options, e, &deliverer{}).Relay(t.Context(), mia, first)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if strings.Contains(c.Outgoing.Text, "\n") {
-		t.Errorf("sms %q", c.Outgoing.Text)
+	want := first
+	want.Prompt = challenge(t, SMS, mia).Prompt
+	want.Outgoing = &twofactor.Message{
+		ID: got.Outgoing.ID, To: "+41791234567", Masked: "+41 •• ••• 67", ExpiresAt: first.ExpiresAt,
+		Text: "sms code en\n" + strings.Replace(told, "Minutes: 5", "Minutes: 3", 1),
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("relayed (-want +got):\n%s", diff)
+	}
+	if first.Outgoing.To != "mia@example.ch" {
+		t.Error("the challenge that was given has changed")
+	}
+}
+
+func TestRelayWithoutEnd(t *testing.T) {
+	c := challenge(t, Mail, mia)
+	c.ExpiresAt = time.Time{}
+	got, err := New(SMS, Defaults, env(), &deliverer{}).Relay(t.Context(), mia, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !got.ExpiresAt.IsZero() || !got.Outgoing.ExpiresAt.Equal(noon.Add(5*time.Minute)) {
+		t.Errorf("challenge ends %v, message %v", got.ExpiresAt, got.Outgoing.ExpiresAt)
+	}
+}
+
+func TestRelayRefuses(t *testing.T) {
+	f := New(SMS, Defaults, env(), &deliverer{})
+	over := challenge(t, Mail, mia)
+	over.ExpiresAt = noon
+	for name, c := range map[string]twofactor.Challenge{
+		"over":           over,
+		"no state":       {},
+		"other state":    {State: twofactor.State(`{"secret":"x"}`)},
+		"more than code": {State: twofactor.State(`{"code":"123456","nonce":"x"}`)},
+		"two states":     {State: twofactor.State(`{"code":"123456"}{}`)},
+		"letters":        {State: twofactor.State(`{"code":"abcdef"}`)},
+		"short":          {State: twofactor.State(`{"code":"12345"}`)},
+		"long":           {State: twofactor.State(`{"code":"12345678901"}`)},
+		"no JSON":        {State: twofactor.State("123456")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := f.Relay(t.Context(), mia, c)
+			if !errors.Is(err, twofactor.ErrUnusable) || strings.Contains(err.Error(), "1234") {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+func TestOnFailure(t *testing.T) {
+	o := Defaults
+	if got := New(SMS, o, env(), &deliverer{}).OnFailure(); got != "" {
+		t.Errorf("default %q", got)
+	}
+	o.OnDeliveryFailure = "Mail"
+	if got := New(SMS, o, env(), &deliverer{}).OnFailure(); got != "Mail" {
+		t.Errorf("got %q", got)
 	}
 }
 
@@ -242,14 +313,14 @@ func TestDigits(t *testing.T) {
 }
 
 func TestVerify(t *testing.T) {
-	for _, medium := range []Medium{Mail, SMS} {
+	for _, medium := range []Medium{Mail, SMS, Direct} {
 		f := New(medium, Defaults, env(), &deliverer{})
 		c := twofactor.Challenge{State: twofactor.State(`{"code":"123456"}`)}
 		r, err := f.Verify(t.Context(), nil, c, twofactor.Answer{"code": "123 456"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := map[Medium][]string{Mail: {"email", "mca"}, SMS: {"sms", "mca"}}[medium]
+		want := map[Medium][]string{Mail: {"email", "mca"}, SMS: {"sms", "mca"}, Direct: {"mca"}}[medium]
 		if diff := cmp.Diff(want, r.AMR); diff != "" {
 			t.Errorf("amr (-want +got):\n%s", diff)
 		}
