@@ -29,7 +29,7 @@ func TestAssetsOfPages(t *testing.T) {
 	h := newUI(t).Assets()
 	limits := map[string]int{"signin.css": 12 << 10, "signin.js": 10 << 10}
 	hash := regexp.MustCompile(`\.[0-9a-f]{8}\.`)
-	for name, page := range drawStories(t) {
+	for name, page := range drawStories(t, "en") {
 		for _, m := range assetLink.FindAllStringSubmatch(page, -1) {
 			plain := fetch(h, http.MethodGet, m[1], "")
 			if plain.Code != http.StatusOK || plain.Header().Get("X-Content-Type-Options") != "nosniff" {
@@ -63,7 +63,7 @@ func TestAssetsOfPages(t *testing.T) {
 
 func TestAssets(t *testing.T) {
 	h := newUI(t).Assets()
-	script := assetLink.FindStringSubmatch(regexp.MustCompile(`<script.*>`).FindString(drawStories(t)["signin.plain"]))[1]
+	script := assetLink.FindStringSubmatch(regexp.MustCompile(`<script.*>`).FindString(drawStories(t, "en")["signin.plain"]))[1]
 	for _, tt := range []struct {
 		name, method, path, encoding string
 		status                       int

@@ -6,6 +6,10 @@
 // database, no policy and no second factor by name. A factor's question is
 // drawn field by field from a twofactor.Prompt.
 //
+// Every sentence comes from texts/LANG.json and is said in the language of
+// [Page.Lang]: by {{t "key"}} in templates, by [Page.Say] in Go. [Language] finds
+// the language to speak.
+//
 // No page has an inline style or script, asks another host for anything, or
 // needs script to work. Names that people chose are always cleaned of text
 // direction overrides and isolated, so that no name can pose as another word.

@@ -24,7 +24,7 @@ var assetHash = regexp.MustCompile(`(/assets/[a-z]+)\.[0-9a-f]{8}\.`)
 // TestGolden compares every story with the page in testdata.
 func TestGolden(t *testing.T) {
 	seen := map[string]bool{}
-	for name, page := range drawStories(t) {
+	for name, page := range drawStories(t, "en") {
 		file := filepath.Join("testdata", name+".html")
 		seen[file] = true
 		got := assetHash.ReplaceAllString(page, "$1.HASH.")
@@ -54,8 +54,8 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// drawStories draws every story, by name.
-func drawStories(t *testing.T) map[string]string {
+// drawStories draws every story in a language, by name.
+func drawStories(t *testing.T, lang string) map[string]string {
 	t.Helper()
 	u, err := storybook.New()
 	if err != nil {
@@ -63,7 +63,7 @@ func drawStories(t *testing.T) map[string]string {
 	}
 	u.OnFailure = func(_ *http.Request, err error) { t.Error(err) }
 	pages := map[string]string{}
-	for _, s := range storybook.Stories("en") {
+	for _, s := range storybook.Stories(lang) {
 		if _, dup := pages[s.Name]; dup {
 			t.Errorf("two stories named %s", s.Name)
 		}

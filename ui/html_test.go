@@ -15,7 +15,7 @@ import (
 // order, and that no id or attribute is given twice.
 func TestPagesAreWellFormed(t *testing.T) {
 	void := words("meta link input img br hr")
-	for name, page := range drawStories(t) {
+	for name, page := range drawStories(t, "en") {
 		var open []string
 		ids := map[string]bool{}
 		eachToken(t, page, func(tok html.Token) {
@@ -51,7 +51,7 @@ func TestPagesAreWellFormed(t *testing.T) {
 // TestPagesKeepThePolicy checks that pages hold nothing that the content
 // security policy would stop, and ask no other host for anything.
 func TestPagesKeepThePolicy(t *testing.T) {
-	for name, page := range drawStories(t) {
+	for name, page := range drawStories(t, "en") {
 		eachToken(t, page, func(tok html.Token) {
 			if tok.Data == "style" || tok.Data == "base" || tok.Data == "iframe" || tok.Data == "object" {
 				t.Errorf("%s: <%s>", name, tok.Data)
@@ -77,7 +77,7 @@ func TestPagesKeepThePolicy(t *testing.T) {
 // TestPagesCanBeUsedByEverybody checks what a page owes to keyboards and
 // screen readers, as far as markup shows it.
 func TestPagesCanBeUsedByEverybody(t *testing.T) {
-	for name, page := range drawStories(t) {
+	for name, page := range drawStories(t, "en") {
 		count := map[string]int{}
 		ids, labelled, needed := map[string]bool{}, map[string]bool{}, map[string]bool{}
 		var inputs []string
@@ -138,7 +138,7 @@ func TestPagesCanBeUsedByEverybody(t *testing.T) {
 
 // TestTitles checks that a title says first what changed.
 func TestTitles(t *testing.T) {
-	pages := drawStories(t)
+	pages := drawStories(t, "en")
 	for name, want := range map[string]string{
 		"signin.plain":           "Sign in · Acme",
 		"signin.bare":            "Sign in · Twofold",
@@ -165,7 +165,7 @@ func TestTitles(t *testing.T) {
 
 // TestHostileNames checks that names stay names.
 func TestHostileNames(t *testing.T) {
-	page := drawStories(t)["brand.hostile-name"]
+	page := drawStories(t, "en")["brand.hostile-name"]
 	for _, bad := range []string{"<script>alert", "\u202e", "javascript:", "display:none", "accent-"} {
 		if strings.Contains(page, bad) {
 			t.Errorf("page contains %q", bad)

@@ -62,6 +62,93 @@ func TestStoriesInTheBrowser(t *testing.T) {
 	b.RequireClean(t)
 }
 
+// TestLanguagesInTheBrowser opens the main pages on a phone in the other languages,
+// whose words are longer: nothing may stick out of the page, and no button out of
+// its own box.
+func TestLanguagesInTheBrowser(t *testing.T) {
+	t.Parallel()
+	base, b := serve(t, nil), browser.New(t)
+	b.SetViewport(390, 844)
+	for _, lang := range storybook.Languages()[1:] {
+		for _, name := range mainStories() {
+			b.Open(base + "/stories/" + storybook.FileName(name, lang))
+			var over []string
+			b.Eval(`[...document.querySelectorAll('body *')].filter((e) => {
+				const box = e.getBoundingClientRect();
+				return !e.closest('.aside, .scroll') && box.width > 0 && (box.right > innerWidth + 1 || box.left < -1);
+			}).concat([...document.querySelectorAll('button, .button, label, h1, h2')].filter((e) => e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 0))
+				.map((e) => e.tagName + ': ' + e.textContent.trim())`, &over)
+			for _, what := range over {
+				t.Errorf("%s in %s: %s sticks out", name, lang, what)
+			}
+		}
+	}
+	b.RequireClean(t)
+}
+
+// TestRevealInGerman checks that the script has its words from the page.
+func TestRevealInGerman(t *testing.T) {
+	t.Parallel()
+	base, b := serve(t, nil), browser.New(t)
+	b.Open(base + "/stories/signin.known-name.de.html")
+	b.Fill("#password", "ein ziemlich langes Passwort mit vielen Zeichen")
+	b.ClickText("Anzeigen")
+	b.ClickText("Verbergen")
+	b.WaitText("Anzeigen")
+	b.Open(base + "/stories/challenge.sending.fr.html")
+	b.WaitText("dans 0:")
+}
+
+// TestKeep checks that texts to keep can be copied and printed with script, and
+// fetched without.
+func TestKeep(t *testing.T) {
+	t.Parallel()
+	base, b := serve(t, nil), browser.New(t)
+	b.Open(base + "/stories/enroll.codes.html")
+	b.Eval(`(() => {
+		window.copied = ''; window.printed = 0;
+		navigator.clipboard.writeText = async (s) => { window.copied = s; };
+		window.print = () => { window.printed += 1; };
+	})()`, nil)
+	b.ClickText("Copy")
+	b.WaitText("Copied")
+	var copied string
+	b.Eval("window.copied", &copied)
+	if lines := strings.Split(copied, "\n"); len(lines) != 10 || lines[0] != "7K3QM-9XD2R" {
+		t.Errorf("copied %q", copied)
+	}
+	b.ClickText("Print")
+	var printed int
+	b.Eval("window.printed", &printed)
+	if printed != 1 {
+		t.Errorf("printed %d times", printed)
+	}
+	plain := b.NewContext()
+	plain.DisableScript()
+	plain.Open(base + "/stories/enroll.codes.html")
+	if !plain.Has("a[download]") || !plain.Has("[data-copy][hidden]") || !plain.Has("[data-print][hidden]") {
+		t.Error("without script the page offers what it cannot do, or no file")
+	}
+}
+
+// TestPrinting checks that only the codes come to paper.
+func TestPrinting(t *testing.T) {
+	t.Parallel()
+	base, b := serve(t, nil), browser.New(t)
+	b.Open(base + "/stories/enroll.codes.html")
+	var shown string
+	b.Eval(`(() => {
+		// The rules of paper on the screen: the kit cannot switch media.
+		for (const sheet of document.styleSheets) for (const layer of sheet.cssRules) for (const rule of layer.cssRules ?? []) {
+			if (rule instanceof CSSMediaRule && rule.media.mediaText === 'print') rule.media.mediaText = 'all';
+		}
+		return document.body.innerText.trim();
+	})()`, &shown)
+	if got := strings.Fields(shown); len(got) != 12 || got[0] != "Recovery" || got[2] != "7K3QM-9XD2R" || got[11] != "M6BXT-H2VDP" {
+		t.Errorf("on paper: %q", shown)
+	}
+}
+
 // TestScreenshots takes pictures of the main pages, for people to look at.
 func TestScreenshots(t *testing.T) {
 	if os.Getenv("TWOFOLD_SCREENSHOTS") == "" {
