@@ -81,22 +81,39 @@ func nameIn(lang, key, slot, name string) named {
 }
 
 // texts are the sentences of all languages. They do not change after the start.
-type texts map[string]*i18n.Localizer
+type texts map[string]tongueTexts
+
+// tongueTexts are the sentences of one language.
+type tongueTexts struct {
+	plain   map[string]sentence // those without plural forms
+	plurals *i18n.Localizer     // the others
+}
 
 // catalogue reads the texts once. It panics on a file that cannot be read: a
 // programming mistake.
 var catalogue = sync.OnceValue(func() texts {
 	bundle, all := i18n.NewBundle(language.English), texts{}
 	for _, l := range spoken {
-		if _, err := bundle.LoadMessageFileFS(textFiles, "texts/"+l.Tag+".json"); err != nil {
+		file, err := bundle.LoadMessageFileFS(textFiles, "texts/"+l.Tag+".json")
+		if err != nil {
 			panic("ui: texts: " + err.Error())
 		}
-		all[l.Tag] = i18n.NewLocalizer(bundle, l.Tag)
+		one := tongueTexts{map[string]sentence{}, i18n.NewLocalizer(bundle, l.Tag)}
+		for _, m := range file.Messages {
+			if m.One == "" {
+				one.plain[m.ID] = sentence(m.Other)
+			}
+		}
+		all[l.Tag] = one
 	}
 	return all
 })
 
 func (t texts) say(lang, key string, vars []any) (string, bool) {
+	in := t[speech(lang)]
+	if s, ok := in.plain[key]; ok {
+		return s.with(vars), true
+	}
 	config := i18n.LocalizeConfig{MessageID: key, TemplateData: vars, TemplateParser: braces{}}
 	for i := 0; i+1 < len(vars); i += 2 {
 		if vars[i] == "n" {
@@ -105,7 +122,7 @@ func (t texts) say(lang, key string, vars []any) (string, bool) {
 	}
 	// An error may come with a sentence, in the form for any number. Without a
 	// sentence there is no such key.
-	s, _ := t[speech(lang)].Localize(&config)
+	s, _ := in.plurals.Localize(&config)
 	return s, s != ""
 }
 
@@ -124,9 +141,32 @@ type sentence string
 // Execute implements template.ParsedTemplate.
 func (s sentence) Execute(data any) (string, error) {
 	vars, _ := data.([]any)
-	pairs := make([]string, 0, len(vars))
-	for i := 0; i+1 < len(vars); i += 2 {
-		pairs = append(pairs, fmt.Sprintf("{%v}", vars[i]), fmt.Sprint(vars[i+1]))
+	return s.with(vars), nil
+}
+
+// with puts the values in the places of the variables.
+func (s sentence) with(vars []any) string {
+	var out strings.Builder
+	rest := string(s)
+	for {
+		before, after, found := strings.Cut(rest, "{")
+		name, next, closed := strings.Cut(after, "}")
+		if !found || !closed {
+			out.WriteString(rest)
+			return out.String()
+		}
+		out.WriteString(before)
+		out.WriteString(value(vars, name))
+		rest = next
 	}
-	return strings.NewReplacer(pairs...).Replace(string(s)), nil
+}
+
+// value is the value of a variable. One that is missing stays as it is written.
+func value(vars []any, name string) string {
+	for i := 0; i+1 < len(vars); i += 2 {
+		if vars[i] == name {
+			return fmt.Sprint(vars[i+1])
+		}
+	}
+	return "{" + name + "}"
 }

@@ -46,7 +46,7 @@ func (u *UI) Extend(fsys fs.FS, patterns ...string) (*UI, error) {
 	return u.with(set, fsys, patterns...)
 }
 
-// with parses into set, makes a copy for each language and checks them as a whole.
+// with parses into set, makes a copy for each language and checks the whole.
 func (u *UI) with(set *template.Template, fsys fs.FS, patterns ...string) (*UI, error) {
 	set, err := set.ParseFS(fsys, patterns...)
 	if err != nil {
@@ -58,10 +58,11 @@ func (u *UI) with(set *template.Template, fsys fs.FS, patterns ...string) (*UI, 
 		if err != nil {
 			return nil, fmt.Errorf("ui: clone templates: %w", err)
 		}
-		if err := checkEscaping(one.Funcs(words(l.Tag))); err != nil {
-			return nil, err
-		}
-		ready[l.Tag] = one
+		ready[l.Tag] = one.Funcs(words(l.Tag))
+	}
+	// What is safe in one language is in all: only what the words are differs.
+	if err := checkEscaping(ready[spoken[0].Tag]); err != nil {
+		return nil, err
 	}
 	return &UI{OnFailure: u.OnFailure, assets: u.assets, source: set, ready: ready}, nil
 }
