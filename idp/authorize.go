@@ -40,6 +40,10 @@ func (s *IDP) authorize(w http.ResponseWriter, r *http.Request) error {
 		if a.facts, err = have.facts(a.facts); err != nil {
 			return err
 		}
+		a.adopts = true
+		if err := s.checkRemembered(r, a); err != nil {
+			return err
+		}
 	}
 	v, err := s.judge(ctx, a)
 	if problem.Is(err, problem.NotFound) {
@@ -86,7 +90,7 @@ func (s *IDP) open(w http.ResponseWriter, r *http.Request, a *attempt, v verdict
 	if err := s.create(r.Context(), a); err != nil {
 		return err
 	}
-	if err := s.stepUp(r.Context(), a, v); err != nil {
+	if err := s.stepUp(r, a, v); err != nil {
 		return err
 	}
 	to := path(r, "/signin/"+a.row.ID)
@@ -96,19 +100,16 @@ func (s *IDP) open(w http.ResponseWriter, r *http.Request, a *attempt, v verdict
 	return nil
 }
 
-func (s *IDP) stepUp(ctx context.Context, a *attempt, v verdict) error {
+func (s *IDP) stepUp(r *http.Request, a *attempt, v verdict) error {
+	ctx := r.Context()
 	best, ok := v.best("")
 	if v.step != signin.Challenge || !ok {
 		return nil
 	}
-	user, err := s.Tenants.User(ctx, a.facts.UserID)
-	if err != nil {
+	if err := s.capOpen(ctx, a.facts.UserID); err != nil {
 		return err
 	}
-	if err := s.capOpen(ctx, user.ID); err != nil {
-		return err
-	}
-	if err := s.start(ctx, a, user, best); err != nil {
+	if err := s.start(r, a, v, best); err != nil {
 		// The page offers what there is to choose from, and says what is wrong.
 		s.Log.WarnContext(ctx, "challenge not begun", "sign_in", a.row.ID, "two_factor", best.ID, "error", err)
 	}
@@ -137,6 +138,9 @@ func (s *IDP) atOnce(w http.ResponseWriter, r *http.Request, have *sessionRow, a
 func (s *IDP) answer(w http.ResponseWriter, r *http.Request, out outcome) error {
 	if out.session != "" {
 		s.setCookie(w, sessionCookie, out.session, path(r, ""), sessionCookieLife)
+	}
+	if out.remember != "" {
+		s.setCookie(w, rememberCookie, out.remember, path(r, ""), rememberCookieLife)
 	}
 	return s.respond(w, r, out.response)
 }

@@ -1,10 +1,13 @@
 package idp
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -35,6 +38,8 @@ type Config struct {
 	Limits    *limits.Limiter
 	Audit     *audit.Trail
 	UI        *ui.UI
+	Catalog   twofactor.Catalog  // whose scripts are served
+	Compose   twofactor.Compose  // puts the house's own letters into words
 	PublicURL string             // scheme://host[:port], without a trailing slash
 	Observe   func(event string) // for metrics: "done", "refused", "wrong_password", …
 }
@@ -42,8 +47,11 @@ type Config struct {
 // IDP serves sign-ins.
 type IDP struct {
 	Config
-	secure bool
-	cross  *http.CrossOriginProtection
+	secure     bool
+	host       string // of PublicURL
+	cross      *http.CrossOriginProtection
+	scripts    map[string]script
+	background sync.WaitGroup // work that goes on after its request was answered
 }
 
 // New makes an IDP.
@@ -51,12 +59,24 @@ func New(c Config) *IDP {
 	if c.Observe == nil {
 		c.Observe = func(string) {}
 	}
-	return &IDP{Config: c, secure: strings.HasPrefix(c.PublicURL, "https://"), cross: http.NewCrossOriginProtection()}
+	s := &IDP{
+		Config: c, secure: strings.HasPrefix(c.PublicURL, "https://"), cross: http.NewCrossOriginProtection(),
+		scripts: loadScripts(c.Catalog),
+	}
+	if u, err := url.Parse(c.PublicURL); err == nil {
+		s.host = u.Hostname()
+	}
+	return s
 }
+
+// Wait returns when what goes on beside the requests has ended. Call it when no more
+// requests come in.
+func (s *IDP) Wait() { s.background.Wait() }
 
 // Mount puts all routes on r, the root router.
 func (s *IDP) Mount(r *mux.Router) {
 	r.PathPrefix("/assets/").Handler(s.UI.Assets()).Methods(http.MethodGet, http.MethodHead)
+	r.HandleFunc("/factors/{type}/{file}", s.page(s.serveScript)).Methods(http.MethodGet, http.MethodHead)
 	// RFC 8414 §3.1: the well-known part comes before the issuer's path.
 	r.Handle("/.well-known/oauth-authorization-server/t/{tenant}", s.realm(http.HandlerFunc(s.Provider.Discovery))).Methods(http.MethodGet, http.MethodHead)
 
@@ -67,6 +87,15 @@ func (s *IDP) Mount(r *mux.Router) {
 	t.HandleFunc("/signin/{id}", s.page(s.orAgain(s.post))).Methods(http.MethodPost)
 	t.HandleFunc("/signin/{id}/status", s.page(s.status)).Methods(http.MethodGet)
 	t.HandleFunc("/end_session", s.page(s.endSession)).Methods(http.MethodGet, http.MethodPost)
+	t.HandleFunc("/account", s.page(s.signedIn(s.account))).Methods(http.MethodGet, http.MethodHead)
+	t.HandleFunc("/account", s.page(s.signedIn(s.accountPost))).Methods(http.MethodPost)
+	t.HandleFunc("/account/cancelled", s.page(s.cancelled)).Methods(http.MethodGet)
+	t.HandleFunc("/reset", s.page(s.showReset)).Methods(http.MethodGet)
+	t.HandleFunc("/reset", s.page(s.askReset)).Methods(http.MethodPost)
+	t.HandleFunc("/reset/sent", s.page(s.showResetSent)).Methods(http.MethodGet)
+	t.HandleFunc("/reset/password", s.page(s.showNewPassword)).Methods(http.MethodGet)
+	t.HandleFunc("/reset/password", s.page(s.setNewPassword)).Methods(http.MethodPost)
+	t.HandleFunc("/report/{two_factor}", s.page(s.report)).Methods(http.MethodPost)
 	s.Provider.Mount(t)
 	r.NotFoundHandler = s.page(func(http.ResponseWriter, *http.Request) error { return errNoPage })
 	r.MethodNotAllowedHandler = s.page(func(http.ResponseWriter, *http.Request) error { return errMethod })
@@ -88,8 +117,10 @@ func (s *IDP) realm(next http.Handler) http.Handler {
 }
 
 // path is a path below the tenant of the request.
-func path(r *http.Request, rest string) string {
-	return "/t/" + tenants.RealmFrom(r.Context()).Tenant.Name + rest
+func path(r *http.Request, rest string) string { return pathIn(r.Context(), rest) }
+
+func pathIn(ctx context.Context, rest string) string {
+	return "/t/" + tenants.RealmFrom(ctx).Tenant.Name + rest
 }
 
 // strengthOf reads the strengths that an app's acr_values would accept. Values are

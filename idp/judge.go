@@ -12,6 +12,7 @@ import (
 	"twofold/internal/audit"
 	"twofold/internal/problem"
 	"twofold/tenants"
+	"twofold/twofactor"
 )
 
 // verdict is what the current policy makes of the facts.
@@ -32,47 +33,113 @@ func (s *IDP) judge(ctx context.Context, a *attempt) (verdict, error) {
 	if a.facts.UserID == "" {
 		return v, nil // Identify: nobody to judge yet
 	}
-	var err error
+	st, err := s.Ceremony.Standing(ctx, a.facts.UserID)
+	if err != nil {
+		return v, err
+	}
 	v.policy, err = s.Tenants.Policy(ctx, tenants.Question{
 		ClientAppID: a.req.ClientApp.ID, IDPID: a.facts.IDPID, UserID: a.facts.UserID, Demand: strengthOf(a.req.ACRValues),
+		Enrolled: st.Count, Preferred: st.Preferred, Account: a.own(),
 	})
 	if err != nil {
 		return v, err
 	}
-	v.rules.SecondFactor = v.policy.Required
-	v.rules.MinStrength = signin.Strength(v.policy.Min)
-	for _, c := range v.policy.Offered {
-		v.rules.Bound = append(v.rules.Bound, c.ID)
+	if a.adopts {
+		a.facts.Epoch, a.adopts = v.policy.Epoch, false
 	}
+	if a.facts.Epoch != v.policy.Epoch {
+		// What the user proves himself with has changed since (SECURITY I6).
+		return v, errSignInOver
+	}
+	s.fill(&v, a)
 	v.step = signin.Next(a.facts, v.rules)
+	if v.step == signin.Challenge || v.step == signin.Refuse {
+		if v.rules.MayBypass, err = s.Ceremony.HasBypass(ctx, a.facts.UserID); err != nil {
+			return v, err
+		}
+		v.step = signin.Next(a.facts, v.rules)
+	}
 	return v, nil
 }
 
-// best is the instance to begin with: the one picked, else the first offered.
-func (v verdict) best(picked string) (tenants.Candidate, bool) {
-	for _, c := range v.policy.Offered {
-		if c.ID == picked {
+// recently is how old proofs may be for a change of what somebody proves himself with
+// (SECURITY N38).
+const recently = 5 * time.Minute
+
+// fill makes rules of a policy.
+func (s *IDP) fill(v *verdict, a *attempt) {
+	r, p := &v.rules, v.policy
+	r.SecondFactor, r.MinStrength = p.Required, signin.Strength(p.Min)
+	r.Bound, r.Weak = idsOf(p.Offered), idsOf(p.Weaker)
+	r.Held, r.MayEnroll, r.ProveFirst = p.Held, len(p.Settable) > 0, p.ProveFirst
+	r.MayPostpone = p.GraceUntil.After(s.Now()) && !p.Held && len(p.Offered) == 0
+	r.Remembered = a.remembered && a.req.MaxAge == nil && !slices.Contains(a.req.Prompt, "login")
+	if !a.own() || !a.facts.Recent {
+		return
+	}
+	// Who is about to change his factors proves the best he has, up to what is not
+	// lost with one device.
+	r.MaxAge, r.Remembered, r.MayPostpone = recently, false, false
+	if i := slices.IndexFunc(p.Offered, func(c tenants.Candidate) bool { return !c.Fallback }); i >= 0 {
+		r.SecondFactor = true
+		r.MinStrength = max(r.MinStrength, signin.Strength(min(p.Offered[i].Strength, twofactor.StrengthAAL2)))
+	}
+}
+
+func idsOf(list []tenants.Candidate) []string {
+	out := make([]string, len(list))
+	for i, c := range list {
+		out[i] = c.ID
+	}
+	return out
+}
+
+// askable are the instances that can be asked for now, best first: those that would
+// do, or else those that tell who may set up one that does.
+func (v verdict) askable() []tenants.Candidate {
+	if len(v.policy.Offered) > 0 {
+		return v.policy.Offered
+	}
+	return v.policy.Weaker
+}
+
+// known finds any instance that reaches the sign-in.
+func (v verdict) known(id string) (tenants.Candidate, bool) {
+	for _, list := range [][]tenants.Candidate{v.policy.Offered, v.policy.Weaker, v.policy.Settable, v.policy.Spares} {
+		if c, ok := find(list, id); ok {
 			return c, true
 		}
 	}
-	if len(v.policy.Offered) == 0 {
-		return tenants.Candidate{}, false
-	}
-	return v.policy.Offered[0], true
+	return tenants.Candidate{}, false
 }
 
-func (v verdict) offered(id string) (tenants.Candidate, bool) {
-	i := slices.IndexFunc(v.policy.Offered, func(c tenants.Candidate) bool { return c.ID == id })
+func find(list []tenants.Candidate, id string) (tenants.Candidate, bool) {
+	i := slices.IndexFunc(list, func(c tenants.Candidate) bool { return c.ID == id })
 	if i < 0 {
 		return tenants.Candidate{}, false
 	}
-	return v.policy.Offered[i], true
+	return list[i], true
 }
+
+// best is the instance to begin with: the one picked, else the first.
+func (v verdict) best(picked string) (tenants.Candidate, bool) {
+	list := v.askable()
+	if c, ok := find(list, picked); ok {
+		return c, true
+	}
+	if len(list) == 0 {
+		return tenants.Candidate{}, false
+	}
+	return list[0], true
+}
+
+func (v verdict) offered(id string) (tenants.Candidate, bool) { return find(v.askable(), id) }
 
 // outcome is how a finished sign-in answers: the app's response, and the cookie.
 type outcome struct {
 	response op.Response
 	session  string // new cookie value, or empty
+	remember string // likewise, for a remembered browser
 }
 
 // finish does all that a finished sign-in does, in the caller's transaction: the
@@ -96,24 +163,31 @@ func (s *IDP) grant(ctx context.Context, r *http.Request, have *sessionRow, a *a
 		return outcome{}, err
 	}
 	acr := acrOf(signin.Reached(proofs))
-	resp, err := s.Provider.Grant(ctx, a.req.ID, op.Authentication{
-		UserID: a.facts.UserID, SessionID: sid, ACR: acr, AMR: signin.AMR(proofs), AuthTime: authTime,
-	})
-	if err != nil {
-		return outcome{}, err
+	resp := op.Response{RedirectURL: a.row.ReturnTo}
+	if !a.own() {
+		resp, err = s.Provider.Grant(ctx, a.req.ID, op.Authentication{
+			UserID: a.facts.UserID, SessionID: sid, ACR: acr, AMR: signin.AMR(proofs), AuthTime: authTime,
+		})
+		if err != nil {
+			return outcome{}, err
+		}
 	}
 	for _, p := range proofs {
-		if p.Method != signin.Password && !p.At.Before(a.row.CreatedAt) {
+		if p.Method != signin.Password && p.Method != signin.Bypass && !p.At.Before(a.row.CreatedAt) {
 			if err := s.Tenants.NoteTwoFactor(ctx, a.facts.UserID, p.Method); err != nil {
 				return outcome{}, err
 			}
 		}
 	}
+	out := outcome{response: resp, session: token}
+	if out.remember, err = s.keepRemembered(ctx, r, a, v); err != nil {
+		return outcome{}, err
+	}
 	err = s.tell(ctx, a, "sign_in.done", map[string]any{
 		"session": sid, "acr": acr, "amr": signin.AMR(proofs), "explanation": tenants.Explain(v.policy),
 	})
 	s.Observe("done")
-	return outcome{response: resp, session: token}, err
+	return out, err
 }
 
 // tell records an event of a sign-in.
@@ -131,6 +205,10 @@ func (s *IDP) deny(ctx context.Context, a *attempt, oauthError, why string) (op.
 		}
 		if err := s.change(ctx, a, stateCancelled); err != nil {
 			return err
+		}
+		if a.own() {
+			resp.RedirectURL = pathIn(ctx, "/account/cancelled")
+			return s.tell(ctx, a, "sign_in.refused", map[string]any{"error": oauthError, "why": why})
 		}
 		var err error
 		if resp, err = s.Provider.Deny(ctx, a.req.ID, oauthError, why); err != nil {

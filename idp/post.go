@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
 
 	"twofold/idp/signin"
 	"twofold/internal/audit"
@@ -37,20 +38,57 @@ func (s *IDP) post(w http.ResponseWriter, r *http.Request) error {
 		return lost(err)
 	}
 	do := one(r, ui.FieldDo)
-	switch {
-	case v.step == signin.Identify && (do == "" || do == ui.DoAnswer):
-		return s.identify(w, r, a)
-	case v.step == signin.Challenge && do == ui.DoAnswer:
-		return s.answerChallenge(w, r, a, v)
-	case v.step == signin.Challenge && do == ui.DoResend:
-		return s.resend(w, r, a, v)
-	case v.step == signin.Challenge && do == ui.DoPick:
-		return s.pick(w, r, a, v)
-	case v.step == signin.Challenge && do == ui.DoChoose:
-		http.Redirect(w, r, r.URL.Path+"?choose", http.StatusSeeOther) //nolint:gosec // this very page
-		return nil
+	if do == "" && v.step == signin.Identify {
+		do = ui.DoAnswer
+	}
+	if h := s.handler(r, v.step, a, do); h != nil {
+		return h(w, r, a, v)
 	}
 	// A form of another step, from an old page: show where the sign-in stands.
+	return s.again(w, r)
+}
+
+// stepHandler takes what was posted at a step.
+type stepHandler func(http.ResponseWriter, *http.Request, *attempt, verdict) error
+
+// handler finds who takes an action at a step; nil: it does not belong there.
+func (s *IDP) handler(r *http.Request, step signin.Step, a *attempt, do string) stepHandler {
+	switch step {
+	case signin.Identify:
+		answer := s.identify
+		if a.row.ChallengeID != "" && !r.PostForm.Has(ui.FieldUserName) {
+			answer = s.answerIdentify
+		}
+		return map[string]stepHandler{ui.DoAnswer: answer, ui.DoPasskey: s.beginIdentify, ui.DoChoose: s.leaveChallenge}[do]
+	case signin.Challenge:
+		return map[string]stepHandler{
+			ui.DoAnswer: s.answerChallenge, ui.DoResend: s.resend, ui.DoPick: s.pick, ui.DoChoose: choose, ui.DoBypass: s.answerBypass,
+		}[do]
+	case signin.Enroll:
+		return map[string]stepHandler{
+			ui.DoEnroll: s.pickEnroll, ui.DoAddress: s.answerAddress, ui.DoAnswer: s.answerEnroll, ui.DoResend: s.resendEnroll,
+			ui.DoChoose: s.leaveChallenge, ui.DoLater: s.later, ui.DoLink: s.answerLink,
+		}[do]
+	case signin.Done, signin.Refuse:
+	}
+	return nil
+}
+
+// choose shows the list of methods at an address of its own.
+func choose(w http.ResponseWriter, r *http.Request, _ *attempt, _ verdict) error {
+	http.Redirect(w, r, r.URL.Path+"?choose", http.StatusSeeOther) //nolint:gosec // this very page
+	return nil
+}
+
+// leaveChallenge closes what is open and shows what else there is.
+func (s *IDP) leaveChallenge(w http.ResponseWriter, r *http.Request, a *attempt, _ verdict) error {
+	if err := s.Ceremony.Close(r.Context(), a.row.ID); err != nil {
+		return err
+	}
+	a.row.ChallengeID, a.facts.Picked = "", ""
+	if err := s.save(r.Context(), a); err != nil {
+		return err
+	}
 	return s.again(w, r)
 }
 
@@ -88,7 +126,7 @@ var (
 )
 
 // identify takes name and password.
-func (s *IDP) identify(w http.ResponseWriter, r *http.Request, a *attempt) error {
+func (s *IDP) identify(w http.ResponseWriter, r *http.Request, a *attempt, _ verdict) error {
 	ctx := r.Context()
 	name, password := one(r, ui.FieldUserName), one(r, ui.FieldPassword)
 	if errs := missing(s.stepPage(r, a), name, password); errs != nil {
@@ -118,24 +156,34 @@ func (s *IDP) identify(w http.ResponseWriter, r *http.Request, a *attempt) error
 		}
 		return s.respond(w, r, resp)
 	}
-	if login.ID != a.facts.UserID {
-		// What the browser's session has proven of somebody else proves nothing of this user.
-		a.facts, a.row.ChallengeID = signin.Facts{Silent: a.facts.Silent}, ""
-	}
-	a.facts.UserID, a.facts.IDPID = login.ID, login.IDPID
+	a.is(login.User)
+	a.facts.IDPID = login.IDPID
 	a.facts = a.facts.Add(signin.Proof{
 		Method: signin.Password, AMR: []string{"pwd"}, Strength: signin.Strength(twofactor.Strength1FA), At: a.stamp(s.Now()),
 	})
-	return s.identified(w, r, a, login.User)
+	return s.identified(w, r, a)
 }
 
-// identified goes on after a right password: the best factor's challenge begins
-// at once, so the code is on its way before the page is shown (SPEC §5.2).
-func (s *IDP) identified(w http.ResponseWriter, r *http.Request, a *attempt, user tenants.User) error {
+// is notes whom a sign-in is of. What the browser's session has proven of somebody
+// else proves nothing of this user.
+func (a *attempt) is(user tenants.User) {
+	if user.ID != a.facts.UserID {
+		wants, recent := a.facts.Wants, a.facts.Recent
+		a.facts, a.row.ChallengeID = signin.Facts{Silent: a.facts.Silent, Wants: wants, Recent: recent}, ""
+	}
+	a.facts.UserID, a.facts.Epoch = user.ID, user.CredentialEpoch
+}
+
+// identified goes on after the first factor: the best second factor's challenge
+// begins at once, so the code is on its way before the page is shown (SPEC §5.2).
+func (s *IDP) identified(w http.ResponseWriter, r *http.Request, a *attempt) error {
 	ctx := r.Context()
-	// What was begun before the password was proven opens nothing afterwards (I9).
+	// What was begun before the first factor was proven opens nothing afterwards (I9).
 	token := id.Token(s.Rand)
 	a.row.BrowserHash = id.Hash(token)
+	if err := s.checkRemembered(r, a); err != nil {
+		return err
+	}
 	v, err := s.judge(ctx, a)
 	if err != nil {
 		return lost(err)
@@ -146,23 +194,33 @@ func (s *IDP) identified(w http.ResponseWriter, r *http.Request, a *attempt, use
 	if err := s.save(ctx, a); err != nil {
 		return err
 	}
-	if err := s.capOpen(ctx, user.ID); err != nil {
+	if err := s.capOpen(ctx, a.facts.UserID); err != nil {
 		return err
 	}
 	s.setCookie(w, signInCookie, token, r.URL.Path, signInLife)
-	if best, ok := v.best(a.facts.Picked); ok && v.step == signin.Challenge {
-		return s.begin(w, r, a, v, user, best)
+	return s.proceed(w, r, a, v)
+}
+
+// proceed shows where a sign-in goes on, with its challenge begun.
+func (s *IDP) proceed(w http.ResponseWriter, r *http.Request, a *attempt, v verdict) error {
+	best, ok := v.best(a.facts.Picked)
+	switch {
+	case v.step == signin.Challenge && ok && !v.rules.ProveFirst:
+		return s.begin(w, r, a, v, best)
+	case v.step == signin.Enroll:
+		return s.proceedEnroll(w, r, a, v)
 	}
 	return s.again(w, r)
 }
 
 // begin starts a challenge and shows where that leads.
-func (s *IDP) begin(w http.ResponseWriter, r *http.Request, a *attempt, v verdict, user tenants.User, c tenants.Candidate) error {
-	err := s.start(r.Context(), a, user, c)
+func (s *IDP) begin(w http.ResponseWriter, r *http.Request, a *attempt, v verdict, c tenants.Candidate) error {
+	err := s.start(r, a, v, c)
 	if p := problem.From(err); err != nil && (p.Kind == problem.TooMany || errors.Is(err, twofactor.ErrUnusable)) {
 		s.Log.WarnContext(r.Context(), "challenge not begun", "sign_in", a.row.ID, "two_factor", c.ID, "error", err)
-		if len(v.policy.Offered) > 1 {
-			return s.showChoose(w, r, a, v, s.stepPage(r, a).Say("choose.not-now", "reason", s.explain(r, a, err)))
+		if len(v.askable()) > 1 {
+			page := s.stepPage(r, a)
+			return s.showChoose(w, r, a, v, page.Say("choose.not-now", "reason", page.Explain(p.Code, p.Message)))
 		}
 		return err
 	}
@@ -172,19 +230,37 @@ func (s *IDP) begin(w http.ResponseWriter, r *http.Request, a *attempt, v verdic
 	return s.again(w, r)
 }
 
-// start begins a challenge and stores that it is the open one.
-func (s *IDP) start(ctx context.Context, a *attempt, user tenants.User, c tenants.Candidate) error {
-	realm := tenants.RealmFrom(ctx).Tenant.Title
-	challengeID, err := s.Ceremony.Begin(ctx, ceremony.Start{SignInID: a.row.ID, TwoFactorID: c.ID, User: user.Factor(realm)})
+// start begins a challenge that proves the user and stores that it is the open one.
+func (s *IDP) start(r *http.Request, a *attempt, v verdict, c tenants.Candidate) error {
+	// What is too weak to end the sign-in may still tell who sets up something
+	// stronger, so it is itself that the code must not fall below.
+	least := min(v.policy.Min, c.Strength)
+	return s.ask(r, a, ceremony.Start{TwoFactorID: c.ID, MinStrength: least})
+}
+
+// ask begins a challenge of any purpose in a sign-in.
+func (s *IDP) ask(r *http.Request, a *attempt, st ceremony.Start) error {
+	ctx := r.Context()
+	st.SignInID = a.row.ID
+	if st.Purpose != ceremony.Identify && st.User.ID == "" {
+		user, err := s.Tenants.User(ctx, a.facts.UserID)
+		if err != nil {
+			return lost(err)
+		}
+		st.User = user.Factor(tenants.RealmFrom(ctx).Tenant.Title)
+	}
+	st.User.Locale = s.stepPage(r, a).Lang
+	challengeID, err := s.Ceremony.Begin(tenants.WithClientApp(ctx, a.req.ClientApp.ID), st)
+	p := (*problem.Error)(nil)
 	switch {
 	case errors.Is(err, twofactor.ErrUnusable):
 		return problem.Wrap(problem.Forbidden, "factor_unusable", "It cannot be used with the address or number we have of you. Please ask your administrator.", err)
-	case problem.Is(err, problem.TooMany):
+	case errors.As(err, &p) && p.Kind != problem.Internal:
 		return err
 	case err != nil:
 		return problem.Wrap(problem.Unavailable, "factor_failed", "The second factor does not work at the moment. Please try again in a little while.", err)
 	}
-	a.facts.Picked, a.row.ChallengeID = c.ID, challengeID
+	a.facts.Picked, a.row.ChallengeID = st.TwoFactorID, challengeID
 	return s.save(ctx, a)
 }
 
@@ -202,25 +278,17 @@ func (s *IDP) answerChallenge(w http.ResponseWriter, r *http.Request, a *attempt
 	err = s.Ceremony.Finish(ctx, ceremony.Give{
 		ChallengeID: a.row.ChallengeID, SignInID: a.row.ID, UserID: a.facts.UserID, Answer: s.answers(r),
 	}, func(ctx context.Context, p ceremony.Passed) error {
-		a.facts = a.facts.Add(signin.Proof{Method: p.TwoFactorID, AMR: p.AMR, Strength: signin.Strength(p.Strength), At: a.stamp(p.At)})
-		now, err := s.judge(ctx, a)
-		if err != nil {
+		a.facts.Remember = one(r, ui.FieldRemember) == "true"
+		s.prove(ctx, a, p)
+		if err := s.noteUse(ctx, a, p); err != nil {
 			return err
 		}
-		if now.step != signin.Done {
-			a.row.ChallengeID = ""
-			return s.save(ctx, a) // stronger rules since: one more step
-		}
-		o, err := s.finish(ctx, r, have, a, now)
-		out = &o
+		out, err = s.advance(ctx, r, have, a)
 		return err
 	})
 	switch {
-	case err == nil && out != nil:
-		s.dropCookie(w, signInCookie, r.URL.Path)
-		return s.answer(w, r, *out)
 	case err == nil:
-		return s.again(w, r)
+		return s.advanced(w, r, a, out)
 	case problem.Is(err, problem.Invalid):
 		s.Observe("wrong_code")
 		return s.showChallenge(w, r, a, v, http.StatusUnprocessableEntity, s.explain(r, a, err))
@@ -232,11 +300,67 @@ func (s *IDP) answerChallenge(w http.ResponseWriter, r *http.Request, a *attempt
 	return err
 }
 
+// prove adds what a challenge has proven to the facts.
+func (s *IDP) prove(ctx context.Context, a *attempt, p ceremony.Passed) {
+	a.facts = a.facts.Add(signin.Proof{
+		Method: p.TwoFactorID, AMR: p.AMR, Strength: signin.Strength(p.Strength), At: a.stamp(p.At),
+		Alone: p.Alone && tenants.RealmFrom(ctx).Tenant.PasskeySignIn,
+	})
+}
+
+// advance ends the sign-in if nothing is left to ask, and stores what is known
+// otherwise. It is called in the transaction of what was proven.
+func (s *IDP) advance(ctx context.Context, r *http.Request, have *sessionRow, a *attempt) (*outcome, error) {
+	a.row.ChallengeID, a.facts.Picked = "", ""
+	now, err := s.judge(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	if now.step != signin.Done {
+		return nil, s.save(ctx, a)
+	}
+	out, err := s.finish(ctx, r, have, a, now)
+	return &out, err
+}
+
+// advanced shows where advance has led.
+func (s *IDP) advanced(w http.ResponseWriter, r *http.Request, a *attempt, out *outcome) error {
+	if out != nil {
+		s.dropCookie(w, signInCookie, r.URL.Path)
+		return s.answer(w, r, *out)
+	}
+	v, err := s.judge(r.Context(), a)
+	if err != nil {
+		return lost(err)
+	}
+	return s.proceed(w, r, a, v)
+}
+
+// noteUse tells the user what he should know about the use of a factor: that a code
+// that stands in for a lost factor was used, and that few are left.
+func (s *IDP) noteUse(ctx context.Context, a *attempt, p ceremony.Passed) error {
+	if p.Used.Uses == 0 {
+		return nil
+	}
+	left := max(p.Used.Uses, 0)
+	if err := s.tell(ctx, a, "factor.spent", map[string]any{"two_factor": p.TwoFactorID, "enrollment": p.Used.ID, "left": left}); err != nil {
+		return err
+	}
+	n := ceremony.Notice{Event: "recovery_used", Detail: strconv.Itoa(left)}
+	if left <= fewLeft {
+		n.Event = "recovery_low"
+	}
+	return s.Notify(ctx, a.facts.UserID, n)
+}
+
+// fewLeft is how many codes are few (SPEC §5.6).
+const fewLeft = 2
+
 // answers are the form's values but for those that steer.
 func (s *IDP) answers(r *http.Request) twofactor.Answer {
 	a := twofactor.Answer{}
 	for name := range r.PostForm {
-		if name != ui.FieldDo && name != ui.FieldChallenge && name != ui.FieldToken {
+		if name != ui.FieldDo && name != ui.FieldChallenge && name != ui.FieldToken && name != ui.FieldRemember {
 			a[name] = one(r, name)
 		}
 	}
@@ -251,12 +375,11 @@ func (s *IDP) resend(w http.ResponseWriter, r *http.Request, a *attempt, v verdi
 	case err == nil:
 		return s.again(w, r)
 	case problem.Is(err, problem.Gone), problem.Is(err, problem.NotFound):
-		user, err := s.Tenants.User(ctx, a.facts.UserID)
-		if err != nil {
-			return lost(err)
+		c, ok := v.best(a.facts.Picked)
+		if !ok {
+			return s.again(w, r)
 		}
-		c, _ := v.best(a.facts.Picked)
-		return s.begin(w, r, a, v, user, c)
+		return s.begin(w, r, a, v, c)
 	case problem.Is(err, problem.TooMany):
 		return s.showChallenge(w, r, a, v, http.StatusTooManyRequests, s.explain(r, a, err))
 	}
@@ -275,11 +398,7 @@ func (s *IDP) pick(w http.ResponseWriter, r *http.Request, a *attempt, v verdict
 			return s.again(w, r) // it is open already: its code still works
 		}
 	}
-	user, err := s.Tenants.User(r.Context(), a.facts.UserID)
-	if err != nil {
-		return lost(err)
-	}
-	return s.begin(w, r, a, v, user, c)
+	return s.begin(w, r, a, v, c)
 }
 
 // cancel goes back to the app without signing in.

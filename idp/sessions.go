@@ -151,6 +151,32 @@ func (s *IDP) end(ctx context.Context, row *sessionRow, why string) error {
 	})
 }
 
+// liveSessions lists a user's sessions in the tenant in ctx, the youngest first.
+func (s *IDP) liveSessions(ctx context.Context, userID string) ([]sessionRow, error) {
+	now := s.Now()
+	var rows []sessionRow
+	err := s.DB.For(ctx).Where("user_id = ? AND ended_at IS NULL AND expires_at > ? AND idle_expires_at > ?", userID, now, now).
+		Order("id DESC").Limit(100).Find(&rows).Error
+	return rows, wrap("live sessions", err)
+}
+
+// endAll ends all sessions of a user in the tenant in ctx, but for one if it is named.
+func (s *IDP) endAll(ctx context.Context, userID, but, why string) error {
+	rows, err := s.liveSessions(ctx, userID)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		if row.ID == but {
+			continue
+		}
+		if err := s.end(ctx, &row, why); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func wrap(doing string, err error) error {
 	if err != nil {
 		return fmt.Errorf("idp: %s: %w", doing, err)

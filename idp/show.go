@@ -1,6 +1,7 @@
 package idp
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"twofold/idp/signin"
 	"twofold/internal/problem"
 	"twofold/internal/web"
+	"twofold/twofactor"
 	"twofold/twofactor/ceremony"
 	"twofold/twofactor/delivery"
 	"twofold/ui"
@@ -23,26 +25,47 @@ func (s *IDP) show(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return lost(err)
 	}
+	query := r.URL.Query()
 	switch v.step {
 	case signin.Done:
 		// A rule was lifted while the page was open, or a session has come by in
 		// another tab: nothing is left to ask.
 		return s.finishNow(w, r, a, v)
 	case signin.Challenge:
-		if r.URL.Query().Has("choose") {
+		switch {
+		case query.Has("choose"):
 			return s.showChoose(w, r, a, v, "")
+		case v.rules.MayBypass && (query.Has("bypass") || v.rules.ProveFirst || len(v.askable()) == 0):
+			return s.showBypass(w, r, a, v, http.StatusOK, "")
 		}
 		return s.showChallenge(w, r, a, v, http.StatusOK, "")
-	case signin.Enroll, signin.Refuse:
+	case signin.Enroll:
+		switch {
+		case query.Has("keep"):
+			return s.keep(w, r, a)
+		case query.Has(linkParameter):
+			return s.showEnrolLink(w, r, a)
+		}
+		return s.showEnroll(w, r, a, v, http.StatusOK, "")
+	case signin.Refuse:
 		return s.showRefused(w, r, a, v)
 	case signin.Identify:
+	}
+	if a.row.ChallengeID != "" {
+		return s.showAsking(w, r, a, v, http.StatusOK, "")
 	}
 	s.showIdentify(w, r, a, http.StatusOK, a.req.LoginHint, nil)
 	return nil
 }
 
 func (s *IDP) showIdentify(w http.ResponseWriter, r *http.Request, a *attempt, status int, name string, errs []ui.FieldError) {
-	s.UI.Render(w, r, status, ui.SignIn{Page: s.stepPage(r, a), Action: r.URL.Path, UserName: name, Errors: errs, CanCancel: true})
+	page := ui.SignIn{Page: s.stepPage(r, a), Action: r.URL.Path, UserName: name, Errors: errs, CanCancel: true, ResetURL: path(r, "/reset")}
+	_, may, err := s.identifier(r.Context(), a)
+	if err != nil {
+		s.Log.ErrorContext(r.Context(), "passkeys not offered", "error", err)
+	}
+	page.MayPasskey = may
+	s.UI.Render(w, r, status, page)
 }
 
 // stepPage is the chrome of a page whose form may end at the app. The app's origin
@@ -70,16 +93,9 @@ func (s *IDP) showChallenge(w http.ResponseWriter, r *http.Request, a *attempt, 
 		// None begun yet, or its instance was withdrawn meanwhile.
 		return s.showChoose(w, r, a, v, wrong)
 	}
-	page := ui.Challenge{
-		Page: s.stepPage(r, a), Action: r.URL.Path, ID: view.ID, Method: method.Name, Prompt: view.Prompt, Error: wrong,
-		MayChoose: len(v.policy.Offered) > 1, CanCancel: true, CanResend: view.MayResend, ResendIn: seconds(view.ResendIn),
-	}
-	if !view.Open {
-		page.Over = true // sending anew then begins a new challenge: see resend
-		if wrong == "" {
-			page.Error = page.Say("challenge.over")
-		}
-	} else if view.Sends > 0 {
+	page := s.challengePage(r, a, v, view, wrong)
+	page.Method = method.Name
+	if view.Open && view.Sends > 0 {
 		st, err := s.deliveryOf(r, page.Lang, view.ID)
 		if err != nil {
 			return err
@@ -90,28 +106,64 @@ func (s *IDP) showChallenge(w http.ResponseWriter, r *http.Request, a *attempt, 
 	return nil
 }
 
-// deliveryOf tells how the message of a challenge is faring, in words for the user.
+// challengePage is what all pages with an open challenge have in common.
+func (s *IDP) challengePage(r *http.Request, a *attempt, v verdict, view ceremony.View, wrong string) ui.Challenge {
+	c, _ := v.known(view.TwoFactorID)
+	page := ui.Challenge{
+		Page: s.stepPage(r, a), Action: r.URL.Path, ID: view.ID, Method: c.Name, Prompt: view.Prompt, Error: wrong,
+		MayChoose: len(v.askable()) > 1, CanCancel: true, CanResend: view.MayResend, ResendIn: seconds(view.ResendIn),
+		MayBypass: v.rules.MayBypass, ScriptURL: s.scriptOf(r.Context(), view),
+	}
+	if v.rules.SecondFactor && v.rules.MinStrength <= signin.Strength(twofactor.Strength1FA) && !a.own() {
+		page.RememberDays = s.rememberDays(r.Context())
+	}
+	if !view.Open {
+		page.Over = true // sending anew then begins a new challenge: see resend
+		if wrong == "" {
+			page.Error = page.Say("challenge.over")
+		}
+	} else if view.Polls {
+		page.StatusURL, page.Polls = r.URL.Path+"/status", true
+	}
+	return page
+}
+
+// deliveryOf tells how the message of a challenge is faring, in words for the user,
+// and which way it went when the first did not work.
 func (s *IDP) deliveryOf(r *http.Request, lang, challengeID string) (ui.Delivery, error) {
 	st, err := s.Outbox.Status(r.Context(), challengeID)
 	if err != nil {
 		return ui.Delivery{}, err
 	}
+	d := ui.Delivery{State: ui.Sending}
 	switch st.State {
+	case "":
+		return ui.Delivery{}, nil
 	case delivery.Queued, delivery.Sending:
 		if st.Class != "" {
-			return ui.Delivery{State: ui.Sending, Text: ui.Say(lang, "delivery.again")}, nil
+			d.Text = ui.Say(lang, "delivery.again")
 		}
-		return ui.Delivery{State: ui.Sending}, nil
 	case delivery.Sent:
-		return ui.Delivery{State: ui.Sent}, nil
+		d.State = ui.Sent
 	case delivery.Failed, delivery.Expired:
-		text := ui.Say(lang, "delivery.failed-help")
+		d = ui.Delivery{State: ui.Failed, Text: ui.Say(lang, "delivery.failed-help")}
 		if st.Class == "recipient" {
-			text = ui.Say(lang, "delivery.failed-address")
+			d.Text = ui.Say(lang, "delivery.failed-address")
 		}
-		return ui.Delivery{State: ui.Failed, Text: text}, nil
 	}
-	return ui.Delivery{}, nil
+	if st.Via != "" && d.State != ui.Failed {
+		d.Text = ui.Say(lang, "delivery.other", "first", s.nameOf(r.Context(), st.FellFrom), "second", s.nameOf(r.Context(), st.Via))
+	}
+	return d, nil
+}
+
+// nameOf is what an instance is called.
+func (s *IDP) nameOf(ctx context.Context, twoFactorID string) string {
+	inst, err := s.Tenants.Open(ctx, twoFactorID)
+	if err != nil {
+		return "…"
+	}
+	return inst.Name
 }
 
 // status answers the page's script: how delivery is faring.
@@ -132,9 +184,15 @@ func (s *IDP) status(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	settled := false
+	if view.Polls && view.Open {
+		if settled, err = s.Ceremony.Poll(r.Context(), view.ID, a.row.ID); err != nil {
+			return err
+		}
+	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
-	return json.NewEncoder(w).Encode(ui.DeliveryStatus{State: d.State, Text: d.Words(lang), ResendIn: seconds(view.ResendIn)})
+	return json.NewEncoder(w).Encode(ui.DeliveryStatus{Settled: settled, State: d.State, Text: d.Words(lang), ResendIn: seconds(view.ResendIn)})
 }
 
 // showChoose lists what the user may use, strongest first.
@@ -147,7 +205,7 @@ func (s *IDP) showChoose(w http.ResponseWriter, r *http.Request, a *attempt, v v
 	if err != nil {
 		return lost(err)
 	}
-	for _, c := range v.policy.Offered {
+	for _, c := range v.askable() {
 		page.Methods = append(page.Methods, ui.Method{ID: c.ID, Name: c.Name, Last: c.ID == user.LastTwoFactorID})
 	}
 	status := http.StatusOK

@@ -55,9 +55,15 @@ func (*signInRow) TableName() string { return "sign_ins" }
 // attempt is one sign-in: what the app asked, what is known so far.
 type attempt struct {
 	row   signInRow
-	req   op.AuthRequest
+	req   op.AuthRequest // zero when the user came to a page of ours by himself
 	facts signin.Facts
+
+	adopts     bool // the facts are taken over now: so is the epoch of the user's credentials
+	remembered bool // the browser carries the mark of being remembered for this user
 }
+
+// own reports whether no app asked: the sign-in ends at a page of ours.
+func (a *attempt) own() bool { return a.row.ReturnTo != "" }
 
 // stamp is the time of a proof made in this sign-in. Replicas' clocks differ a
 // little: a proof must never seem older than the sign-in it belongs to.
@@ -125,11 +131,15 @@ func (s *IDP) load(r *http.Request) (*attempt, error) {
 	if err := json.Unmarshal([]byte(row.Facts), &a.facts); err != nil {
 		return nil, fmt.Errorf("idp: facts of sign-in %s: %w", row.ID, err)
 	}
-	a.req, err = s.Provider.AuthRequest(ctx, row.AuthRequestID)
-	if err != nil {
-		return nil, errSignInOver
+	if !a.own() {
+		if a.req, err = s.Provider.AuthRequest(ctx, row.AuthRequestID); err != nil {
+			return nil, errSignInOver
+		}
 	}
-	return a, s.checkBorrowed(r, a)
+	if err := s.checkBorrowed(r, a); err != nil {
+		return nil, err
+	}
+	return a, s.checkRemembered(r, a)
 }
 
 func (s *IDP) sameBrowser(r *http.Request, row signInRow) bool {

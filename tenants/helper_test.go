@@ -150,7 +150,7 @@ func (w *world) customer(name string) *customer {
 	t.Helper()
 	c := &customer{
 		sub:    Subscription{Name: name, Title: "The " + name + " company", Active: true},
-		tenant: Tenant{Name: name, Title: "Staff of " + name, Active: true},
+		tenant: Tenant{Name: name, Title: "Staff of " + name, SMSCountries: List{"CH"}, Active: true},
 		idp:    IDP{Name: "local", Type: IDPLocal, Active: true},
 		app: ClientApp{
 			Name: "portal", Type: AppWeb, ClientID: name + "-portal", AuthMethod: AuthBasic, IDTokenAlg: "RS256",

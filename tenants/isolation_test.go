@@ -45,6 +45,7 @@ func TestTwoTenants(t *testing.T) {
 				"PutSubscription":    "for operators",
 				"SMSRules":           "asks for nothing but the tenant in the context",
 				"Forget":             "forgets, and returns nothing",
+				"ReadAddress":        "reads what was typed, by the rules of the tenant in ctx: SMSRules",
 			},
 			Cases: w.isolationCases(b, bob),
 		}.Run(t)
@@ -102,6 +103,14 @@ func (w *world) isolationCases(b *customer, bob User) []testkit.IsolationCase {
 		{Method: "MembersOfTenant", Do: func(ctx context.Context, see see) { see(w.MembersOfTenant(ctx, b.tenant.ID)) }},
 		{Method: "GroupsOfUsers", Do: func(ctx context.Context, see see) { see(w.GroupsOfUsers(ctx, []string{b.anna.ID})) }},
 		{Method: "MembersOfGroup", Do: func(ctx context.Context, see see) { see(w.MembersOfGroup(ctx, b.group.ID)) }},
+		{Method: "NewPassword", Do: func(ctx context.Context, see see) {
+			set, err := w.NewPassword(ctx, bob, goodPassword, false)
+			if err == nil {
+				err = set(ctx)
+			}
+			see(err)
+		}},
+		{Method: "RealmOf", Do: func(ctx context.Context, see see) { see(w.RealmOf(ctx)) }},
 		{Method: "RaiseEpoch", Do: func(ctx context.Context, see see) { see(w.RaiseEpoch(ctx, b.anna.ID)) }},
 		{Method: "SetProveFirst", Do: func(ctx context.Context, see see) { see(w.SetProveFirst(ctx, b.anna.ID, true)) }},
 		{Method: "SetAddress", Do: func(ctx context.Context, see see) {

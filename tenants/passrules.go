@@ -8,6 +8,8 @@ import (
 	"sync"
 	"unicode"
 	"unicode/utf8"
+
+	"twofold/internal/problem"
 )
 
 // Password lengths (SECURITY N30): characters, but for the ceiling.
@@ -33,24 +35,31 @@ var common = sync.OnceValue(func() map[string]bool {
 // There are no rules of composition (NIST SP 800-63B): length, and not being one
 // that is tried first: a common one, or one made of the words around the user.
 func CheckPasswordRules(password string, withMFA bool, around ...string) string {
+	if err := passwordRule(password, withMFA, around); err != nil {
+		return err.Message
+	}
+	return ""
+}
+
+// passwordRule is the rule that a password breaks, or nil.
+func passwordRule(password string, withMFA bool, around []string) *problem.Error {
 	least := MinPasswordAlone
 	if withMFA {
 		least = MinPasswordWithMFA
 	}
 	switch {
 	case !utf8.ValidString(password):
-		return "it is not valid text."
+		return problem.New(problem.Invalid, "password_text", "it is not valid text.")
 	case len(password) > MaxPasswordBytes:
-		return "it is longer than 256 bytes."
+		return problem.New(problem.Invalid, "password_long", "it is longer than 256 bytes.")
 	case utf8.RuneCountInString(password) < least:
-		return "it needs at least " + strconv.Itoa(least) + " characters."
+		return problem.New(problem.Invalid, "password_short", "it needs at least "+strconv.Itoa(least)+" characters.")
 	case isCommon(password):
-		return "it is among the first that anybody would try."
+		return problem.New(problem.Invalid, "password_common", "it is among the first that anybody would try.")
+	case isAround(password, around):
+		return problem.New(problem.Invalid, "password_own", "it is little more than a name that everybody knows.")
 	}
-	if isAround(password, around) {
-		return "it is little more than a name that everybody knows."
-	}
-	return ""
+	return nil
 }
 
 // isAround reports whether little is left of a password without the words around

@@ -122,11 +122,11 @@ func (s *Store) NewPassword(ctx context.Context, u User, password string, withMF
 		return nil, problem.New(problem.Invalid, "machine", "A machine user has no password.")
 	}
 	realm := RealmFrom(ctx)
-	if why := CheckPasswordRules(password, withMFA, u.Name, u.Email, u.DisplayName, realm.Tenant.Title, realm.Subscription.Title, "Twofold"); why != "" {
-		return nil, &problem.Error{
-			Kind: problem.Invalid, Code: "password_rules", Message: "This password cannot be used: " + why,
-			Fields: []problem.Field{{Name: "password", Message: why}},
-		}
+	around := []string{u.Name, u.Email, u.DisplayName, realm.Tenant.Title, realm.Subscription.Title, "Twofold"}
+	if broken := passwordRule(password, withMFA, around); broken != nil {
+		broken.Fields = []problem.Field{{Name: "password", Message: broken.Message}}
+		broken.Message = "This password cannot be used: " + broken.Message
+		return nil, broken
 	}
 	hash, err := s.hash(ctx, password)
 	if err != nil {

@@ -32,7 +32,7 @@ func (s *Store) Policy(ctx context.Context, q Question) (Policy, error) {
 	return p, nil
 }
 
-// reach loads all that bears on one sign-in, in six queries at most. Nothing here is
+// reach loads all that bears on one sign-in, in seven queries at most. Nothing here is
 // remembered between requests: policy is asked of the current database each time
 // (SPEC §4).
 func (s *Store) reach(ctx context.Context, q Question) (Reach, User, error) {
@@ -127,6 +127,7 @@ func (s *Store) candidates(ctx context.Context, user User, enrolled map[string]i
 	if err != nil {
 		return err
 	}
+	var countries []string // asked for once, if anybody needs to know
 	for _, row := range rows {
 		inst, err := s.open(row, base)
 		var bad *InvalidError
@@ -143,9 +144,16 @@ func (s *Store) candidates(ctx context.Context, user User, enrolled map[string]i
 		}
 		_, sends := inst.Factor.(twofactor.Sender)
 		for _, need := range info.Needs {
-			if why := s.lacking(ctx, user, need); why != "" {
+			if need == twofactor.NeedsPhone && countries == nil {
+				if countries, _, err = s.SMSRules(ctx); err != nil {
+					return err
+				}
+			}
+			if why := lacking(user, need, countries); why != "" {
 				c.Lacking = why
-				if sends && s.mayProve(ctx, need) {
+				// A mailbox of his own a user may always prove; a number where the tenant
+				// sends text messages at all.
+				if sends && (need == twofactor.NeedsEmail || len(countries) > 0) {
 					c.Proves = need
 				}
 			}
@@ -155,18 +163,16 @@ func (s *Store) candidates(ctx context.Context, user User, enrolled map[string]i
 	return nil
 }
 
-// lacking says in words what a user lacks to be reached, or nothing.
-func (s *Store) lacking(_ context.Context, user User, need twofactor.Attribute) string {
-	if !need.Has(user.Factor("")) {
+// lacking says in words what a user lacks to be reached, or nothing. countries are
+// those that text messages of the tenant may go to.
+func lacking(user User, need twofactor.Attribute, countries []string) string {
+	switch {
+	case !need.Has(user.Factor("")):
 		return "proven " + string(need)
+	case need == twofactor.NeedsPhone:
+		return checkNumber(countries, user.Phone)
 	}
 	return ""
-}
-
-// mayProve reports whether users of the tenant in ctx may prove such an address of
-// their own: a mailbox always, a number where the tenant sends text messages at all.
-func (s *Store) mayProve(ctx context.Context, need twofactor.Attribute) bool {
-	return need == twofactor.NeedsEmail || len(RealmFrom(ctx).Tenant.SMSCountries) > 0
 }
 
 var errNoIDP = problem.New(problem.NotFound, "idp_unknown", "There is no such way to sign in.")

@@ -74,8 +74,8 @@ func TestPolicyRoundTrips(t *testing.T) {
 		if err != nil || len(p.Chain) != 9 || len(p.Offered)+len(p.Unusable) != 3 {
 			t.Errorf("%+v, %v", p, err)
 		}
-		if n.Count() > 6 {
-			t.Errorf("%d round trips, want at most 6", n.Count())
+		if n.Count() > 7 {
+			t.Errorf("%d round trips, want at most 7", n.Count())
 		}
 	})
 }

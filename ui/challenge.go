@@ -19,6 +19,7 @@ type Challenge struct {
 	ScriptURL string // where Prompt.Script is served, on this origin; may be empty
 	Delivery  Delivery
 	StatusURL string // answers a DeliveryStatus as JSON; may be empty
+	Polls     bool   // the page asks StatusURL until it is settled, and then posts its form
 	Error     string // what was wrong with the last answer
 	ResendIn  int    // seconds until the code may be sent again
 	CanResend bool
@@ -59,6 +60,7 @@ type DeliveryStatus struct {
 	State    DeliveryState `json:"state"`
 	Text     string        `json:"text"`
 	ResendIn int           `json:"resend_in"`
+	Settled  bool          `json:"settled,omitempty"` // the form can be posted now
 }
 
 // Words is Text, or a sentence in its place in the language of lang.

@@ -92,6 +92,7 @@ const (
 	FieldBypass    = "bypass"    // a code from the help desk
 	FieldID        = "id"        // what an action of the account pages is about
 	FieldName      = "name"      // a new name
+	FieldLink      = "link"      // the token of a mailed link
 	FieldConfirmed = "confirmed" // "true" from a Confirm
 )
 
@@ -109,6 +110,7 @@ const (
 	DoBypass  = "bypass"  // ask for a code from the help desk, or give it as FieldBypass
 	DoAddress = "address" // give FieldAddress
 	DoEnroll  = "enroll"  // set up FieldMethod
+	DoLink    = "link"    // go on after a mailed link, given as FieldLink
 	DoLater   = "later"   // set up nothing yet
 
 	DoAdd    = "add" // the rest belongs to the account pages

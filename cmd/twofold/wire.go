@@ -113,7 +113,9 @@ func build(ctx context.Context, p parts) (*house, error) {
 	h.idp = idp.New(idp.Config{
 		DB: d, Seal: p.Seal, Now: p.Now, Rand: rand.Reader, Log: p.Log, Tenants: h.tenants, Provider: h.provider, Ceremony: h.ceremony,
 		Outbox: h.outbox, Limits: h.limits, Audit: h.audit, UI: h.ui, PublicURL: p.PublicURL, Observe: h.metrics.signIn,
+		Catalog: p.Catalog, Compose: h.tenants.Env.Compose,
 	})
+	h.ceremony.Notify, h.outbox.ReportURL = h.idp.Notify, h.idp.ReportURL
 	return h, nil
 }
 

@@ -90,18 +90,21 @@ func (c *Ceremony) refuseNumber(ctx context.Context, m *twofactor.Message, n pho
 	if err != nil {
 		return err
 	}
-	text := "We cannot send text messages to this number. Please use another method or ask your administrator."
-	if why == phone.WrongCountry {
-		text = "We do not send text messages to this country. Please use another method or ask your administrator."
+	switch why {
+	case phone.WrongCountry:
+		return problem.Wrap(problem.Forbidden, "sms_country", "We do not send text messages to this country. Please use another method or ask your administrator.", twofactor.ErrUnusable)
+	case phone.WrongKind:
+		return problem.Wrap(problem.Forbidden, "sms_kind", "We cannot send text messages to this kind of number. Please use another method or ask your administrator.", twofactor.ErrUnusable)
+	case phone.NoNumber:
 	}
-	return problem.Wrap(problem.Forbidden, "sms_"+string(why), text, twofactor.ErrUnusable)
+	return problem.Wrap(problem.Forbidden, "sms_number", "We cannot send text messages to this number. Please use another method or ask your administrator.", twofactor.ErrUnusable)
 }
 
 // allowDestination is N10. Spellings of one mailbox in upper and lower case are one
 // destination.
 func (c *Ceremony) allowDestination(ctx context.Context, daily limits.Limit, kind, to string) error {
 	to = strings.ToLower(to)
-	return c.takeAll(ctx, "too_many_sends", "We have sent several codes there already.",
+	return c.takeAll(ctx, errManySends,
 		budget{perDestination, []string{"destination", kind, "10min", to}},
 		budget{daily, []string{"destination", kind, "day", to}})
 }
@@ -113,24 +116,31 @@ func (c *Ceremony) allowSource(ctx context.Context) error {
 		return nil
 	}
 	network := web.Network(from)
-	return c.takeAll(ctx, "too_many_sends_here", "Many codes were asked for from your network. Please wait, or use another method.",
+	return c.takeAll(ctx, errManyHere,
 		budget{perSourceHour, []string{"sms_source", "hour", network}},
 		budget{perSourceDay, []string{"sms_source", "day", network}})
 }
+
+var (
+	errManySends = problem.New(problem.TooMany, "too_many_sends", "We have sent several codes there already.")
+	errManyHere  = problem.New(problem.TooMany, "too_many_sends_here", "Many codes were asked for from your network. Please wait, or use another method.")
+)
 
 type budget struct {
 	limits.Limit
 	name []string
 }
 
-func (c *Ceremony) takeAll(ctx context.Context, code, words string, budgets ...budget) error {
+func (c *Ceremony) takeAll(ctx context.Context, over *problem.Error, budgets ...budget) error {
 	for _, b := range budgets {
 		ok, after, err := c.Limits.Take(ctx, b.Limit, b.name...)
 		if err != nil {
 			return fmt.Errorf("ceremony: %w", err)
 		}
 		if !ok {
-			return problem.Busy(problem.TooMany, code, words, after)
+			refusal := *over
+			refusal.RetryAfter = after
+			return &refusal
 		}
 	}
 	return nil

@@ -45,6 +45,9 @@ func (c *Ceremony) Show(ctx context.Context, challengeID, signInID string) (View
 		return v, err
 	}
 	v.Prompt = in.Prompt
+	if inst, err := c.Instances.Open(ctx, row.TwoFactorID); err == nil {
+		_, v.Polls = inst.Factor.(twofactor.Poller)
+	}
 	v.MayResend = v.Open && in.Out != nil && row.Sends < MaxSends && row.NextSendAt.Before(row.ExpiresAt)
 	if v.MayResend {
 		v.ResendIn = max(row.NextSendAt.Sub(now), 0)

@@ -88,6 +88,26 @@ const visible = () => new Promise((done) => {
   document.addEventListener('visibilitychange', done, { once: true });
 });
 
+// ask fetches a status: null when there is none any more, undefined for now.
+async function ask(url) {
+  try {
+    const answer = await fetch(url, { headers: { Accept: 'application/json' }, cache: 'no-store', redirect: 'error' });
+    if (answer.status >= 400 && answer.status < 500 && answer.status !== 429) return null; // over, or not ours
+    return answer.ok ? await answer.json() : undefined;
+  } catch { return undefined; }
+}
+
+// What is settled elsewhere posts its form by itself, once: not after a wrong answer.
+async function settle(form) {
+  for (let asked = 0; asked < 150 && !first('[role="alert"], .wrong'); asked += 1) {
+    await sleep(2000);
+    await visible();
+    const status = await ask(form.dataset.poll);
+    if (status === null) return;
+    if (status?.settled) { form.requestSubmit(first('button[value="answer"]', form)); return; }
+  }
+}
+
 // Delivery is asked for while it is under way, ever more slowly, for two
 // minutes at most and only while somebody looks.
 async function delivery(box, restart) {
@@ -97,13 +117,9 @@ async function delivery(box, restart) {
     await sleep(pause);
     await visible();
     pause = Math.min(pause * 1.3, 5000);
-    let status;
-    try {
-      const answer = await fetch(url, { headers: { Accept: 'application/json' }, cache: 'no-store', redirect: 'error' });
-      if (answer.status >= 400 && answer.status < 500 && answer.status !== 429) return; // over, or not ours
-      if (!answer.ok) continue;
-      status = await answer.json();
-    } catch { continue; }
+    const status = await ask(url);
+    if (status === null) return;
+    if (!status) continue;
     if (!['sending', 'sent', 'failed'].includes(status.state)) return;
     const words = first('[data-words]', box);
     if (status.text && status.text !== words.textContent) words.textContent = status.text;
@@ -121,6 +137,7 @@ all('[data-print]').forEach(print);
 const button = first('[data-resend-in]');
 const restart = button && resend(button);
 all('.delivery').forEach((box) => delivery(box, restart));
+all('form[data-poll]').forEach(settle);
 
 // Some browsers ignore autofocus after a redirect.
 addEventListener('load', () => requestAnimationFrame(() => {

@@ -1,0 +1,106 @@
+package idp
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"twofold/idp/op"
+	"twofold/idp/signin"
+)
+
+// A sign-in of our own has no app's request behind it: it ends at a page of ours. All
+// steps are the same, and so are the rules, but for the app's.
+
+// ownSignIn begins one for this browser. wants says what the user came for, if it is
+// more than to see a page; recent that it needs proofs of the last minutes.
+func (s *IDP) ownSignIn(w http.ResponseWriter, r *http.Request, returnTo, wants string, recent bool) error {
+	ctx := r.Context()
+	a := s.newAttempt(ctx, op.AuthRequest{})
+	a.row.ReturnTo = returnTo
+	have, err := s.session(r)
+	if err != nil {
+		return err
+	}
+	if have != nil {
+		if a.facts, err = have.facts(a.facts); err != nil {
+			return err
+		}
+		a.adopts = true
+	}
+	a.facts.Wants, a.facts.Recent = wants, recent
+	v, err := s.judge(ctx, a)
+	if have != nil && lost(err) == errSignInOver { //nolint:errorlint // our own sentinel
+		a.facts, a.adopts = signin.Facts{Wants: wants, Recent: recent}, false
+		v, err = verdict{}, nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.open(w, r, a, v)
+}
+
+// member is the user of a browser's session who may see the account pages now.
+type member struct {
+	session *sessionRow
+	verdict verdict
+	attempt *attempt // as a sign-in that begins now would be
+}
+
+// member finds the user of this browser's session, if the rules as they are now would
+// let him in without a question. recent asks for proofs of the last minutes.
+func (s *IDP) member(r *http.Request, recent bool) (*member, error) {
+	have, err := s.session(r)
+	if err != nil || have == nil {
+		return nil, err
+	}
+	a := s.newAttempt(r.Context(), op.AuthRequest{})
+	a.row.ReturnTo, a.adopts = path(r, "/account"), true
+	if a.facts, err = have.facts(a.facts); err != nil {
+		return nil, err
+	}
+	a.facts.Recent = recent
+	v, err := s.judge(r.Context(), a)
+	if lost(err) == errSignInOver { //nolint:errorlint // our own sentinel
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if v.step != signin.Done {
+		return nil, nil
+	}
+	return &member{have, v, a}, nil
+}
+
+// signedIn lets a handler of the account pages have the user, or sends the browser to
+// sign in first. A session alone is not enough: the rules may ask for more by now.
+func (s *IDP) signedIn(h func(http.ResponseWriter, *http.Request, *member) error) func(http.ResponseWriter, *http.Request) error {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		m, err := s.member(r, false)
+		if err != nil {
+			return err
+		}
+		if m == nil {
+			return s.ownSignIn(w, r, path(r, "/account"), "", false)
+		}
+		return h(w, r, m)
+	}
+}
+
+// tellOf records an event about a user's account, done by himself.
+func (s *IDP) tellOf(ctx context.Context, m *member, kind string, detail map[string]any) error {
+	return s.tell(ctx, m.attempt, kind, detail)
+}
+
+// masked is a mail address as pages and logs may show it.
+func masked(address string) string {
+	at := strings.LastIndexByte(address, '@')
+	if at < 1 {
+		return "•••"
+	}
+	if at == 1 {
+		return "•••" + address[at:]
+	}
+	return address[:1] + "•••" + address[at:]
+}
