@@ -19,7 +19,8 @@ type Status struct {
 // Status reports on the newest message of a challenge.
 func (o *Outbox) Status(ctx context.Context, challengeID string) (Status, error) {
 	var rows []messageRow
-	err := o.DB.For(ctx).Where("challenge_id = ?", challengeID).Order("id").Find(&rows).Error
+	err := o.DB.For(ctx).Select("two_factor_id", "state", "error_class", "masked").
+		Where("challenge_id = ?", challengeID).Order("id").Find(&rows).Error
 	if err != nil {
 		return Status{}, fmt.Errorf("delivery: status: %w", err)
 	}
