@@ -28,9 +28,15 @@ func TestBreaker(t *testing.T) {
 		wait  time.Duration
 		want  string
 	}{
-		{0, false, 0, ""}, {0, false, 0, ""}, {0, false, 0, ""}, {0, false, 0, ""},
+		{0, false, 0, ""},
+		{0, false, 0, ""},
+		{0, false, 0, ""},
+		{0, false, 0, ""},
 		{0, true, 0, ""}, // four in a row are not five
-		{0, false, 0, ""}, {0, false, 0, ""}, {0, false, 0, ""}, {0, false, 0, ""},
+		{0, false, 0, ""},
+		{0, false, 0, ""},
+		{0, false, 0, ""},
+		{0, false, 0, ""},
 		{0, false, 0, BreakerOpened},
 		{0, true, 30 * time.Second, "held"},
 		{29 * time.Second, true, time.Second, "held"},
