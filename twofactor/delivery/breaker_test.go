@@ -134,7 +134,7 @@ func breakerHoldsBack(t *testing.T, w *world) {
 	if e := w.once("c7"); e.State != Sent {
 		t.Errorf("%+v", e)
 	}
-	if want := []string{"fakefactor opened", "fakefactor closed"}; !slices.Equal(changes, want) || strings.Count(w.logs.String(), "breaker opened") != 1 {
+	if want := []string{"fakefactor opened", "fakefactor closed"}; !slices.Equal(changes, want) || strings.Count(w.logs.String(), "breaker changed") != 2 {
 		t.Errorf("%q", changes)
 	}
 	// What would be held beyond its life ends.
