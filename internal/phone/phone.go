@@ -97,6 +97,7 @@ func kindOf(t phonenumbers.PhoneNumberType) Kind {
 		return UAN
 	case phonenumbers.VOICEMAIL:
 		return Voicemail
+	case phonenumbers.UNKNOWN:
 	}
 	return Unknown
 }

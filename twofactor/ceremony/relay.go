@@ -47,6 +47,7 @@ func (c *Ceremony) FallThrough(ctx context.Context, f delivery.Failure) (deliver
 	for name := f.Next; name != ""; {
 		next, err := c.Instances.ByName(ctx, name)
 		if err != nil {
+			c.Log.WarnContext(ctx, "instance cannot be opened to take over", "name", name, "error", err)
 			return delivery.Takeover{Refused: either(refused, "the instance "+name+" cannot be used")}, nil
 		}
 		if slices.Contains(in.Tried, next.ID) {

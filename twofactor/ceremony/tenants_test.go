@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"twofold/internal/db"
+	"twofold/twofactor/delivery"
 )
 
 func TestTwoTenants(t *testing.T) {
@@ -27,6 +28,9 @@ func asStranger(t *testing.T, w *world) {
 	wantCode(t, w.Resend(ctx, a.id, a.signIn), "challenge_unknown")
 	wantCode(t, w.Finish(ctx, a.give(a.code), nothing), "challenge_unknown")
 	must(t, w.Close(ctx, a.signIn))
+	if take, err := w.FallThrough(ctx, delivery.Failure{TwoFactorID: mail, ChallengeID: a.id, UserID: a.user, Next: letter}); err != nil || take.Do != nil || take.Refused != "" {
+		t.Errorf("falls through: %+v, %v", take, err)
+	}
 	must(t, w.Unlock(ctx, a.user))
 	twin := w.beginIn(globex, a.signIn, a.user, mail)
 	must(t, w.answer(twin, twin.code))
@@ -48,6 +52,10 @@ func withoutTenant(t *testing.T, w *world) {
 		"finish": func() error { return w.Finish(ctx, a.give(a.code), nothing) },
 		"close":  func() error { return w.Close(ctx, a.signIn) },
 		"unlock": func() error { return w.Unlock(ctx, a.user) },
+		"fall through": func() error {
+			_, err := w.FallThrough(ctx, delivery.Failure{TwoFactorID: mail, ChallengeID: a.id, Next: letter})
+			return err
+		},
 	} {
 		if err := call(); err == nil {
 			t.Errorf("%s: no error", name)

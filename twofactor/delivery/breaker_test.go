@@ -28,9 +28,15 @@ func TestBreaker(t *testing.T) {
 		wait  time.Duration
 		want  string
 	}{
-		{0, false, 0, ""}, {0, false, 0, ""}, {0, false, 0, ""}, {0, false, 0, ""},
+		{0, false, 0, ""},
+		{0, false, 0, ""},
+		{0, false, 0, ""},
+		{0, false, 0, ""},
 		{0, true, 0, ""}, // four in a row are not five
-		{0, false, 0, ""}, {0, false, 0, ""}, {0, false, 0, ""}, {0, false, 0, ""},
+		{0, false, 0, ""},
+		{0, false, 0, ""},
+		{0, false, 0, ""},
+		{0, false, 0, ""},
 		{0, false, 0, BreakerOpened},
 		{0, true, 30 * time.Second, "held"},
 		{29 * time.Second, true, time.Second, "held"},
@@ -128,7 +134,7 @@ func breakerHoldsBack(t *testing.T, w *world) {
 	if e := w.once("c7"); e.State != Sent {
 		t.Errorf("%+v", e)
 	}
-	if want := []string{"fakefactor opened", "fakefactor closed"}; !slices.Equal(changes, want) || strings.Count(w.logs.String(), "breaker opened") != 1 {
+	if want := []string{"fakefactor opened", "fakefactor closed"}; !slices.Equal(changes, want) || strings.Count(w.logs.String(), "breaker changed") != 2 {
 		t.Errorf("%q", changes)
 	}
 	// What would be held beyond its life ends.

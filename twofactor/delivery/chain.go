@@ -70,8 +70,11 @@ func (o *Outbox) end(ctx context.Context, e ending) error {
 		}
 		err = o.DB.Tx(ctx, func(ctx context.Context) error { return o.write(ctx, e, take) })
 	}
-	if err == nil && (take.Do != nil || take.Refused != "") {
-		o.Log.WarnContext(ctx, "message falls through", "message", e.row.ID, "two_factor", e.row.TwoFactorID, "to", take.TwoFactorID, "refused", take.Refused)
+	switch {
+	case err == nil && take.Do != nil:
+		o.Log.WarnContext(ctx, "message falls through", "message", e.row.ID, "two_factor", e.row.TwoFactorID, "to", take.TwoFactorID)
+	case err == nil && take.Refused != "":
+		o.Log.WarnContext(ctx, "nobody takes over", "message", e.row.ID, "two_factor", e.row.TwoFactorID, "why", take.Refused)
 	}
 	return err
 }

@@ -25,6 +25,7 @@ func TestChain(t *testing.T) {
 		test{"breaker open", breakerFallsThrough},
 		test{"not without a challenge", noChallenge},
 		test{"killed between", killedBetween},
+		test{"clocks that differ", skewedIDs},
 	)
 }
 
@@ -255,5 +256,19 @@ func killedBetween(t *testing.T, w *world) {
 	eventually(t, "spare took over", func() bool { return w.status("c1").Via == "spare" && w.status("c1").State == Sent })
 	if log := w.log("c1"); len(log) != 2 || log[0].State != Failed || log[0].Attempts != 2 {
 		t.Errorf("%+v", log)
+	}
+}
+
+// A successor made by a process whose clock is behind has the older id. It is the
+// last message all the same.
+func skewedIDs(t *testing.T, w *world) {
+	w.chain()
+	w.shelf.fail(&twofactor.SendError{Class: twofactor.ErrRecipient, Stage: "send"})
+	w.enqueue("c1")
+	w.once("c1")
+	log := w.log("c1")
+	w.exec("UPDATE messages SET id = '01000000-0000-7000-8000-000000000000' WHERE id = '" + log[1].ID + "'")
+	if st := w.status("c1"); st != (Status{State: Queued, Masked: "s•••", Via: "spare", FellFrom: "mail"}) {
+		t.Errorf("%+v", st)
 	}
 }

@@ -3,6 +3,7 @@ package delivery
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -19,14 +20,31 @@ type Status struct {
 // Status reports on the newest message of a challenge.
 func (o *Outbox) Status(ctx context.Context, challengeID string) (Status, error) {
 	var rows []messageRow
-	err := o.DB.For(ctx).Where("challenge_id = ?", challengeID).Order("id").Find(&rows).Error
+	err := o.DB.For(ctx).Select("id", "two_factor_id", "state", "error_class", "masked", "fell_from").
+		Where("challenge_id = ?", challengeID).Order("id").Find(&rows).Error
 	if err != nil {
 		return Status{}, fmt.Errorf("delivery: status: %w", err)
 	}
 	if len(rows) == 0 {
 		return Status{}, nil
 	}
+	// Ids come with the clock of the process that made them: of two processes a
+	// successor's may be the older one.
+	fell := map[string]bool{}
+	for _, r := range rows {
+		fell[r.FellFrom] = true
+	}
 	first, last := rows[0], rows[len(rows)-1]
+	for _, r := range slices.Backward(rows) {
+		if r.FellFrom == "" {
+			first = r
+		}
+	}
+	for _, r := range rows {
+		if !fell[r.ID] {
+			last = r
+		}
+	}
 	st := Status{State: last.State, Class: last.ErrorClass, Masked: last.Masked}
 	if last.TwoFactorID != first.TwoFactorID {
 		st.Via, st.FellFrom = last.TwoFactorID, first.TwoFactorID

@@ -102,7 +102,7 @@ func (o *Outbox) called(ctx context.Context, row messageRow, inst twofactor.Inst
 	if change == "" {
 		return
 	}
-	o.Log.WarnContext(ctx, "breaker "+change, "two_factor", row.TwoFactorID, "type", inst.Info.Type)
+	o.Log.WarnContext(ctx, "breaker changed", "change", change, "two_factor", row.TwoFactorID, "type", inst.Info.Type)
 	o.OnBreaker(inst.Info.Type, change)
 }
 

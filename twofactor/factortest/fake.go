@@ -311,11 +311,11 @@ func (fakeReporter) Report(url string, header, form map[string][]string) (twofac
 		return twofactor.Report{}, fmt.Errorf("factortest: not signed: %w", twofactor.ErrWrongAnswer)
 	}
 	r := twofactor.Report{ProviderID: form["id"][0], Status: form["status"][0]}
-	for _, class := range []error{twofactor.ErrRetry, twofactor.ErrRecipient, twofactor.ErrAccount, twofactor.ErrContent} {
-		if form["class"][0] == twofactor.ClassName(class) {
-			r.Failed = &twofactor.SendError{Class: class, Stage: "report"}
-		}
+	classes := []error{twofactor.ErrRetry, twofactor.ErrRecipient, twofactor.ErrAccount, twofactor.ErrContent}
+	i := slices.IndexFunc(classes, func(class error) bool { return form["class"][0] == twofactor.ClassName(class) })
+	if i >= 0 {
+		r.Failed = &twofactor.SendError{Class: classes[i], Stage: "report"}
 	}
-	r.Done = r.Failed != nil || r.Status == "delivered"
+	r.Done = i >= 0 || r.Status == "delivered"
 	return r, nil
 }
