@@ -39,7 +39,9 @@ func Client(c Config) *http.Client {
 	}
 }
 
-// transport has no proxy: it would resolve names by itself, past the check.
+// transport has no proxy: it would resolve names by itself, past the check. It keeps no
+// connection either, so that each call is checked, and none meets one that the other
+// side is about to close.
 func (c Config) transport(check func(netip.Addr) error) *http.Transport {
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
@@ -50,10 +52,8 @@ func (c Config) transport(check func(netip.Addr) error) *http.Transport {
 		TLSHandshakeTimeout:    maxConnect,
 		Protocols:              &protocols,
 		DisableCompression:     true,
+		DisableKeepAlives:      true,
 		MaxResponseHeaderBytes: maxHeader,
-		MaxIdleConns:           64,
-		MaxIdleConnsPerHost:    2,
-		IdleConnTimeout:        30 * time.Second,
 	}
 }
 

@@ -116,7 +116,7 @@ func unreached(ctx context.Context, stage string, err error) error {
 	var refused interface{ Refused() bool }
 	var long *http.MaxBytesError
 	switch {
-	case errors.As(err, &refused):
+	case errors.As(err, &refused) && refused.Refused():
 		return &twofactor.SendError{
 			Class: twofactor.ErrAccount, Stage: stage, Code: "address",
 			Help: "The hook must be called by https, at a public address. Only the operator can allow others.",

@@ -49,6 +49,9 @@ func Provider() twofactor.Provider {
 		if o.Mode == modeDecide {
 			return &decide{hook: h, texts: texts}, nil
 		}
+		if env.Compose == nil {
+			return nil, errors.New("webhook: nobody composes messages")
+		}
 		return &deliver{hook: h, texts: texts}, nil
 	})
 }
