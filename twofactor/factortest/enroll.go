@@ -17,6 +17,9 @@ func (s *suite) enroll(t *testing.T) {
 	f := s.open(t)
 	e, ok := f.(twofactor.Enroller)
 	if !ok {
+		if s.Provider.Info.Enrolls {
+			t.Error("Info.Enrolls says that it enrols, and it is no Enroller")
+		}
 		return
 	}
 	_, err := f.Challenge(t.Context(), s.User, nil)
@@ -39,9 +42,15 @@ func (s *suite) enroll(t *testing.T) {
 		s.refuses(t, "FinishEnroll with a damaged state", err, nil)
 	}
 
+	if !s.Provider.Info.Enrolls {
+		t.Error("Info.Enrolls says that there is nothing to enrol")
+	}
 	one := s.finishEnroll(t, s.open(t).(twofactor.Enroller), s.User, nil, c, right) // another replica
 	if s.OneTime {
 		s.refusesAgain(t, f, one, right)
+	}
+	if proves := len(one.AMR) > 0; proves == s.Provider.Info.Fallback {
+		t.Errorf("enrolling proves %v: so must all but what only stands in for others", one.AMR)
 	}
 	s.second(t, f, one)
 }

@@ -20,6 +20,7 @@ func Provider() twofactor.Provider {
 		Type:     "recovery",
 		Name:     "Recovery codes",
 		Strength: twofactor.StrengthAAL2,
+		Enrolls:  true,
 		Fallback: true,
 	}, defaults, open)
 }

@@ -62,7 +62,7 @@ func (f *factor) FinishEnroll(_ context.Context, u twofactor.User, bound []twofa
 	if !ok {
 		return twofactor.Enrollment{}, errWrong()
 	}
-	return k.used(twofactor.Enrollment{Label: f.label(u, bound)}, step)
+	return k.used(twofactor.Enrollment{Label: f.label(u, bound), AMR: []string{"otp"}}, step)
 }
 
 func mayAdd(bound []twofactor.Enrollment) error {

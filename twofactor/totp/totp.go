@@ -55,6 +55,7 @@ func Provider() twofactor.Provider {
 		Type:     "totp",
 		Name:     "Authenticator app",
 		Strength: twofactor.StrengthAAL2,
+		Enrolls:  true,
 	}, defaults, open)
 }
 

@@ -111,7 +111,10 @@ func (f *factor) FinishEnroll(_ context.Context, u twofactor.User, bound []twofa
 	if err != nil {
 		return twofactor.Enrollment{}, err
 	}
-	return twofactor.Enrollment{Label: f.label(u.Locale, bound), Handle: handleOf(made.ID), State: state}, nil
+	return twofactor.Enrollment{
+		Label: f.label(u.Locale, bound), Handle: handleOf(made.ID), State: state,
+		AMR: amr(made.Flags.BackupEligible, made.Flags.UserVerified),
+	}, nil
 }
 
 const (

@@ -71,6 +71,7 @@ func Provider() twofactor.Provider {
 		Type:     "webauthn",
 		Name:     "Passkey",
 		Strength: twofactor.StrengthPHR,
+		Enrolls:  true,
 	}, defaults, open)
 	assets, err := fs.Sub(files, "assets")
 	if err != nil {

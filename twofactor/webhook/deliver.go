@@ -25,7 +25,11 @@ var (
 	_ twofactor.Factor  = (*deliver)(nil)
 	_ twofactor.Sender  = (*deliver)(nil)
 	_ twofactor.Relayer = (*deliver)(nil)
+	_ twofactor.Chained = (*deliver)(nil)
 )
+
+// OnFailure names the instance that takes over when the hook cannot deliver.
+func (d *deliver) OnFailure() string { return d.hook.options.OnDeliveryFailure }
 
 // codeField is the name of the one field of a prompt for a code.
 const codeField = "code"
