@@ -363,7 +363,7 @@ func (s *IDP) keep(w http.ResponseWriter, r *http.Request, a *attempt) error {
 	text := tenant.Title + "\r\n" + view.Prompt.KeepLabel + "\r\n\r\n" + strings.Join(view.Prompt.Keep, "\r\n") + "\r\n"
 	h := w.Header()
 	h.Set("Content-Type", "text/plain; charset=utf-8")
-	h.Set("Content-Disposition", `attachment; filename="`+tenant.Name+`-recovery-codes.txt"`)
+	h.Set("Content-Disposition", `attachment; filename="`+tenant.Name+`-codes.txt"`)
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	_, err = w.Write([]byte(text))

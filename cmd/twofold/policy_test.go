@@ -196,17 +196,16 @@ func TestFailsClosed(t *testing.T) {
 				w.factorWith("sms", "twilio", true, map[string]any{"TwilioSmsFromNumber": "+15005550006"})
 			},
 			"inactive": func(w *world) { w.factor("sms", "twilio"); w.inactive("sms") },
-			"no phone": func(w *world) {
+			"no phone, and no country to prove one in": func(w *world) {
 				w.factor("sms", "twilio")
+				w.textingTo("acme")
 				u, _ := w.tenants.User(w.in("acme"), w.ids["user anna"])
 				u.Phone, u.PhoneVerified = "", false
 				w.must(w.tenants.PutUser(w.ctx(), &u))
 			},
-			"unproven phone": func(w *world) {
+			"a phone in a country that is not texted to": func(w *world) {
 				w.factor("sms", "twilio")
-				u, _ := w.tenants.User(w.in("acme"), w.ids["user anna"])
-				u.PhoneVerified = false
-				w.must(w.tenants.PutUser(w.ctx(), &u))
+				w.textingTo("acme")
 			},
 		} {
 			t.Run(name, func(t *testing.T) {
@@ -227,6 +226,21 @@ func TestFailsClosed(t *testing.T) {
 			})
 		}
 	})
+}
+
+// textingTo sets the countries that text messages of a tenant may go to.
+func (w *world) textingTo(tenant string, countries ...string) {
+	w.t.Helper()
+	list, err := w.tenants.ListTenants(w.ctx())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, v := range list {
+		if v.Name == tenant {
+			v.SMSCountries = countries
+			w.must(w.tenants.PutTenant(w.ctx(), &v))
+		}
+	}
 }
 
 func (w *world) inactive(name string) {
