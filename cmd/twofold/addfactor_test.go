@@ -60,6 +60,42 @@ subscriptions:
 	})
 }
 
+// TestAddingAFactorToEnrol: the same for a type that must be set up first: in the
+// sign-in that needs it, and from then on it is asked for.
+func TestAddingAFactorToEnrol(t *testing.T) {
+	testkit.EachDatabase(t, func(t *testing.T, url string) {
+		fake := factortest.NewFake(factortest.FakeConfig{Type: "signetring", Strength: twofactor.StrengthAAL2, AMR: []string{"hwk"}, Enrolls: true})
+		all := catalog.Builtin()
+		all["signetring"] = fake.Provider()
+		w := newWorldWith(t, url, all)
+		w.tenant("acme", "anna")
+		w.factorWith("Ring", "signetring", true, map[string]any{"Greeting": "Press the ring.", "Key": "secret-of-the-ring"})
+		w.assign("Ring", "tenant acme", true)
+		p := w.rp("acme", "expenses")
+		page := p.signIn(testkit.NewClient(t), "anna").Follow()
+		if !strings.Contains(page.Text, "Confirm with the code.") || !strings.Contains(page.Text, "Ring") {
+			t.Fatalf("not asked to set it up: %s", page.Text)
+		}
+		if bad := page.Forms[0].Set("code", "000000").Press("Continue"); bad.Status != 422 {
+			t.Errorf("a wrong answer: %d", bad.Status)
+		}
+		page = page.Forms[0].Set("code", fake.Code(w.ids["user anna"])).Press("Continue")
+		cl := claims(t, p.exchange(p.callback(page).Get("code")).IDToken)
+		if cl["acr"] != "urn:twofold:acr:aal2" || !strings.Contains(str(cl["amr"]), "hwk") {
+			t.Errorf("acr %v amr %v", cl["acr"], cl["amr"])
+		}
+		page = p.signIn(testkit.NewClient(t), "anna").Follow()
+		if !strings.Contains(page.Text, "Press the ring.") {
+			t.Fatalf("the second time: %s", page.Text)
+		}
+		page = page.Forms[0].Set("code", fake.Code(w.ids["user anna"])).Press("Continue")
+		p.callback(page)
+		if ev := w.events("acme"); !strings.Contains(ev, "factor.enrolled") {
+			t.Errorf("trail:\n%s", ev)
+		}
+	})
+}
+
 // TestNobodyNamesAFactor: outside its own directory and the catalogue, no code of
 // the house knows a factor by name.
 func TestNobodyNamesAFactor(t *testing.T) {
