@@ -63,7 +63,7 @@ func (s *IDP) askReset(w http.ResponseWriter, r *http.Request) error {
 		return problem.Busy(problem.TooMany, "reset_tries", "There were many requests of this kind. Please wait before you try again.", after)
 	}
 	s.background.Go(func() {
-		ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+		ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		defer stop()
 		if err := s.sendReset(ctx, name); err != nil {
 			s.Log.WarnContext(ctx, "reset link not sent", "request", web.RequestID(ctx), "error", err)

@@ -188,7 +188,11 @@ func (h *house) sweep(ctx context.Context) {
 	}
 }
 
-func (h *house) close() error { return h.db.Close() }
+// close waits for what goes on beside the requests, which must have ended.
+func (h *house) close() error {
+	h.idp.Wait()
+	return h.db.Close()
+}
 
 // services is the client for foreign HTTP APIs whose addresses the operator has set
 // (SECURITY N52): short timeouts, no redirects.
