@@ -44,6 +44,9 @@ type Number struct {
 // maxText is more than any number with its punctuation needs.
 const maxText = 40
 
+// maxE164 is + and 15 digits (ITU-T E.164 §6.1).
+const maxE164 = 16
+
 // Parse reads a number as people write it. A number without a country code is one
 // of defaultRegion; with an empty defaultRegion it must have one. Letters and
 // extensions are refused: what a text message goes to has neither.
@@ -61,7 +64,8 @@ func Parse(raw, defaultRegion string) (Number, error) {
 		Region: phonenumbers.GetRegionCodeForNumber(p),
 		Kind:   kindOf(phonenumbers.GetNumberType(p)),
 	}
-	if n.Region == "" || n.Region == "ZZ" {
+	// The library knows national numbers that are longer than ITU-T E.164 allows.
+	if n.Region == "" || n.Region == "ZZ" || len(n.E164) > maxE164 {
 		return Number{}, ErrInvalid
 	}
 	return n, nil

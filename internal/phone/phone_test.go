@@ -128,7 +128,7 @@ func TestText(t *testing.T) {
 
 // Whatever is read has one spelling, which is read as itself again.
 func FuzzParse(f *testing.F) {
-	for _, seed := range []string{"+41791234567", "079 123 45 67", "+881612345678", "0800 FLOWERS", "+1;ext=5", "٤١", "＋４１", "+", "((((", "\x00"} {
+	for _, seed := range []string{"+41791234567", "079 123 45 67", "+881612345678", "+4920100000200101", "0800 FLOWERS", "+1;ext=5", "٤١", "＋４１", "+", "((((", "\x00"} {
 		f.Add(seed, "CH")
 	}
 	f.Fuzz(func(t *testing.T, raw, region string) {
