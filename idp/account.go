@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"twofold/internal/db"
 	"twofold/internal/problem"
 	"twofold/tenants"
 	"twofold/twofactor"
@@ -65,27 +66,27 @@ func (s *IDP) toAccount(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// recent reports whether the user has proven himself just now; otherwise it has sent
-// the browser to do so, and back to the page of that query.
-func (s *IDP) recent(w http.ResponseWriter, r *http.Request, query url.Values) (bool, error) {
+// recent finds the user if he has proven himself just now; otherwise it has sent the
+// browser to do so, and back to the page of that query, and finds nobody.
+func (s *IDP) recent(w http.ResponseWriter, r *http.Request, query url.Values) (*member, error) {
 	m, err := s.member(r, true)
 	if err != nil || m != nil {
-		return m != nil, err
+		return m, err
 	}
 	back := path(r, "/account")
 	if len(query) > 0 {
 		back += "?" + query.Encode()
 	}
-	return false, s.ownSignIn(w, r, back, "", true)
+	return nil, s.ownSignIn(w, r, back, "", true)
 }
 
 // accountAdd begins to set something up: a factor, or an address to prove.
 func (s *IDP) accountAdd(w http.ResponseWriter, r *http.Request, m *member) error {
 	wants := one(r, ui.FieldID)
 	what, about, _ := strings.Cut(wants, " ")
-	_, known := m.verdict.known(about)
+	c, known := m.verdict.known(about)
 	switch {
-	case what == wantEnroll && known, what == wantProve && len(proving(m.verdict, twofactor.Attribute(about))) > 0:
+	case what == wantEnroll && known && c.Enrolls, what == wantProve && len(proving(m.verdict, twofactor.Attribute(about))) > 0:
 		return s.ownSignIn(w, r, path(r, "/account"), wants, true)
 	}
 	return s.toAccount(w, r)
@@ -95,6 +96,9 @@ func (s *IDP) accountResync(w http.ResponseWriter, r *http.Request, m *member) e
 	e, err := s.heldBy(r.Context(), m, one(r, ui.FieldID))
 	if err != nil {
 		return err
+	}
+	if _, known := m.verdict.known(e.TwoFactorID); !known {
+		return s.toAccount(w, r)
 	}
 	return s.ownSignIn(w, r, path(r, "/account"), wantResync+" "+e.ID+" "+e.TwoFactorID, true)
 }
@@ -169,10 +173,10 @@ var errLastFactor = problem.New(problem.Conflict, "last_factor", "This is the on
 
 // accountRemove takes an authenticator away, unless it is the last and the rules ask
 // for one.
-func (s *IDP) accountRemove(w http.ResponseWriter, r *http.Request, m *member) error {
+func (s *IDP) accountRemove(w http.ResponseWriter, r *http.Request, _ *member) error {
 	ctx, enrollmentID := r.Context(), one(r, ui.FieldID)
-	ok, err := s.recent(w, r, url.Values{ui.DoRemove: {enrollmentID}})
-	if err != nil || !ok {
+	m, err := s.recent(w, r, url.Values{ui.DoRemove: {enrollmentID}})
+	if err != nil || m == nil {
 		return err
 	}
 	if one(r, ui.FieldConfirmed) != "true" {
@@ -183,11 +187,18 @@ func (s *IDP) accountRemove(w http.ResponseWriter, r *http.Request, m *member) e
 		if err := s.Ceremony.Hold(ctx, m.session.UserID); err != nil {
 			return err
 		}
+		if err := s.holdMember(ctx, m); err != nil {
+			return err
+		}
+		before, err := s.Ceremony.Standing(ctx, m.session.UserID)
+		if err != nil {
+			return err
+		}
 		gone, err := s.Ceremony.Remove(ctx, m.session.UserID, enrollmentID)
 		if err != nil {
 			return err
 		}
-		if err := s.mayGo(ctx, m); err != nil {
+		if err := s.mayGo(ctx, m, before); err != nil {
 			return err
 		}
 		if err := s.Tenants.RaiseEpoch(ctx, m.session.UserID); err != nil {
@@ -204,21 +215,62 @@ func (s *IDP) accountRemove(w http.ResponseWriter, r *http.Request, m *member) e
 	return s.toAccount(w, r)
 }
 
+// holdMember refuses to go on for a user who has changed, or whose session has ended,
+// since he was judged, and lets nobody change him for the rest of the transaction.
+func (s *IDP) holdMember(ctx context.Context, m *member) error {
+	if err := s.Tenants.HoldUser(ctx, m.session.UserID, m.verdict.policy.Epoch); err != nil {
+		return err
+	}
+	return s.holdSession(ctx, m.session)
+}
+
 // mayGo asks the rules as they are after a removal whether something is left that
-// satisfies them.
-func (s *IDP) mayGo(ctx context.Context, m *member) error {
-	st, err := s.Ceremony.Standing(ctx, m.session.UserID)
+// satisfies them: those of this page and of every app that asks for more, in all
+// tenants that the user is a member of.
+func (s *IDP) mayGo(ctx context.Context, m *member, before ceremony.Standing) error {
+	after, err := s.Ceremony.Standing(ctx, m.session.UserID)
 	if err != nil {
 		return err
 	}
-	p, err := s.Tenants.Policy(ctx, tenants.Question{IDPID: m.attempt.facts.IDPID, UserID: m.session.UserID, Enrolled: st.Count, Account: true})
+	scope := db.ScopeOf(ctx)
+	all, err := s.Tenants.TenantsOfUsers(ctx, []string{m.session.UserID})
 	if err != nil {
 		return err
 	}
-	if p.Needed() && !slices.ContainsFunc(p.Offered, func(c tenants.Candidate) bool { return !c.Fallback }) {
-		return errLastFactor
+	for _, of := range all {
+		in := db.WithScope(ctx, db.Scope{Subscription: scope.Subscription, Tenant: of.In})
+		apps, err := s.Tenants.StrictApps(in)
+		if err != nil {
+			return err
+		}
+		for _, app := range append(apps, "") {
+			q := tenants.Question{ClientAppID: app, UserID: m.session.UserID, Account: app == ""}
+			if of.In == scope.Tenant {
+				q.IDPID = m.attempt.facts.IDPID
+			}
+			if err := s.lastFor(in, q, before.Count, after.Count); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
+}
+
+// lastFor refuses what takes away the last factor that would do where one is needed.
+func (s *IDP) lastFor(ctx context.Context, q tenants.Question, before, after map[string]int) error {
+	q.Enrolled = after
+	p, err := s.Tenants.Policy(ctx, q)
+	if problem.Is(err, problem.NotFound) {
+		return nil // he cannot sign in there
+	}
+	if err != nil || !p.Needed() || len(p.Offered) > 0 {
+		return err
+	}
+	q.Enrolled = before
+	if p, err = s.Tenants.Policy(ctx, q); err == nil && len(p.Offered) > 0 {
+		return errLastFactor
+	}
+	return err
 }
 
 func (s *IDP) accountForget(w http.ResponseWriter, r *http.Request, m *member) error {
@@ -235,7 +287,17 @@ func (s *IDP) accountForget(w http.ResponseWriter, r *http.Request, m *member) e
 func (s *IDP) accountEnd(w http.ResponseWriter, r *http.Request, m *member) error {
 	ctx, sessionID := r.Context(), one(r, ui.FieldID)
 	if sessionID == "" {
-		if err := s.endAll(ctx, m.session.UserID, m.session.ID, "ended by the user"); err != nil {
+		err := s.DB.Tx(ctx, func(ctx context.Context) error {
+			if err := s.holdMember(ctx, m); err != nil {
+				return err
+			}
+			// Sign-ins that are half done and remembered browsers go too (SECURITY I6).
+			if err := s.Tenants.RaiseEpoch(ctx, m.session.UserID); err != nil {
+				return err
+			}
+			return s.endAll(ctx, m.session.UserID, m.session.ID, "ended by the user")
+		})
+		if err != nil {
 			return err
 		}
 		return s.toAccount(w, r)
@@ -255,7 +317,7 @@ func (s *IDP) accountEnd(w http.ResponseWriter, r *http.Request, m *member) erro
 }
 
 func (s *IDP) showPassword(w http.ResponseWriter, r *http.Request, m *member) error {
-	if ok, err := s.recent(w, r, url.Values{askPassword: {""}}); err != nil || !ok {
+	if m, err := s.recent(w, r, url.Values{askPassword: {""}}); err != nil || m == nil {
 		return err
 	}
 	s.drawNewPassword(w, r, http.StatusOK, path(r, "/account"), s.holdsSecond(r.Context(), m.session.UserID), nil)
@@ -269,13 +331,11 @@ func (s *IDP) accountPassword(w http.ResponseWriter, r *http.Request, m *member)
 	if !r.PostForm.Has(ui.FieldPassword) {
 		return s.showPassword(w, r, m)
 	}
-	if ok, err := s.recent(w, r, url.Values{askPassword: {""}}); err != nil || !ok {
+	m, err := s.recent(w, r, url.Values{askPassword: {""}})
+	if err != nil || m == nil {
 		return err
 	}
-	user, err := s.Tenants.User(ctx, m.session.UserID)
-	if err != nil {
-		return err
-	}
+	user := m.attempt.user
 	withSecond := s.holdsSecond(ctx, user.ID)
 	set, err := s.Tenants.NewPassword(ctx, user, one(r, ui.FieldPassword), withSecond)
 	if problem.Is(err, problem.Invalid) {
@@ -285,8 +345,15 @@ func (s *IDP) accountPassword(w http.ResponseWriter, r *http.Request, m *member)
 	if err != nil {
 		return err
 	}
-	err = s.DB.Tx(ctx, func(ctx context.Context) error {
+	var token string
+	err = s.DB.Tx(ctx, func(ctx context.Context) (err error) {
+		if err := s.holdMember(ctx, m); err != nil {
+			return err
+		}
 		if err := set(ctx); err != nil {
+			return err
+		}
+		if token, err = s.renewSession(ctx, m.session); err != nil {
 			return err
 		}
 		if err := s.endAll(ctx, user.ID, m.session.ID, "password changed"); err != nil {
@@ -300,6 +367,7 @@ func (s *IDP) accountPassword(w http.ResponseWriter, r *http.Request, m *member)
 	if err != nil {
 		return err
 	}
+	s.setCookie(w, sessionCookie, token, path(r, ""), sessionCookieLife)
 	return s.toAccount(w, r)
 }
 

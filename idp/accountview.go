@@ -14,11 +14,8 @@ import (
 
 // accountPage is what all account pages share.
 func (s *IDP) accountPage(r *http.Request, m *member) ui.AccountPage {
-	p := ui.AccountPage{Page: s.chrome(r, ""), Action: path(r, "/account"), SignOutURL: path(r, "/end_session")}
-	if user, err := s.Tenants.User(r.Context(), m.session.UserID); err == nil {
-		p.UserName = user.DisplayName
-		p.Lang = s.language(r, nil, func() string { return user.Locale })
-	}
+	p := ui.AccountPage{Page: s.chrome(r, ""), Action: path(r, "/account"), UserName: m.attempt.name(), SignOutURL: path(r, "/end_session")}
+	p.Lang = s.language(r, nil, func() string { return m.attempt.user.Locale })
 	return p
 }
 
@@ -33,10 +30,7 @@ func (s *IDP) showAccount(w http.ResponseWriter, r *http.Request, m *member, sta
 	if err != nil {
 		return err
 	}
-	user, err := s.Tenants.User(ctx, m.session.UserID)
-	if err != nil {
-		return err
-	}
+	user := m.attempt.user
 	live, err := s.liveSessions(ctx, user.ID)
 	if err != nil {
 		return err
@@ -96,6 +90,11 @@ func (s *IDP) factorsSection(r *http.Request, d drawing, m *member, held []cerem
 		it.Actions = append(it.Actions, ui.Action{Label: d.Say("account.rename"), Do: ui.DoRename, ID: e.ID})
 		if !e.Preferred && len(held) > 1 {
 			it.Actions = append(it.Actions, ui.Action{Label: d.Say("account.prefer"), Do: ui.DoPrefer, ID: e.ID})
+		}
+		if !ok {
+			it.Actions = append(it.Actions, ui.Action{Label: d.Say("account.remove"), Do: ui.DoRemove, ID: e.ID, Danger: true})
+			sec.Items = append(sec.Items, it)
+			continue
 		}
 		if inst, err := s.Tenants.Open(r.Context(), e.TwoFactorID); err == nil {
 			if _, ok := inst.Factor.(twofactor.Resyncer); ok {

@@ -2,6 +2,9 @@ package idp
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 
@@ -30,6 +33,12 @@ func (s *IDP) authorize(w http.ResponseWriter, r *http.Request) error {
 		}
 		return s.respond(w, r, *answer)
 	}
+	return s.enter(w, r, req)
+}
+
+// enter begins the sign-in that a valid request asks for.
+func (s *IDP) enter(w http.ResponseWriter, r *http.Request, req op.AuthRequest) error {
+	ctx := r.Context()
 	a := s.newAttempt(ctx, req)
 	a.facts.Silent = slices.Contains(req.Prompt, "none")
 	have, err := s.session(r)
@@ -82,6 +91,54 @@ func silentError(step signin.Step) string {
 	return "interaction_required"
 }
 
+// restart begins a sign-in anew that has ended for what changed meanwhile, while the
+// app still waits for its answer.
+func (s *IDP) restart(w http.ResponseWriter, r *http.Request) error {
+	row, err := s.rowOf(r)
+	if err != nil {
+		return err
+	}
+	if row.ReturnTo != "" {
+		return s.toAccount(w, r)
+	}
+	req, err := s.Provider.AuthRequest(r.Context(), row.AuthRequestID)
+	if err != nil {
+		return errSignInOver
+	}
+	// What is open in the old one goes with it.
+	a := &attempt{row: row, req: req}
+	if err := json.Unmarshal([]byte(row.Facts), &a.facts); err != nil {
+		return fmt.Errorf("idp: facts of sign-in %s: %w", row.ID, err)
+	}
+	err = s.DB.Tx(r.Context(), func(ctx context.Context) error {
+		if err := s.Ceremony.Close(ctx, row.ID); err != nil {
+			return err
+		}
+		return s.change(ctx, a, stateCancelled)
+	})
+	if err != nil && !errors.Is(err, errSignInMoved) {
+		return err
+	}
+	return s.enter(w, r, req)
+}
+
+// againLink leads from the page of a sign-in that has ended to a new one; empty where
+// only the app can begin one.
+func (s *IDP) againLink(r *http.Request) string {
+	row, err := s.rowOf(r)
+	if err != nil {
+		return ""
+	}
+	if row.ReturnTo == "" {
+		if _, err := s.Provider.AuthRequest(r.Context(), row.AuthRequestID); err != nil {
+			return ""
+		}
+	}
+	return r.URL.Path + "?" + againParameter
+}
+
+const againParameter = "again"
+
 // open stores the sign-in, ties it to this browser and sends the browser there.
 // When a session proves all but the second factor, its challenge begins at once.
 func (s *IDP) open(w http.ResponseWriter, r *http.Request, a *attempt, v verdict) error {
@@ -103,7 +160,10 @@ func (s *IDP) open(w http.ResponseWriter, r *http.Request, a *attempt, v verdict
 func (s *IDP) stepUp(r *http.Request, a *attempt, v verdict) error {
 	ctx := r.Context()
 	best, ok := v.best("")
-	if v.step != signin.Challenge || !ok {
+	if v.step == signin.Enroll {
+		return s.beginOnly(r, a, v)
+	}
+	if v.step != signin.Challenge || !ok || v.rules.ProveFirst {
 		return nil
 	}
 	if err := s.capOpen(ctx, a.facts.UserID); err != nil {

@@ -2,6 +2,7 @@ package idp
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	"twofold/idp/signin"
@@ -25,7 +26,7 @@ func (s *IDP) answerBypass(w http.ResponseWriter, r *http.Request, a *attempt, v
 	if err != nil {
 		return err
 	}
-	var out *outcome
+	var now progress
 	err = s.Ceremony.FinishBypass(r.Context(), a.row.ID, a.facts.UserID, code, func(ctx context.Context, p ceremony.Passed) error {
 		a.facts = a.facts.Add(signin.Proof{Method: signin.Bypass, AMR: p.AMR, Strength: signin.Strength(p.Strength), At: a.stamp(p.At)})
 		if err := s.Ceremony.Close(ctx, a.row.ID); err != nil {
@@ -37,12 +38,14 @@ func (s *IDP) answerBypass(w http.ResponseWriter, r *http.Request, a *attempt, v
 		if err := s.Notify(ctx, a.facts.UserID, ceremony.Notice{Event: "bypass_used"}); err != nil {
 			return err
 		}
-		out, err = s.advance(ctx, r, have, a)
+		now, err = s.advance(ctx, r, have, a)
 		return err
 	})
 	switch {
 	case err == nil:
-		return s.advanced(w, r, a, out)
+		return s.advanced(w, r, a, now)
+	case errors.Is(err, errSignInOver):
+		return err
 	case problem.Is(err, problem.Invalid), problem.Is(err, problem.Gone):
 		s.Observe("wrong_code")
 		return s.showBypass(w, r, a, v, http.StatusUnprocessableEntity, s.explain(r, a, err))
@@ -53,7 +56,7 @@ func (s *IDP) answerBypass(w http.ResponseWriter, r *http.Request, a *attempt, v
 }
 
 func (s *IDP) showBypass(w http.ResponseWriter, r *http.Request, a *attempt, v verdict, status int, wrong string) error {
-	page := ui.Bypass{Page: s.stepPage(r, a), Action: r.URL.Path, Error: wrong, CanCancel: true}
+	page := ui.Bypass{Page: s.stepPage(r, a), Action: r.URL.Path, UserName: a.name(), Error: wrong, CanCancel: true}
 	if len(v.askable()) > 0 && !v.rules.ProveFirst {
 		page.BackURL = r.URL.Path
 	}

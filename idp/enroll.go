@@ -41,6 +41,10 @@ func (s *IDP) settable(a *attempt, v verdict) []tenants.Candidate {
 	case wantProve:
 		return proving(v, twofactor.Attribute(about))
 	case wantResync:
+		_, factor, _ := strings.Cut(about, " ")
+		if c, ok := v.known(factor); ok {
+			return []tenants.Candidate{c}
+		}
 		return nil
 	}
 	return v.policy.Settable
@@ -62,18 +66,36 @@ func proving(v verdict, kind twofactor.Attribute) []tenants.Candidate {
 
 // proceedEnroll begins with setting up what there is to set up, if there is no choice.
 func (s *IDP) proceedEnroll(w http.ResponseWriter, r *http.Request, a *attempt, v verdict) error {
-	if what, about := a.wanted(); what == wantResync {
-		enrollment, factor, _ := strings.Cut(about, " ")
-		err := s.ask(r, a, ceremony.Start{Purpose: ceremony.Resync, TwoFactorID: factor, EnrollmentID: enrollment})
-		if err != nil {
-			return err
-		}
-		return s.again(w, r)
-	}
 	if list := s.settable(a, v); len(list) == 1 {
 		return s.setUp(w, r, a, list[0])
 	}
 	return s.again(w, r)
+}
+
+// beginOnly begins to set up the only thing there is, where that needs no page of its
+// own before it. What goes wrong, the page shows when it is asked for.
+func (s *IDP) beginOnly(r *http.Request, a *attempt, v verdict) error {
+	list := s.settable(a, v)
+	if len(list) != 1 || list[0].Proves != "" {
+		return nil
+	}
+	byLink, err := s.byLink(r.Context(), a, list[0])
+	if err == nil && !byLink {
+		err = s.ask(r, a, a.setUpOf(list[0]))
+	}
+	if err != nil {
+		s.Log.WarnContext(r.Context(), "set-up not begun", "sign_in", a.row.ID, "two_factor", list[0].ID, "error", err)
+	}
+	return nil
+}
+
+// setUpOf is the ceremony that sets c up, or what the user came for.
+func (a *attempt) setUpOf(c tenants.Candidate) ceremony.Start {
+	if what, about := a.wanted(); what == wantResync {
+		enrollment, _, _ := strings.Cut(about, " ")
+		return ceremony.Start{Purpose: ceremony.Resync, TwoFactorID: c.ID, EnrollmentID: enrollment}
+	}
+	return ceremony.Start{Purpose: ceremony.Enroll, TwoFactorID: c.ID}
 }
 
 // pickEnroll begins to set up what the user chose. Only what may be set up can be
@@ -105,7 +127,16 @@ func (s *IDP) setUp(w http.ResponseWriter, r *http.Request, a *attempt, c tenant
 	if byLink {
 		return s.mailEnrolLink(w, r, a, c)
 	}
-	if err := s.ask(r, a, ceremony.Start{Purpose: ceremony.Enroll, TwoFactorID: c.ID}); err != nil {
+	err = s.ask(r, a, a.setUpOf(c))
+	if p := problem.From(err); err != nil && p.Kind != problem.Internal && !errors.Is(err, errSignInMoved) {
+		// The page says so, and offers what else there is.
+		now, jerr := s.judge(r.Context(), a)
+		if jerr != nil {
+			return lost(jerr)
+		}
+		return s.showEnroll(w, r, a, now, p.Kind.Status(), s.explain(r, a, err))
+	}
+	if err != nil {
 		return err
 	}
 	return s.again(w, r)
@@ -126,11 +157,7 @@ func (s *IDP) answerAddress(w http.ResponseWriter, r *http.Request, a *attempt, 
 	if err != nil {
 		return err
 	}
-	user, err := s.Tenants.User(ctx, a.facts.UserID)
-	if err != nil {
-		return lost(err)
-	}
-	to := user.Factor(tenants.RealmFrom(ctx).Tenant.Title)
+	to := a.user.Factor(tenants.RealmFrom(ctx).Tenant.Title)
 	if c.Proves == twofactor.NeedsPhone {
 		to.Phone = address
 	} else {
@@ -161,19 +188,22 @@ func (s *IDP) answerEnroll(w http.ResponseWriter, r *http.Request, a *attempt, v
 	if err != nil {
 		return err
 	}
-	var out *outcome
+	if _, ok := find(s.settable(a, v), view.TwoFactorID); !ok {
+		return s.leaveChallenge(w, r, a, v) // it was withdrawn meanwhile
+	}
+	var now progress
 	give := ceremony.Give{Purpose: view.Purpose, ChallengeID: view.ID, SignInID: a.row.ID, UserID: a.facts.UserID, Answer: s.answers(r)}
 	err = s.Ceremony.Finish(ctx, give, func(ctx context.Context, p ceremony.Passed) error {
 		if err := s.bind(ctx, a, v, view.Purpose, p); err != nil {
 			return err
 		}
-		out, err = s.advance(ctx, r, have, a)
+		now, err = s.advance(ctx, r, have, a)
 		return err
 	})
 	switch {
 	case err == nil:
 		s.Observe("set_up")
-		return s.advanced(w, r, a, out)
+		return s.advanced(w, r, a, now)
 	case problem.Is(err, problem.Invalid), problem.Is(err, problem.Conflict) && !errors.Is(err, errSignInMoved):
 		s.Observe("wrong_code")
 		return s.showEnroll(w, r, a, v, http.StatusUnprocessableEntity, s.explain(r, a, err))
@@ -195,7 +225,7 @@ func (s *IDP) bind(ctx context.Context, a *attempt, v verdict, purpose ceremony.
 	a.facts.Wants = ""
 	detail := map[string]any{"two_factor": p.TwoFactorID, "name": c.Name}
 	if purpose == ceremony.Prove {
-		return s.bindAddress(ctx, a, p, detail)
+		return s.bindAddress(ctx, a, v, p, detail)
 	}
 	detail["enrollment"], detail["label"] = p.Used.ID, p.Used.Label
 	if purpose == ceremony.Resync {
@@ -208,11 +238,8 @@ func (s *IDP) bind(ctx context.Context, a *attempt, v verdict, purpose ceremony.
 	if c.Fallback {
 		n = ceremony.Notice{Event: "recovery_renewed"}
 	} else {
-		a.facts.SetUp = true
-		if v.policy.ProveFirst {
-			if err := s.Tenants.SetProveFirst(ctx, a.facts.UserID, false); err != nil {
-				return err
-			}
+		if err := s.isSetUp(ctx, a, v); err != nil {
+			return err
 		}
 		if len(v.policy.Spares) > 0 {
 			a.facts.Wants = wantSpare + " " + v.policy.Spares[0].ID
@@ -224,8 +251,17 @@ func (s *IDP) bind(ctx context.Context, a *attempt, v verdict, purpose ceremony.
 	return s.Notify(ctx, a.facts.UserID, n)
 }
 
+// isSetUp notes that the user has a second factor now: after a reset, that was it.
+func (s *IDP) isSetUp(ctx context.Context, a *attempt, v verdict) error {
+	a.facts.SetUp = true
+	if !v.policy.ProveFirst {
+		return nil
+	}
+	return s.Tenants.SetProveFirst(ctx, a.facts.UserID, false)
+}
+
 // bindAddress keeps a proven address, and tells the user at the old one and the new.
-func (s *IDP) bindAddress(ctx context.Context, a *attempt, p ceremony.Passed, detail map[string]any) error {
+func (s *IDP) bindAddress(ctx context.Context, a *attempt, v verdict, p ceremony.Passed, detail map[string]any) error {
 	old, err := s.Tenants.User(ctx, a.facts.UserID)
 	if err != nil {
 		return err
@@ -234,7 +270,9 @@ func (s *IDP) bindAddress(ctx context.Context, a *attempt, p ceremony.Passed, de
 		return err
 	}
 	a.facts.Epoch++
-	a.facts.SetUp = true
+	if err := s.isSetUp(ctx, a, v); err != nil {
+		return err
+	}
 	detail["kind"] = p.Proved.Kind
 	if err := s.tell(ctx, a, "address.proven", detail); err != nil {
 		return err
@@ -267,6 +305,9 @@ func (s *IDP) resendEnroll(w http.ResponseWriter, r *http.Request, a *attempt, v
 		if c, ok := find(s.settable(a, v), a.facts.Picked); ok {
 			return s.setUp(w, r, a, c)
 		}
+		if list := s.settable(a, v); len(list) == 1 {
+			return s.setUp(w, r, a, list[0])
+		}
 		return s.leaveChallenge(w, r, a, v)
 	case problem.Is(err, problem.TooMany):
 		return s.showEnroll(w, r, a, v, http.StatusTooManyRequests, s.explain(r, a, err))
@@ -283,7 +324,10 @@ func (s *IDP) later(w http.ResponseWriter, r *http.Request, a *attempt, v verdic
 		return s.again(w, r)
 	}
 	a.facts.Wants, a.facts.Later = "", v.rules.MayPostpone
-	a.row.ChallengeID = ""
+	if err := s.Ceremony.Close(r.Context(), a.row.ID); err != nil {
+		return err
+	}
+	a.row.ChallengeID, a.facts.Picked = "", ""
 	now, err := s.judge(r.Context(), a)
 	if err != nil {
 		return lost(err)
@@ -320,9 +364,15 @@ func (s *IDP) showEnroll(w http.ResponseWriter, r *http.Request, a *attempt, v v
 		return nil
 	case picked && c.Proves != "":
 		return s.showAskAddress(w, r, a, v, c, status, "", wrong)
+	case picked && wrong == "":
+		byLink, err := s.byLink(r.Context(), a, c)
+		if err == nil && byLink {
+			s.showLinkSent(w, r, a, len(list) > 1)
+			return nil
+		}
 	}
 	page := ui.ChooseEnroll{
-		Page: s.stepPage(r, a), Action: r.URL.Path, Required: v.rules.SecondFactor || v.rules.ProveFirst, Error: wrong,
+		Page: s.stepPage(r, a), Action: r.URL.Path, UserName: a.name(), Required: v.rules.SecondFactor || v.rules.ProveFirst, Error: wrong,
 		MayPostpone: mayLater, PostponeTo: until, CanCancel: true,
 	}
 	for _, c := range list {
@@ -344,7 +394,7 @@ func (s *IDP) mayLater(a *attempt, v verdict) (bool, time.Time) {
 
 func (s *IDP) showAskAddress(w http.ResponseWriter, r *http.Request, a *attempt, v verdict, c tenants.Candidate, status int, typed, wrong string) error {
 	s.UI.Render(w, r, status, ui.AskAddress{
-		Page: s.stepPage(r, a), Action: r.URL.Path, Phone: c.Proves == twofactor.NeedsPhone, Value: typed, Error: wrong,
+		Page: s.stepPage(r, a), Action: r.URL.Path, UserName: a.name(), Phone: c.Proves == twofactor.NeedsPhone, Value: typed, Error: wrong,
 		MayChoose: len(s.settable(a, v)) > 1, CanCancel: true,
 	})
 	return nil

@@ -2,6 +2,7 @@ package idp
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -44,6 +45,7 @@ func (s *IDP) judge(ctx context.Context, a *attempt) (verdict, error) {
 	if err != nil {
 		return v, err
 	}
+	a.user = v.policy.User
 	if a.adopts {
 		a.facts.Epoch, a.adopts = v.policy.Epoch, false
 	}
@@ -51,9 +53,14 @@ func (s *IDP) judge(ctx context.Context, a *attempt) (verdict, error) {
 		// What the user proves himself with has changed since (SECURITY I6).
 		return v, errSignInOver
 	}
+	if !tenants.RealmFrom(ctx).Tenant.PasskeySignIn {
+		a.facts = a.facts.NoneAlone() // also what was proven while the tenant wanted that
+	}
 	s.fill(&v, a)
 	v.step = signin.Next(a.facts, v.rules)
-	if v.step == signin.Challenge || v.step == signin.Refuse {
+	if (v.step == signin.Challenge || v.step == signin.Refuse) && v.rules.BypassHelps() && (!a.own() || v.rules.ProveFirst) {
+		// Our own pages are no place for a bypass, unless it leads to a new factor: it
+		// counts once, and each of those pages is a place to sign in to.
 		if v.rules.MayBypass, err = s.Ceremony.HasBypass(ctx, a.facts.UserID); err != nil {
 			return v, err
 		}
@@ -73,7 +80,7 @@ func (s *IDP) fill(v *verdict, a *attempt) {
 	r.Bound, r.Weak = idsOf(p.Offered), idsOf(p.Weaker)
 	r.Held, r.MayEnroll, r.ProveFirst = p.Held, len(p.Settable) > 0, p.ProveFirst
 	r.MayPostpone = p.GraceUntil.After(s.Now()) && !p.Held && len(p.Offered) == 0
-	r.Remembered = a.remembered && a.req.MaxAge == nil && !slices.Contains(a.req.Prompt, "login")
+	r.Remembered = a.mark != nil && a.mark.CredentialEpoch == p.Epoch && a.req.MaxAge == nil && !slices.Contains(a.req.Prompt, "login")
 	if !a.own() || !a.facts.Recent {
 		return
 	}
@@ -156,6 +163,13 @@ func (s *IDP) finish(ctx context.Context, r *http.Request, have *sessionRow, a *
 }
 
 func (s *IDP) grant(ctx context.Context, r *http.Request, have *sessionRow, a *attempt, v verdict) (outcome, error) {
+	// From here on nobody changes what the user proves himself with, until this ends.
+	switch err := s.Tenants.HoldUser(ctx, a.facts.UserID, v.policy.Epoch); {
+	case errors.Is(err, tenants.ErrChanged):
+		return outcome{}, errSignInOver
+	case err != nil:
+		return outcome{}, err
+	}
 	authTime := signin.AuthTime(a.facts, v.rules).UTC().Truncate(time.Second)
 	proofs := signin.Fresh(a.facts, v.rules)
 	sid, token, err := s.keepSession(ctx, r, have, a, authTime)
@@ -169,6 +183,12 @@ func (s *IDP) grant(ctx context.Context, r *http.Request, have *sessionRow, a *a
 			UserID: a.facts.UserID, SessionID: sid, ACR: acr, AMR: signin.AMR(proofs), AuthTime: authTime,
 		})
 		if err != nil {
+			return outcome{}, err
+		}
+	}
+	if v.policy.ProveFirst && !a.facts.SetUp {
+		// A bypass was given, and there is nothing to set up here: that is all there is.
+		if err := s.Tenants.SetProveFirst(ctx, a.facts.UserID, false); err != nil {
 			return outcome{}, err
 		}
 	}

@@ -54,8 +54,11 @@ func nobody() string { return "" }
 
 // localeOf is the locale of the user of a sign-in, if there is one.
 func (s *IDP) localeOf(r *http.Request, a *attempt) string {
-	if a.facts.UserID == "" {
+	switch a.facts.UserID {
+	case "":
 		return ""
+	case a.user.ID:
+		return a.user.Locale
 	}
 	user, err := s.Tenants.User(r.Context(), a.facts.UserID)
 	if err != nil {

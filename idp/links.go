@@ -94,7 +94,8 @@ func (s *IDP) linkStands(ctx context.Context, row linkRow) error {
 	return err
 }
 
-// useLink uses a link up: of any number at once one does.
+// useLink uses a link up: of any number at once one does. It holds the user for the
+// rest of the caller's transaction.
 func (s *IDP) useLink(ctx context.Context, purpose, token string) (linkRow, error) {
 	now := db.Micros(s.Now())
 	var rows []linkRow
@@ -107,7 +108,11 @@ func (s *IDP) useLink(ctx context.Context, purpose, token string) (linkRow, erro
 	case len(rows) != 1:
 		return linkRow{}, errLinkOver
 	}
-	return rows[0], s.linkStands(ctx, rows[0])
+	err = s.Tenants.HoldUser(ctx, rows[0].UserID, rows[0].CredentialEpoch)
+	if errors.Is(err, tenants.ErrChanged) {
+		err = errLinkOver
+	}
+	return rows[0], err
 }
 
 // byLink reports whether setting c up must begin with a link that is mailed, and that
@@ -125,10 +130,7 @@ func (s *IDP) byLink(ctx context.Context, a *attempt, c tenants.Candidate) (bool
 // very sign-in, so it must be opened in this browser.
 func (s *IDP) mailEnrolLink(w http.ResponseWriter, r *http.Request, a *attempt, c tenants.Candidate) error {
 	ctx := r.Context()
-	user, err := s.Tenants.User(ctx, a.facts.UserID)
-	if err != nil {
-		return lost(err)
-	}
+	user := a.user
 	address := user.Factor("").Email
 	_, sends, err := s.Tenants.MailSender(ctx)
 	if err != nil {
@@ -153,21 +155,37 @@ func (s *IDP) mailEnrolLink(w http.ResponseWriter, r *http.Request, a *attempt, 
 	if err != nil {
 		return err
 	}
-	s.UI.Render(w, r, http.StatusOK, ui.LinkSent{Page: s.stepPage(r, a), Action: r.URL.Path, Destination: masked(address), CanCancel: true})
-	return nil
+	if err := s.Ceremony.Close(ctx, a.row.ID); err != nil {
+		return err
+	}
+	a.row.ChallengeID, a.facts.Picked = "", c.ID
+	if err := s.save(ctx, a); err != nil {
+		return err
+	}
+	return s.again(w, r)
+}
+
+// showLinkSent says where the link went.
+func (s *IDP) showLinkSent(w http.ResponseWriter, r *http.Request, a *attempt, more bool) {
+	s.UI.Render(w, r, http.StatusOK, ui.LinkSent{
+		Page: s.stepPage(r, a), Action: r.URL.Path, UserName: a.name(), Destination: masked(a.user.Factor("").Email), MayChoose: more, CanCancel: true,
+	})
 }
 
 // showEnrolLink asks before a mailed link is used up.
-func (s *IDP) showEnrolLink(w http.ResponseWriter, r *http.Request, a *attempt) error {
+func (s *IDP) showEnrolLink(w http.ResponseWriter, r *http.Request, a *attempt, v verdict) error {
 	token := r.URL.Query().Get(linkParameter)
 	row, err := s.link(r.Context(), linkEnrol, token)
+	if err == nil && row.UserID != a.facts.UserID {
+		err = errLinkOver
+	}
+	if errors.Is(err, errLinkOver) {
+		return s.showEnroll(w, r, a, v, http.StatusGone, s.explain(r, a, err))
+	}
 	if err != nil {
 		return err
 	}
-	if row.UserID != a.facts.UserID {
-		return errLinkOver
-	}
-	s.UI.Render(w, r, http.StatusOK, ui.LinkOpened{Page: s.stepPage(r, a), Action: r.URL.Path, Link: token, CanCancel: true})
+	s.UI.Render(w, r, http.StatusOK, ui.LinkOpened{Page: s.stepPage(r, a), Action: r.URL.Path, UserName: a.name(), Link: token, CanCancel: true})
 	return nil
 }
 
@@ -179,14 +197,17 @@ func (s *IDP) answerLink(w http.ResponseWriter, r *http.Request, a *attempt, v v
 		row, err = s.useLink(ctx, linkEnrol, one(r, ui.FieldLink))
 		return err
 	})
-	if err != nil {
-		return err
-	}
-	for _, c := range s.settable(a, v) {
-		if row.Detail == a.row.ID+" "+c.ID && row.UserID == a.facts.UserID {
-			a.facts.Linked = c.ID
-			return s.setUp(w, r, a, c)
+	if err == nil {
+		for _, c := range s.settable(a, v) {
+			if row.Detail == a.row.ID+" "+c.ID && row.UserID == a.facts.UserID {
+				a.facts.Linked = c.ID
+				return s.setUp(w, r, a, c)
+			}
 		}
+		err = errLinkOver
 	}
-	return errors.Join(errLinkOver)
+	if errors.Is(err, errLinkOver) {
+		return s.showEnroll(w, r, a, v, http.StatusGone, s.explain(r, a, err))
+	}
+	return err
 }

@@ -29,9 +29,12 @@ func (s *IDP) ownSignIn(w http.ResponseWriter, r *http.Request, returnTo, wants 
 		a.adopts = true
 	}
 	a.facts.Wants, a.facts.Recent = wants, recent
+	if err := s.checkRemembered(r, a); err != nil {
+		return err
+	}
 	v, err := s.judge(ctx, a)
 	if have != nil && lost(err) == errSignInOver { //nolint:errorlint // our own sentinel
-		a.facts, a.adopts = signin.Facts{Wants: wants, Recent: recent}, false
+		a.facts, a.adopts, a.mark = signin.Facts{Wants: wants, Recent: recent}, false, nil
 		v, err = verdict{}, nil
 	}
 	if err != nil {
@@ -49,6 +52,9 @@ type member struct {
 
 // member finds the user of this browser's session, if the rules as they are now would
 // let him in without a question. recent asks for proofs of the last minutes.
+//
+// Whatever a sign-in of our own ends with must satisfy this too: otherwise the browser
+// would go back and forth between the two without end.
 func (s *IDP) member(r *http.Request, recent bool) (*member, error) {
 	have, err := s.session(r)
 	if err != nil || have == nil {
@@ -59,7 +65,11 @@ func (s *IDP) member(r *http.Request, recent bool) (*member, error) {
 	if a.facts, err = have.facts(a.facts); err != nil {
 		return nil, err
 	}
-	a.facts.Recent = recent
+	// Looking at the account is no time to be asked again what may wait.
+	a.facts.Recent, a.facts.Later = recent, true
+	if err := s.checkRemembered(r, a); err != nil {
+		return nil, err
+	}
 	v, err := s.judge(r.Context(), a)
 	if lost(err) == errSignInOver { //nolint:errorlint // our own sentinel
 		return nil, nil
@@ -83,6 +93,9 @@ func (s *IDP) signedIn(h func(http.ResponseWriter, *http.Request, *member) error
 		}
 		if m == nil {
 			return s.ownSignIn(w, r, path(r, "/account"), "", false)
+		}
+		if err := s.touch(r.Context(), m.session); err != nil {
+			return err
 		}
 		return h(w, r, m)
 	}

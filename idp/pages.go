@@ -89,7 +89,7 @@ func (s *IDP) problemPage(r *http.Request, p *problem.Error) ui.View {
 	case "redirect_unknown":
 		return ui.BadRedirect(page)
 	case "sign_in_over":
-		return ui.ExpiredSignIn(page, ui.Link{})
+		return ui.ExpiredSignIn(page, ui.Link{Text: page.Say("signin.again"), URL: s.againLink(r)})
 	case "sign_in_foreign":
 		return ui.ForeignSignIn(page, ui.Link{})
 	}

@@ -80,6 +80,10 @@ func (s *IDP) answerIdentify(w http.ResponseWriter, r *http.Request, a *attempt,
 			return err
 		}
 		return s.respond(w, r, resp)
+	case problem.Is(err, problem.NotFound):
+		return s.again(w, r) // an old page: it answers what was asked for another purpose
+	case errors.Is(err, errSignInMoved), errors.Is(err, errSignInOver):
+		return err
 	case problem.Is(err, problem.Invalid), problem.Is(err, problem.Gone), problem.Is(err, problem.Unauthenticated):
 		s.Observe("wrong_passkey")
 		if err := s.tell(ctx, a, "sign_in.wrong_passkey", map[string]any{}); err != nil {
@@ -108,7 +112,7 @@ func (s *IDP) showAsking(w http.ResponseWriter, r *http.Request, a *attempt, v v
 		return nil
 	}
 	page := s.challengePage(r, a, v, view, wrong)
-	page.Method, page.MayChoose, page.CanResend = page.Say("signin.passkey"), true, false
+	page.Method, page.UserName, page.MayChoose, page.CanResend = page.Say("signin.passkey"), "", true, false
 	s.UI.Render(w, r, status, page)
 	return nil
 }

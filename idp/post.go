@@ -243,11 +243,7 @@ func (s *IDP) ask(r *http.Request, a *attempt, st ceremony.Start) error {
 	ctx := r.Context()
 	st.SignInID = a.row.ID
 	if st.Purpose != ceremony.Identify && st.User.ID == "" {
-		user, err := s.Tenants.User(ctx, a.facts.UserID)
-		if err != nil {
-			return lost(err)
-		}
-		st.User = user.Factor(tenants.RealmFrom(ctx).Tenant.Title)
+		st.User = a.user.Factor(tenants.RealmFrom(ctx).Tenant.Title)
 	}
 	st.User.Locale = s.stepPage(r, a).Lang
 	challengeID, err := s.Ceremony.Begin(tenants.WithClientApp(ctx, a.req.ClientApp.ID), st)
@@ -274,7 +270,7 @@ func (s *IDP) answerChallenge(w http.ResponseWriter, r *http.Request, a *attempt
 	if err != nil {
 		return err
 	}
-	var out *outcome
+	var now progress
 	err = s.Ceremony.Finish(ctx, ceremony.Give{
 		ChallengeID: a.row.ChallengeID, SignInID: a.row.ID, UserID: a.facts.UserID, Answer: s.answers(r),
 	}, func(ctx context.Context, p ceremony.Passed) error {
@@ -283,12 +279,12 @@ func (s *IDP) answerChallenge(w http.ResponseWriter, r *http.Request, a *attempt
 		if err := s.noteUse(ctx, a, p); err != nil {
 			return err
 		}
-		out, err = s.advance(ctx, r, have, a)
+		now, err = s.advance(ctx, r, have, a)
 		return err
 	})
 	switch {
 	case err == nil:
-		return s.advanced(w, r, a, out)
+		return s.advanced(w, r, a, now)
 	case problem.Is(err, problem.Invalid):
 		s.Observe("wrong_code")
 		return s.showChallenge(w, r, a, v, http.StatusUnprocessableEntity, s.explain(r, a, err))
@@ -308,32 +304,34 @@ func (s *IDP) prove(ctx context.Context, a *attempt, p ceremony.Passed) {
 	})
 }
 
+// progress is where a proof has led: to the end, or to what is next.
+type progress struct {
+	out  *outcome
+	next verdict
+}
+
 // advance ends the sign-in if nothing is left to ask, and stores what is known
 // otherwise. It is called in the transaction of what was proven.
-func (s *IDP) advance(ctx context.Context, r *http.Request, have *sessionRow, a *attempt) (*outcome, error) {
+func (s *IDP) advance(ctx context.Context, r *http.Request, have *sessionRow, a *attempt) (progress, error) {
 	a.row.ChallengeID, a.facts.Picked = "", ""
 	now, err := s.judge(ctx, a)
 	if err != nil {
-		return nil, err
+		return progress{}, err
 	}
 	if now.step != signin.Done {
-		return nil, s.save(ctx, a)
+		return progress{next: now}, s.save(ctx, a)
 	}
 	out, err := s.finish(ctx, r, have, a, now)
-	return &out, err
+	return progress{out: &out}, err
 }
 
 // advanced shows where advance has led.
-func (s *IDP) advanced(w http.ResponseWriter, r *http.Request, a *attempt, out *outcome) error {
-	if out != nil {
+func (s *IDP) advanced(w http.ResponseWriter, r *http.Request, a *attempt, now progress) error {
+	if now.out != nil {
 		s.dropCookie(w, signInCookie, r.URL.Path)
-		return s.answer(w, r, *out)
+		return s.answer(w, r, *now.out)
 	}
-	v, err := s.judge(r.Context(), a)
-	if err != nil {
-		return lost(err)
-	}
-	return s.proceed(w, r, a, v)
+	return s.proceed(w, r, a, now.next)
 }
 
 // noteUse tells the user what he should know about the use of a factor: that a code

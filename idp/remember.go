@@ -47,10 +47,10 @@ func (s *IDP) rememberDays(ctx context.Context) int {
 	return int(tenants.RealmFrom(ctx).Tenant.RememberDays)
 }
 
-// checkRemembered finds out whether this browser is remembered for the user of a.
-func (s *IDP) checkRemembered(r *http.Request, a *attempt) error {
-	row, err := s.rememberedFor(r, a.facts.UserID)
-	a.remembered = row != nil && row.CredentialEpoch == a.facts.Epoch
+// checkRemembered finds out whether this browser is remembered for the user of a. What
+// the mark is worth, judge decides.
+func (s *IDP) checkRemembered(r *http.Request, a *attempt) (err error) {
+	a.mark, err = s.rememberedFor(r, a.facts.UserID)
 	return err
 }
 
@@ -104,11 +104,7 @@ func (s *IDP) keepRemembered(ctx context.Context, r *http.Request, a *attempt, v
 	if !v.rules.Remembered || !v.rules.SecondFactor || provenBySecond(a) {
 		return "", nil
 	}
-	row, err := s.rememberedFor(r, a.facts.UserID)
-	if err != nil || row == nil {
-		return "", err
-	}
-	err = db.One(s.DB.For(ctx).Model(&rememberedRow{}).Where("id = ? AND token_hash = ?", row.ID, row.TokenHash).
+	err := db.One(s.DB.For(ctx).Model(&rememberedRow{}).Where("id = ? AND token_hash = ?", a.mark.ID, a.mark.TokenHash).
 		Updates(map[string]any{"token_hash": id.Hash(token), "seen_at": now}))
 	if errors.Is(err, db.ErrStale) {
 		return "", nil // another tab was faster, and has the new mark

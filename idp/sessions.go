@@ -92,12 +92,7 @@ func (s *IDP) keepSession(ctx context.Context, r *http.Request, have *sessionRow
 		have = nil
 	}
 	if have != nil && !provenSince(a.facts, a.row.CreatedAt) {
-		if now.Sub(have.SeenAt) < seenEvery {
-			return have.ID, "", nil
-		}
-		err := s.DB.For(ctx).Model(&sessionRow{}).Where("id = ? AND ended_at IS NULL", have.ID).
-			Updates(map[string]any{"seen_at": now, "idle_expires_at": idle}).Error
-		return have.ID, "", wrap("touch session", err)
+		return have.ID, "", s.touch(ctx, have)
 	}
 	proofs, err := json.Marshal(a.facts.Proofs)
 	if err != nil {
@@ -126,6 +121,18 @@ func (s *IDP) keepSession(ctx context.Context, r *http.Request, have *sessionRow
 	return row.ID, token, wrap("create session", s.DB.For(ctx).Create(&row).Error)
 }
 
+// touch notes that a session is in use.
+func (s *IDP) touch(ctx context.Context, row *sessionRow) error {
+	now := db.Micros(s.Now())
+	if now.Sub(row.SeenAt) < seenEvery {
+		return nil
+	}
+	idle := now.Add(time.Duration(tenants.RealmFrom(ctx).Tenant.IdleSeconds) * time.Second)
+	err := s.DB.For(ctx).Model(&sessionRow{}).Where("id = ? AND ended_at IS NULL", row.ID).
+		Updates(map[string]any{"seen_at": now, "idle_expires_at": idle}).Error
+	return wrap("touch session", err)
+}
+
 // provenSince reports whether any proof was made in a sign-in that began then.
 func provenSince(f signin.Facts, began time.Time) bool {
 	for _, p := range f.Proofs {
@@ -147,7 +154,7 @@ func (s *IDP) end(ctx context.Context, row *sessionRow, why string) error {
 		if err := s.Provider.RevokeSession(ctx, row.ID, why); err != nil {
 			return err
 		}
-		return s.Audit.Record(ctx, audit.Event{Kind: "session.ended", Actor: row.UserID, User: row.UserID}, map[string]any{"session": row.ID, "why": why})
+		return s.Audit.Record(ctx, sessionEnded(row), map[string]any{"session": row.ID, "why": why})
 	})
 }
 
@@ -160,21 +167,55 @@ func (s *IDP) liveSessions(ctx context.Context, userID string) ([]sessionRow, er
 	return rows, wrap("live sessions", err)
 }
 
-// endAll ends all sessions of a user in the tenant in ctx, but for one if it is named.
+// endAll ends all sessions of a user of the tenant in ctx, in all tenants that he is a
+// member of, but for one if it is named; and with them what was granted to apps, also
+// what outlives its session. It takes part in the caller's transaction, which holds the
+// user: a sign-in that ends later finds him changed.
 func (s *IDP) endAll(ctx context.Context, userID, but, why string) error {
-	rows, err := s.liveSessions(ctx, userID)
+	// One user has one id, whatever the tenant.
+	everywhere := db.AllTenants(ctx)
+	var rows []sessionRow
+	err := s.DB.For(everywhere).Model(&rows).Clauses(db.Returning()).Where("user_id = ? AND id <> ? AND ended_at IS NULL", userID, but).
+		Updates(map[string]any{"ended_at": db.Micros(s.Now())}).Error
 	if err != nil {
+		return wrap("end sessions", err)
+	}
+	if err := s.Provider.RevokeOthers(everywhere, userID, but, why); err != nil {
 		return err
 	}
 	for _, row := range rows {
-		if row.ID == but {
-			continue
+		if !row.ExpiresAt.After(s.Now()) || !row.IdleExpiresAt.After(s.Now()) {
+			continue // over long since
 		}
-		if err := s.end(ctx, &row, why); err != nil {
+		in := db.WithScope(ctx, db.Scope{Subscription: db.ScopeOf(ctx).Subscription, Tenant: row.TenantID})
+		if err := s.Audit.Record(in, sessionEnded(&row), map[string]any{"session": row.ID, "why": why}); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// holdSession refuses to go on for a session that was ended meanwhile.
+func (s *IDP) holdSession(ctx context.Context, row *sessionRow) error {
+	return s.changeSession(ctx, row, map[string]any{"seen_at": db.Micros(s.Now())})
+}
+
+// renewSession gives a session a new cookie: whoever may have the old one is out.
+func (s *IDP) renewSession(ctx context.Context, row *sessionRow) (token string, err error) {
+	token = id.Token(s.Rand)
+	return token, s.changeSession(ctx, row, map[string]any{"token_hash": id.Hash(token)})
+}
+
+func (s *IDP) changeSession(ctx context.Context, row *sessionRow, set map[string]any) error {
+	err := db.One(s.DB.For(ctx).Model(&sessionRow{}).Where("id = ? AND token_hash = ? AND ended_at IS NULL", row.ID, row.TokenHash).Updates(set))
+	if errors.Is(err, db.ErrStale) {
+		return tenants.ErrChanged
+	}
+	return wrap("change session", err)
+}
+
+func sessionEnded(row *sessionRow) audit.Event {
+	return audit.Event{Kind: "session.ended", Actor: row.UserID, User: row.UserID}
 }
 
 func wrap(doing string, err error) error {

@@ -17,6 +17,10 @@ import (
 
 // show draws where a sign-in stands: one address, whatever the step.
 func (s *IDP) show(w http.ResponseWriter, r *http.Request) error {
+	query := r.URL.Query()
+	if query.Has(againParameter) {
+		return s.restart(w, r)
+	}
 	a, err := s.load(r)
 	if err != nil {
 		return err
@@ -25,7 +29,6 @@ func (s *IDP) show(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return lost(err)
 	}
-	query := r.URL.Query()
 	switch v.step {
 	case signin.Done:
 		// A rule was lifted while the page was open, or a session has come by in
@@ -44,7 +47,7 @@ func (s *IDP) show(w http.ResponseWriter, r *http.Request) error {
 		case query.Has("keep"):
 			return s.keep(w, r, a)
 		case query.Has(linkParameter):
-			return s.showEnrolLink(w, r, a)
+			return s.showEnrolLink(w, r, a, v)
 		}
 		return s.showEnroll(w, r, a, v, http.StatusOK, "")
 	case signin.Refuse:
@@ -110,7 +113,7 @@ func (s *IDP) showChallenge(w http.ResponseWriter, r *http.Request, a *attempt, 
 func (s *IDP) challengePage(r *http.Request, a *attempt, v verdict, view ceremony.View, wrong string) ui.Challenge {
 	c, _ := v.known(view.TwoFactorID)
 	page := ui.Challenge{
-		Page: s.stepPage(r, a), Action: r.URL.Path, ID: view.ID, Method: c.Name, Prompt: view.Prompt, Error: wrong,
+		Page: s.stepPage(r, a), Action: r.URL.Path, ID: view.ID, Method: c.Name, UserName: a.name(), Prompt: view.Prompt, Error: wrong,
 		MayChoose: len(v.askable()) > 1, CanCancel: true, CanResend: view.MayResend, ResendIn: seconds(view.ResendIn),
 		MayBypass: v.rules.MayBypass, ScriptURL: s.scriptOf(r.Context(), view),
 	}
@@ -197,16 +200,12 @@ func (s *IDP) status(w http.ResponseWriter, r *http.Request) error {
 
 // showChoose lists what the user may use, strongest first.
 func (s *IDP) showChoose(w http.ResponseWriter, r *http.Request, a *attempt, v verdict, why string) error {
-	page := ui.Choose{Page: s.stepPage(r, a), Action: r.URL.Path, Error: why, CanCancel: true}
+	page := ui.Choose{Page: s.stepPage(r, a), Action: r.URL.Path, UserName: a.name(), Error: why, CanCancel: true}
 	if a.row.ChallengeID != "" && why == "" {
 		page.BackURL = r.URL.Path
 	}
-	user, err := s.Tenants.User(r.Context(), a.facts.UserID)
-	if err != nil {
-		return lost(err)
-	}
 	for _, c := range v.askable() {
-		page.Methods = append(page.Methods, ui.Method{ID: c.ID, Name: c.Name, Last: c.ID == user.LastTwoFactorID})
+		page.Methods = append(page.Methods, ui.Method{ID: c.ID, Name: c.Name, Last: c.ID == a.user.LastTwoFactorID})
 	}
 	status := http.StatusOK
 	if why != "" {

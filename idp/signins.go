@@ -16,6 +16,7 @@ import (
 	"twofold/internal/db"
 	"twofold/internal/id"
 	"twofold/internal/problem"
+	"twofold/tenants"
 )
 
 // N27: a half-finished sign-in lives 10 minutes; a user has at most 10 of them.
@@ -58,12 +59,21 @@ type attempt struct {
 	req   op.AuthRequest // zero when the user came to a page of ours by himself
 	facts signin.Facts
 
-	adopts     bool // the facts are taken over now: so is the epoch of the user's credentials
-	remembered bool // the browser carries the mark of being remembered for this user
+	adopts bool           // the facts are taken over now: so is the epoch of the user's credentials
+	mark   *rememberedRow // that this browser carries of being remembered for this user
+	user   tenants.User   // of the facts, as judge has found him; zero before
 }
 
 // own reports whether no app asked: the sign-in ends at a page of ours.
 func (a *attempt) own() bool { return a.row.ReturnTo != "" }
+
+// name is what the user is called on the pages that follow his first factor.
+func (a *attempt) name() string {
+	if a.user.DisplayName != "" {
+		return a.user.DisplayName
+	}
+	return a.user.Name
+}
 
 // stamp is the time of a proof made in this sign-in. Replicas' clocks differ a
 // little: a proof must never seem older than the sign-in it belongs to.
@@ -109,20 +119,9 @@ func (r *signInRow) pack(f signin.Facts) {
 // that it began in this browser: the id alone proves nothing.
 func (s *IDP) load(r *http.Request) (*attempt, error) {
 	ctx := r.Context()
-	var row signInRow
-	signInID := mux.Vars(r)["id"]
-	if !id.Valid(signInID) {
-		return nil, errSignInOver
-	}
-	err := s.DB.For(ctx).Where("id = ?", signInID).Take(&row).Error
-	if db.IsNotFound(err) {
-		return nil, errSignInOver
-	}
+	row, err := s.rowOf(r)
 	if err != nil {
-		return nil, fmt.Errorf("idp: load sign-in: %w", err)
-	}
-	if !s.sameBrowser(r, row) {
-		return nil, errSignInForeign
+		return nil, err
 	}
 	if row.State != stateOpen || !row.ExpiresAt.After(s.Now()) {
 		return nil, errSignInOver
@@ -140,6 +139,26 @@ func (s *IDP) load(r *http.Request) (*attempt, error) {
 		return nil, err
 	}
 	return a, s.checkRemembered(r, a)
+}
+
+// rowOf finds the row of the request's path, whatever has become of it, if it began in
+// this browser.
+func (s *IDP) rowOf(r *http.Request) (row signInRow, err error) {
+	signInID := mux.Vars(r)["id"]
+	if !id.Valid(signInID) {
+		return row, errSignInOver
+	}
+	err = s.DB.For(r.Context()).Where("id = ?", signInID).Take(&row).Error
+	if db.IsNotFound(err) {
+		return row, errSignInOver
+	}
+	if err != nil {
+		return row, fmt.Errorf("idp: load sign-in: %w", err)
+	}
+	if !s.sameBrowser(r, row) {
+		return row, errSignInForeign
+	}
+	return row, nil
 }
 
 func (s *IDP) sameBrowser(r *http.Request, row signInRow) bool {
@@ -200,8 +219,9 @@ func (s *IDP) capOpen(ctx context.Context, userID string) error {
 // Sweep removes what has been over for an hour, of all tenants.
 func (s *IDP) Sweep(ctx context.Context) error {
 	ctx, before := db.AllTenants(ctx), s.Now().Add(-time.Hour)
-	return errors.Join(
-		s.DB.For(ctx).Where("expires_at < ?", before).Delete(&signInRow{}).Error,
-		s.DB.For(ctx).Where("expires_at < ?", before).Delete(&sessionRow{}).Error,
-	)
+	var errs []error
+	for _, row := range []any{&signInRow{}, &sessionRow{}, &rememberedRow{}, &linkRow{}} {
+		errs = append(errs, s.DB.For(ctx).Where("expires_at < ?", before).Delete(row).Error)
+	}
+	return errors.Join(errs...)
 }

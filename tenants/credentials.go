@@ -25,6 +25,24 @@ func (s *Store) RaiseEpoch(ctx context.Context, userID string) error {
 	return nil
 }
 
+// ErrChanged reports that what a user proves himself with is not what it was, or that he
+// may not sign in any more.
+var ErrChanged = problem.New(problem.Conflict, "credentials_changed", "Something about your account has just changed. Please try again.")
+
+// HoldUser makes the rest of the transaction in ctx the only one that changes a user, if
+// he may sign in and what he proves himself with is as it was at an epoch; otherwise it
+// returns ErrChanged. Who lets somebody in and who shuts him out both hold him, so that
+// the later one sees what the earlier has done.
+func (s *Store) HoldUser(ctx context.Context, userID string, epoch int64) error {
+	var row userRow
+	err := s.DB.For(ctx).Select("id", "credential_epoch").Clauses(clause.Locking{Strength: "NO KEY UPDATE"}).
+		Where("id = ? AND credential_epoch = ? AND active", userID, epoch).Take(&row).Error
+	if err != nil {
+		return notFound(err, ErrChanged)
+	}
+	return nil
+}
+
 // SetProveFirst says whether a member of the tenant in ctx must give a bypass code
 // before he may set up a second factor again.
 func (s *Store) SetProveFirst(ctx context.Context, userID string, first bool) error {

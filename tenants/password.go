@@ -48,6 +48,9 @@ func (s *Store) CheckPassword(ctx context.Context, login, password string) (Logi
 		s.rehash(ctx, who.UserID, who.Hash, password)
 	}
 	u, err := s.User(ctx, who.UserID)
+	// It is the password of then that fits: what was changed while it was checked counts
+	// as changed afterwards.
+	u.CredentialEpoch = who.CredentialEpoch
 	return Login{User: u, IDPID: who.IDPID}, err
 }
 
@@ -61,6 +64,8 @@ type loginRow struct {
 	ByName         bool
 	UserID         string
 	Hash           string
+	// CredentialEpoch is the user's as of the hash.
+	CredentialEpoch int64
 }
 
 func (loginRow) TableName() string { return "logins" }

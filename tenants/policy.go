@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"twofold/internal/db"
 	"twofold/internal/problem"
@@ -28,7 +29,7 @@ func (s *Store) Policy(ctx context.Context, q Question) (Policy, error) {
 		return Policy{}, err
 	}
 	p := Resolve(r)
-	p.Epoch, p.ProveFirst = user.CredentialEpoch, user.ProveFirst
+	p.User, p.Epoch, p.ProveFirst = user, user.CredentialEpoch, user.ProveFirst
 	return p, nil
 }
 
@@ -106,6 +107,27 @@ func (s *Store) stations(ctx context.Context, q Question) ([]Station, error) {
 		return nil, errNoApp
 	case q.UserID == "" || passed[LevelUser] != q.UserID:
 		return nil, errNoUser
+	}
+	return out, nil
+}
+
+// StrictApps lists the client apps of the tenant in ctx that ask for a second factor or
+// a strength by themselves: those where a user may need more than elsewhere.
+func (s *Store) StrictApps(ctx context.Context) ([]string, error) {
+	var rows []stationRow
+	if err := s.DB.For(ctx).Where("level = ? AND active", LevelClientApp).Find(&rows).Error; err != nil {
+		return nil, fmt.Errorf("tenants: strict apps: %w", err)
+	}
+	var required []string
+	err := s.DB.For(ctx).Model(&assignmentRow{}).Where("level = ? AND required", LevelClientApp).Distinct().Pluck("target_id", &required).Error
+	if err != nil {
+		return nil, fmt.Errorf("tenants: strict apps: %w", err)
+	}
+	var out []string
+	for _, r := range rows {
+		if r.EnforceMFA || r.MinACR != "" || slices.Contains(required, r.ID) {
+			out = append(out, r.ID)
+		}
 	}
 	return out, nil
 }

@@ -74,6 +74,7 @@ type Policy struct { //nolint:recvcheck // Resolve builds it by steps; whoever h
 	Weaker, Settable, Spares []Candidate
 	Held                     bool       // he holds a second factor, usable or not: who has only the password may set up no other
 	GraceUntil               time.Time  // until then who has nothing to use may sign in without; zero: no grace
+	User                     User       // whose policy it is
 	Epoch                    int64      // the user's credential epoch
 	ProveFirst               bool       // his factors were reset: a bypass first, then a new factor
 	Exempt                   *Exemption // what lifted rule 2, if it did

@@ -67,6 +67,14 @@ func (p *Provider) RevokeUser(ctx context.Context, userID, why string) error {
 	return p.revokeAll(ctx, "user_id", userID, why)
 }
 
+// RevokeOthers ends all grants of a user but those of one session, which may be empty:
+// also those that outlive their session. It reaches as far as ctx does.
+func (p *Provider) RevokeOthers(ctx context.Context, userID, sessionID, why string) error {
+	err := p.DB.For(ctx).Model(&grantRow{}).Where("user_id = ? AND revoked_at IS NULL", userID).Where("session_id <> ? OR session_id = ''", sessionID).
+		UpdateColumns(map[string]any{"revoked_at": p.now(), "revoked_why": why}).Error
+	return wrap("revoke grants", err)
+}
+
 func (p *Provider) revokeAll(ctx context.Context, column, value, why string) error {
 	if value == "" {
 		return nil

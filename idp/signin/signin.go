@@ -91,7 +91,7 @@ func (s Step) String() string {
 //	  └─ may enrol       ──▶ Enroll, but who holds a factor proves it first: Challenge
 //	  └─ bypass is out   ──▶ Challenge
 //	  └─ none of these   ──▶ Refuse
-//	the user wants to set something up ──▶ Enroll
+//	the user wants to set something up ──▶ Enroll, but who holds a factor proves it first
 //	else ──▶ Done
 func Next(f Facts, r Rules) Step {
 	fresh := Fresh(f, r)
@@ -108,10 +108,13 @@ func Next(f Facts, r Rules) Step {
 	}
 	switch {
 	case satisfied(f, fresh, r):
-		if f.Wants != "" {
+		switch {
+		case f.Wants == "":
+			return Done
+		case f.SetUp || mayEnroll(f, r):
 			return Enroll
 		}
-		return Done
+		return ifTrue(len(r.Bound)+len(r.Weak) > 0, Challenge)
 	case len(r.Bound) > 0:
 		return Challenge
 	case r.MayEnroll && mayEnroll(f, r):
@@ -141,6 +144,21 @@ func mayEnroll(f Facts, r Rules) bool {
 	return slices.ContainsFunc(young(f, r), func(p Proof) bool {
 		return !isPassword(p) && (slices.Contains(r.Bound, p.Method) || slices.Contains(r.Weak, p.Method) || isBypass(p) && !p.At.Before(r.Since))
 	})
+}
+
+// BypassHelps reports whether a bypass would bring a sign-in any further under r: it is
+// worth something by itself, or lets the user set up what is.
+func (r Rules) BypassHelps() bool {
+	return r.ProveFirst || r.MinStrength <= bypassStrength || r.MayEnroll && len(r.Bound) == 0
+}
+
+// NoneAlone returns f without proofs that stand for the password too.
+func (f Facts) NoneAlone() Facts {
+	f.Proofs = slices.Clone(f.Proofs)
+	for i := range f.Proofs {
+		f.Proofs[i].Alone = false
+	}
+	return f
 }
 
 // Fresh returns the proofs that count under r: young enough, and by a password, by

@@ -27,8 +27,28 @@ CREATE TABLE message_templates (
   version integer NOT NULL,
   PRIMARY KEY (subscription_id, level, target_id, kind, lang)
 );
+-- The epoch that a password belongs to, read with it.
+DROP VIEW logins;
+CREATE VIEW logins AS
+SELECT ti.subscription_id, ti.tenant_id, ti.idp_id, d.name AS idp_name, i.subject AS login, true AS by_name, i.user_id, p.hash, u.credential_epoch
+FROM identities i
+JOIN idps d ON d.id = i.idp_id AND d.active AND d.type = 'local'
+JOIN tenant_idps ti ON ti.idp_id = i.idp_id
+JOIN memberships m ON m.tenant_id = ti.tenant_id AND m.user_id = i.user_id
+JOIN users u ON u.id = i.user_id AND u.active AND u.kind = 'person'
+JOIN passwords p ON p.user_id = i.user_id
+UNION ALL
+SELECT ti.subscription_id, ti.tenant_id, ti.idp_id, d.name, u.email, false, i.user_id, p.hash, u.credential_epoch
+FROM users u
+JOIN identities i ON i.user_id = u.id
+JOIN idps d ON d.id = i.idp_id AND d.active AND d.type = 'local'
+JOIN tenant_idps ti ON ti.idp_id = i.idp_id
+JOIN memberships m ON m.tenant_id = ti.tenant_id AND m.user_id = u.id
+JOIN passwords p ON p.user_id = u.id
+WHERE u.active AND u.kind = 'person' AND u.email_verified;
 
 -- +goose Down
+DROP VIEW logins;
 DROP TABLE message_templates;
 ALTER TABLE assignments DROP COLUMN grace_days;
 ALTER TABLE tenants DROP COLUMN locale;
@@ -38,3 +58,20 @@ ALTER TABLE tenants DROP COLUMN passkey_sign_in;
 ALTER TABLE tenants DROP COLUMN remember_days;
 ALTER TABLE users DROP COLUMN prove_first;
 ALTER TABLE users DROP COLUMN credential_epoch;
+CREATE VIEW logins AS
+SELECT ti.subscription_id, ti.tenant_id, ti.idp_id, d.name AS idp_name, i.subject AS login, true AS by_name, i.user_id, p.hash
+FROM identities i
+JOIN idps d ON d.id = i.idp_id AND d.active AND d.type = 'local'
+JOIN tenant_idps ti ON ti.idp_id = i.idp_id
+JOIN memberships m ON m.tenant_id = ti.tenant_id AND m.user_id = i.user_id
+JOIN users u ON u.id = i.user_id AND u.active AND u.kind = 'person'
+JOIN passwords p ON p.user_id = i.user_id
+UNION ALL
+SELECT ti.subscription_id, ti.tenant_id, ti.idp_id, d.name, u.email, false, i.user_id, p.hash
+FROM users u
+JOIN identities i ON i.user_id = u.id
+JOIN idps d ON d.id = i.idp_id AND d.active AND d.type = 'local'
+JOIN tenant_idps ti ON ti.idp_id = i.idp_id
+JOIN memberships m ON m.tenant_id = ti.tenant_id AND m.user_id = u.id
+JOIN passwords p ON p.user_id = u.id
+WHERE u.active AND u.kind = 'person' AND u.email_verified;
