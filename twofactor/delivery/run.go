@@ -65,15 +65,24 @@ func (o *Outbox) work(ctx context.Context, k key) {
 	ctx = db.WithScope(ctx, db.Scope{Subscription: row.SubscriptionID, Tenant: row.TenantID})
 	begun := o.Now()
 	inst, receipt, err := o.send(ctx, row)
-	switch wait, again := o.retry(row, inst, o.Now().Sub(begun), err); {
+	switch wait, again := o.retry(row, err); {
 	case err == nil:
-		o.finish(ctx, row, inst, Sent, receipt, nil)
+		o.finish(ctx, o.ended(row, inst, Sent, receipt, nil), Takeover{})
 	case errors.Is(err, errExpired):
-		o.finish(ctx, row, inst, Expired, receipt, nil)
-	case again:
+		o.finish(ctx, o.ended(row, inst, Expired, receipt, nil), Takeover{})
+	case again && o.patient(row, inst, o.Now().Sub(begun)+wait, err):
 		o.later(ctx, row, err, wait)
 	default:
-		o.finish(ctx, row, inst, Failed, receipt, err)
+		e := o.ended(row, inst, Failed, receipt, err)
+		take := o.successor(ctx, e)
+		if again && take.Refused != "" {
+			// Nobody else can: late is better than not at all. Whoever could not take
+			// over now is asked again after the next try.
+			o.Log.WarnContext(ctx, "nobody takes over yet", "message", row.ID, "two_factor", row.TwoFactorID, "why", take.Refused)
+			o.later(ctx, row, err, wait)
+			return
+		}
+		o.finish(ctx, e, take)
 	}
 }
 
@@ -92,8 +101,8 @@ func (o *Outbox) later(ctx context.Context, row messageRow, cause error, wait ti
 	o.note(ctx, row, cause)
 }
 
-// finish writes the end of a message, erases its content and tells the audit trail.
-func (o *Outbox) finish(ctx context.Context, row messageRow, inst twofactor.Instance, state string, r twofactor.Receipt, cause error) {
+// ended is the end of a message whose content is of no use any more.
+func (o *Outbox) ended(row messageRow, inst twofactor.Instance, state string, r twofactor.Receipt, cause error) ending {
 	e := ending{row: row, inst: inst, from: Sending, state: state, cause: cause, set: map[string]any{
 		"state": state, "sealed": "", "done_at": db.Micros(o.Now()), "provider_id": r.ProviderID, "provider_status": r.Status,
 		"segments": int64(r.Segments), "error_class": twofactor.ClassName(cause), "error": words(cause), "medium": string(medium(inst.Info)),
@@ -102,8 +111,13 @@ func (o *Outbox) finish(ctx context.Context, row messageRow, inst twofactor.Inst
 		// Why it was not sent in time is what the last try ran into.
 		e.set["error_class"], e.set["error"] = row.ErrorClass, row.Error
 	}
-	if err := o.end(ctx, e); err != nil {
-		o.notWritten(ctx, row, err)
+	return e
+}
+
+// finish writes an ending, and tells of it.
+func (o *Outbox) finish(ctx context.Context, e ending, take Takeover) {
+	if err := o.end(ctx, e, take); err != nil {
+		o.notWritten(ctx, e.row, err)
 		return
 	}
 	o.tell(ctx, e)
