@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -89,7 +90,7 @@ func (o *Outbox) work(ctx context.Context, k key) {
 func (o *Outbox) later(ctx context.Context, row messageRow, cause error, wait time.Duration) {
 	o.Log.WarnContext(ctx, "message not sent, trying again", "message", row.ID, "two_factor", row.TwoFactorID, "attempt", row.Attempts, "in", wait, "error", words(cause))
 	due := db.Micros(o.Now()).Add(wait)
-	set := map[string]any{"state": Queued, "next_at": due, "error_class": twofactor.ClassName(cause), "error": words(cause)}
+	set := map[string]any{"state": Queued, "next_at": due, "error_class": twofactor.ClassName(cause), "error": story(row.Error, cause)}
 	if held(cause) {
 		set["attempts"] = row.Attempts - 1 // it was none
 	}
@@ -105,7 +106,7 @@ func (o *Outbox) later(ctx context.Context, row messageRow, cause error, wait ti
 func (o *Outbox) ended(row messageRow, inst twofactor.Instance, state string, r twofactor.Receipt, cause error) ending {
 	e := ending{row: row, inst: inst, from: Sending, state: state, cause: cause, set: map[string]any{
 		"state": state, "sealed": "", "done_at": db.Micros(o.Now()), "provider_id": r.ProviderID, "provider_status": r.Status,
-		"segments": int64(r.Segments), "error_class": twofactor.ClassName(cause), "error": words(cause), "medium": string(medium(inst.Info)),
+		"segments": int64(r.Segments), "error_class": twofactor.ClassName(cause), "error": story(row.Error, cause), "medium": string(medium(inst.Info)),
 	}}
 	if state == Expired {
 		// Why it was not sent in time is what the last try ran into.
@@ -166,6 +167,22 @@ func words(err error) string {
 		return se.Error()
 	}
 	return "twofactor: send: " + twofactor.ClassName(err) + ", not classified by the factor"
+}
+
+// maxStory bounds what is kept of the failures of one message.
+const maxStory = 500
+
+// story adds a failure to those of the tries before: the log tells each that was of
+// another kind than the one before it. What was sent in the end has none.
+func story(before string, cause error) string {
+	now := words(cause)
+	switch {
+	case now == "" || before == "" || len(before)+len(now) > maxStory:
+		return now
+	case before == now || strings.HasSuffix(before, "; "+now):
+		return before
+	}
+	return before + "; " + now
 }
 
 func (o *Outbox) mine(ctx context.Context, row messageRow) *gorm.DB {
