@@ -29,12 +29,16 @@ type chainWorld struct {
 	vendors *httptest.Server
 	asked   chainCalls // of services
 	others  []*chainReplica
+
+	// answering stands between Twilio and whoever calls it; nil: nothing does.
+	answering func(rw http.ResponseWriter, r *http.Request, twilio http.Handler)
 }
 
 // chainReplica is one more house on the same database, with the same public address.
 type chainReplica struct {
 	*house
 	addr string
+	stop func() // stops outbox and sweeps, waits for them
 }
 
 // chainCalls counts requests by their first path element.
@@ -78,7 +82,14 @@ func newChainWorld(t *testing.T, databaseURL string, replicas int) *chainWorld {
 	w.ecall = &fakes.ECall{Account: "ecall", Password: "ecall-password", Inbox: w.inbox, Now: w.clock.Now}
 	w.hook = &fakes.Webhook{Secret: chainSecret, Now: w.clock.Now}
 	mux := http.NewServeMux()
-	mux.Handle("/twilio/", http.StripPrefix("/twilio", w.twilio))
+	mux.HandleFunc("/twilio/", func(rw http.ResponseWriter, r *http.Request) {
+		twilio := http.StripPrefix("/twilio", w.twilio)
+		if w.answering != nil {
+			w.answering(rw, r, twilio)
+			return
+		}
+		twilio.ServeHTTP(rw, r)
+	})
 	mux.Handle("/ecall/", http.StripPrefix("/ecall", w.ecall))
 	mux.Handle("/hook", w.hook)
 	w.vendors = httptest.NewServer(w.asked.count(mux))
@@ -87,7 +98,7 @@ func newChainWorld(t *testing.T, databaseURL string, replicas int) *chainWorld {
 	for range replicas {
 		w.others = append(w.others, w.newReplica())
 	}
-	w.house, w.url = w.others[0].house, "http://"+w.others[0].addr
+	w.house, w.stopWork = w.others[0].house, w.others[0].stop
 	w.sub = tenants.Subscription{Name: "sample", Title: "Sample Ltd", Active: true}
 	w.must(w.tenants.PutSubscription(context.Background(), &w.sub))
 	w.ids["subscription sample"] = w.sub.ID
@@ -120,9 +131,10 @@ func (w *chainWorld) newReplica() *chainReplica {
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { r.work(ctx); close(done) }()
+	r.stop = func() { stop(); <-done }
 	srv.Config.Handler = r.handler(false, []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")})
 	srv.Start()
-	t.Cleanup(func() { srv.Close(); stop(); <-done; r.idp.Wait(); _ = r.close() })
+	t.Cleanup(func() { srv.Close(); r.stop(); r.idp.Wait(); _ = r.close() })
 	return r
 }
 
