@@ -28,6 +28,7 @@ type chainWorld struct {
 	hookURL string
 	vendors *httptest.Server
 	asked   chainCalls // of services
+	hooks   chainHook
 	others  []*chainReplica
 
 	// answering stands between Twilio and whoever calls it; nil: nothing does.
@@ -65,6 +66,41 @@ func (c *chainCalls) count(next http.Handler) http.Handler {
 	})
 }
 
+// chainHook hears what the hook says, and may change it.
+type chainHook struct {
+	mu        sync.Mutex
+	reference string // of the newest question
+	change    func(*fakes.WebhookAnswer)
+}
+
+func (h *chainHook) tamper(a *fakes.WebhookAnswer) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var said struct {
+		Reference string `json:"reference"`
+	}
+	if a.Call.Type == "start" && json.Unmarshal(a.Body, &said) == nil {
+		h.reference = said.Reference
+	}
+	if h.change != nil {
+		h.change(a)
+	}
+}
+
+// reference is the hook's name for the newest question.
+func (w *chainWorld) reference() string {
+	w.hooks.mu.Lock()
+	defer w.hooks.mu.Unlock()
+	return w.hooks.reference
+}
+
+// tampers changes what the hook says from now on; nil: nothing.
+func (w *chainWorld) tampers(change func(*fakes.WebhookAnswer)) {
+	w.hooks.mu.Lock()
+	defer w.hooks.mu.Unlock()
+	w.hooks.change = change
+}
+
 const chainSecret = "0123456789abcdef0123456789abcdef-hook"
 
 func newChainWorld(t *testing.T, databaseURL string, replicas int) *chainWorld {
@@ -80,7 +116,7 @@ func newChainWorld(t *testing.T, databaseURL string, replicas int) *chainWorld {
 	t.Cleanup(func() { _ = w.smtp.Close() })
 	w.twilio = &fakes.Twilio{AccountSid: "AC" + strings.Repeat("0", 32), AuthToken: "twilio-token", Inbox: w.inbox, Now: w.clock.Now}
 	w.ecall = &fakes.ECall{Account: "ecall", Password: "ecall-password", Inbox: w.inbox, Now: w.clock.Now}
-	w.hook = &fakes.Webhook{Secret: chainSecret, Now: w.clock.Now}
+	w.hook = &fakes.Webhook{Secret: chainSecret, Now: w.clock.Now, Tamper: w.hooks.tamper}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/twilio/", func(rw http.ResponseWriter, r *http.Request) {
 		twilio := http.StripPrefix("/twilio", w.twilio)
