@@ -49,7 +49,7 @@ func (s *IDP) notifyAt(ctx context.Context, user tenants.User, address string, n
 	return s.mail(ctx, user, address, twofactor.Letter{
 		Kind: twofactor.LetterNotice,
 		Vars: map[string]string{
-			"Event": n.Event, "Detail": n.Detail, "At": now.UTC().Format("2006-01-02 15:04") + " UTC", "Address": audit.OriginOf(ctx).Address,
+			"Event": n.Event, "Detail": n.Detail, "At": now.UTC().Format(time.RFC3339), "Address": audit.OriginOf(ctx).Address,
 		},
 	}, now.Add(noticeLife))
 }

@@ -65,7 +65,7 @@ func route(path string) string {
 	parts := strings.Split(strings.Trim(path, "/"), "/")
 	if len(parts) < 3 || parts[0] != "t" {
 		switch parts[0] {
-		case "assets", ".well-known":
+		case "assets", "factors", ".well-known":
 			return "/" + parts[0]
 		}
 		return "other"
@@ -76,7 +76,7 @@ func route(path string) string {
 			return "/signin/status"
 		}
 		return "/signin"
-	case "authorize", "token", "userinfo", "introspect", "revoke", "keys", "end_session", ".well-known":
+	case "authorize", "token", "userinfo", "introspect", "revoke", "keys", "end_session", "account", "reset", "report", ".well-known":
 		return "/" + parts[2]
 	}
 	return "other"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,16 +43,46 @@ var errNoRules = errors.New("ceremony: no rules for text messages: see Config.SM
 //
 // What an attacker can use up for others comes last: who is over the limit of his
 // own network takes nothing from his victim's or from the tenant's.
-func (c *Ceremony) allowSend(ctx context.Context, inst twofactor.Instance, m *twofactor.Message) error {
+func (c *Ceremony) allowSend(ctx context.Context, inst twofactor.Instance, userID string, m *twofactor.Message) error {
 	if m == nil {
 		return nil
 	}
-	for _, need := range inst.Info.Needs {
-		if need == twofactor.NeedsPhone {
-			return c.allowSMS(ctx, m)
+	err := c.allow(ctx, inst, userID, m)
+	if p := (*problem.Error)(nil); errors.As(err, &p) && p.Kind == problem.TooMany {
+		if noted := c.noteRefusal(ctx, inst, userID, m, p); noted != nil {
+			return noted
 		}
 	}
-	return c.allowDestination(ctx, perDayMail, "mail", m.To)
+	return err
+}
+
+func (c *Ceremony) allow(ctx context.Context, inst twofactor.Instance, userID string, m *twofactor.Message) error {
+	switch needs := inst.Info.Needs; {
+	case slices.Contains(needs, twofactor.NeedsPhone):
+		return c.allowSMS(ctx, m)
+	case slices.Contains(needs, twofactor.NeedsEmail):
+		return c.allowDestination(ctx, perDayMail, "mail", m.To)
+	}
+	// Only the service behind the instance knows where it goes, but to one user in any
+	// case. What To holds then is nobody's address.
+	return c.allowDestination(ctx, perDayMail, "user", userID)
+}
+
+// perRefusal bounds what refusals add to the audit trail.
+var perRefusal = limits.Limit{Burst: 1, Per: 10 * time.Minute}
+
+// noteRefusal tells the audit trail that a user was sent no code, and why.
+func (c *Ceremony) noteRefusal(ctx context.Context, inst twofactor.Instance, userID string, m *twofactor.Message, why *problem.Error) error {
+	ok, _, err := c.Limits.Take(ctx, perRefusal, "not_sent", userID, inst.ID, why.Code)
+	if err != nil {
+		return fmt.Errorf("ceremony: %w", err)
+	}
+	if !ok {
+		return nil
+	}
+	return c.Audit.Record(ctx, audit.Event{Kind: "factor.not_sent", Actor: "system", User: userID}, map[string]any{
+		"two_factor": inst.ID, "type": inst.Info.Type, "to": m.Masked, "why": why.Code,
+	})
 }
 
 func (c *Ceremony) allowSMS(ctx context.Context, m *twofactor.Message) error {

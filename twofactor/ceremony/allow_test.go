@@ -27,6 +27,8 @@ func TestAllowSMS(t *testing.T) {
 		test{"prefix velocity at once", prefixAtOnce},
 		test{"budget of a day", dayBudget},
 		test{"budget at once", budgetAtOnce},
+		test{"where only the service knows the address", byUser},
+		test{"told once", refusalTold},
 		test{"nothing in clear", smsInClear},
 		test{"sweep", sweepsSMS},
 	)
@@ -323,5 +325,49 @@ func sweepsSMS(t *testing.T, w *world) {
 		if got := count(); got != step.want {
 			t.Errorf("after %v: %v, want %v", step.after, got, step.want)
 		}
+	}
+}
+
+// N10: what an instance writes where others have an address is no key. Whoever is sent
+// codes by a service of the customer's own is counted by himself.
+func byUser(t *testing.T, w *world) {
+	n := 0
+	w.instances[mail].asked = func(c twofactor.Challenge) twofactor.Challenge {
+		n++
+		c.Outgoing.To = fmt.Sprintf(`{"id":"anna","n":%d}`, n)
+		return c
+	}
+	for i := range 3 {
+		w.begin(fmt.Sprint("s", i), "anna", mail)
+	}
+	_, err := w.Begin(in(t, acme), start("s4", "anna", mail))
+	wantCode(t, err, "too_many_sends")
+	_, err = w.Begin(in(t, globex), start("s5", "anna", mail))
+	wantCode(t, err, "too_many_sends")
+	w.begin("s6", "bruno", mail)
+}
+
+// That a user was sent nothing is in the trail, without his address, and not more
+// often than somebody can read.
+func refusalTold(t *testing.T, w *world) {
+	const number = "+41791112233"
+	for i := range 3 {
+		must(t, w.textTo(fmt.Sprint("s", i), number))
+	}
+	for range 4 {
+		wantCode(t, w.textTo("anna", number), "too_many_sends")
+	}
+	wantCode(t, w.textTo("bruno", number), "too_many_sends")
+	told := w.trail("factor.not_sent")
+	if len(told) != 2 || !strings.Contains(told[0], `"why":"too_many_sends"`) || !strings.Contains(told[0], `"two_factor":"phone"`) || strings.Contains(told[0], number) {
+		t.Errorf("%q", told)
+	}
+	w.clock.Advance(11 * time.Minute)
+	for i := range 3 {
+		must(t, w.textTo(fmt.Sprint("again", i), number))
+	}
+	wantCode(t, w.textTo("anna", number), "too_many_sends")
+	if told := w.trail("factor.not_sent"); len(told) != 3 {
+		t.Errorf("%q", told)
 	}
 }

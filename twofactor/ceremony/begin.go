@@ -56,7 +56,7 @@ func (c *Ceremony) Begin(ctx context.Context, st Start) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("ceremony: begin: %w", err)
 	}
-	if err := c.allowSend(ctx, inst, ch.Outgoing); err != nil {
+	if err := c.allowSend(ctx, inst, st.User.ID, ch.Outgoing); err != nil {
 		return "", err
 	}
 	row, in := c.row(ctx, st, ch)

@@ -111,7 +111,7 @@ func (t *takeover) prepare(ctx context.Context) (why string, err error) {
 	if t.strength, err = t.weakest(ctx); err != nil {
 		return "", err
 	}
-	err = t.c.allowSend(ctx, t.next, t.in.Out)
+	err = t.c.allowSend(ctx, t.next, t.row.UserID, t.in.Out)
 	if p := problem.From(err); err != nil && p.Kind != problem.Internal {
 		return "it may not send now: " + p.Code, nil
 	}

@@ -42,7 +42,7 @@ func (c *Ceremony) Resend(ctx context.Context, challengeID, signInID string) err
 	if err != nil {
 		return failed(fmt.Errorf("ceremony: resend: %w", err))
 	}
-	if err := c.allowSend(ctx, inst, in.Out); err != nil {
+	if err := c.allowSend(ctx, inst, row.UserID, in.Out); err != nil {
 		return err
 	}
 	sends := row.Sends

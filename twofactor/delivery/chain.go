@@ -17,7 +17,7 @@ const (
 	chainPatience = 5 * time.Second // for one try, and for the pause after the first
 )
 
-// Failure is a message that has failed for good.
+// Failure is a message that its instance could not deliver: not at all, or not in time.
 type Failure struct {
 	MessageID, TwoFactorID, ChallengeID, UserID string
 	Next                                        string // name of the instance to fall through to
@@ -58,8 +58,7 @@ type notTaken struct{ error }
 
 // end writes an ending: the row, a successor if there is one, and the audit trail,
 // all or nothing. If the successor cannot be written the ending still is.
-func (o *Outbox) end(ctx context.Context, e ending) error {
-	take := o.successor(ctx, e)
+func (o *Outbox) end(ctx context.Context, e ending, take Takeover) error {
 	err := o.DB.Tx(ctx, func(ctx context.Context) error { return o.write(ctx, e, take) })
 	var nt notTaken
 	if errors.As(err, &nt) {

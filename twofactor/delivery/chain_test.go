@@ -20,6 +20,8 @@ func TestChain(t *testing.T) {
 		test{"time for a try", chainTime},
 		test{"refused", takeoverRefused},
 		test{"a takeover that fails", takeoverFails},
+		test{"nobody yet", nobodyYet},
+		test{"nobody to the end", nobodyToTheEnd},
 		test{"challenge over", takeoverOver},
 		test{"sent again meanwhile", sentAgainMeanwhile},
 		test{"breaker open", breakerFallsThrough},
@@ -183,6 +185,69 @@ func takeoverFails(t *testing.T, w *world) {
 	}
 	if strings.Contains(w.trail(), "factor.fell_through") {
 		t.Error(w.trail())
+	}
+}
+
+// What may still work is tried on while nobody can take over, and who could not is
+// asked again.
+func nobodyYet(t *testing.T, w *world) {
+	asked, able := 0, false
+	w.shelf.next = "spare"
+	w.Fallback = func(_ context.Context, f Failure) (Takeover, error) {
+		if asked++; !able {
+			return Takeover{Refused: "spare may not send now"}, nil
+		}
+		return w.takeover(f), nil
+	}
+	w.shelf.fail(&twofactor.SendError{Class: twofactor.ErrRetry, Stage: "send", Status: 503})
+	w.enqueue("c1")
+	for n, pause := range []time.Duration{1, 2, 4} {
+		if e := w.once("c1"); e.State != Queued || e.ErrorClass != "retry" || e.Attempts != int64(n+1) || w.pause(e) != pause*time.Second || asked != n {
+			t.Fatalf("try %d: asked %d times, pause %v, %+v", n+1, asked, w.pause(e), e)
+		}
+		w.clock.Advance(pause * time.Second)
+	}
+	if strings.Contains(w.trail(), "factor.") {
+		t.Error(w.trail())
+	}
+	able = true
+	w.once("c1")
+	if log := w.log("c1"); len(log) != 2 || log[0].State != Failed || log[0].Attempts != 4 || log[1].FellFrom != log[0].ID {
+		t.Errorf("%+v", log)
+	}
+	// And it arrives if the provider comes to itself.
+	able = false
+	w.breakers.done("mail", w.clock.Now(), true)
+	w.enqueue("c2")
+	for _, pause := range []time.Duration{1, 2} {
+		w.once("c2")
+		w.clock.Advance(pause * time.Second)
+	}
+	w.shelf.instead(nil)
+	if e := w.once("c2"); e.State != Sent || e.Attempts != 3 || len(w.log("c2")) != 1 {
+		t.Errorf("%+v", e)
+	}
+}
+
+// A message that nobody takes over is tried until its life ends, and then the trail
+// says why there was nobody.
+func nobodyToTheEnd(t *testing.T, w *world) {
+	w.shelf.next = "spare"
+	w.Fallback = func(context.Context, Failure) (Takeover, error) {
+		return Takeover{Refused: "spare cannot be used"}, nil
+	}
+	w.shelf.fail(&twofactor.SendError{Class: twofactor.ErrRetry, Stage: "send"})
+	w.enqueue("c1")
+	ends := w.clock.Now().Add(5 * time.Minute)
+	e := w.once("c1")
+	for ; e.State == Queued; e = w.once("c1") {
+		w.clock.Advance(w.pause(e))
+	}
+	if left := ends.Sub(w.clock.Now()); e.State != Failed || e.ErrorClass != "retry" || left > 30*time.Second || left <= 0 || len(w.log("c1")) != 1 {
+		t.Errorf("%v before its end: %+v", left, e)
+	}
+	if trail := w.trail(); strings.Count(trail, "factor.not_fallen_through") != 1 || !strings.Contains(trail, "spare cannot be used") {
+		t.Error(trail)
 	}
 }
 

@@ -58,7 +58,8 @@ type Entry struct {
 	Kind                                         string // of the letter
 	Medium                                       string // mail or sms; empty before an instance took it
 	State, ProviderID, ProviderStatus            string
-	ErrorClass, Error                            string
+	ErrorClass                                   string // of the last failure
+	Error                                        string // all failures, the last one at the end; empty when it was sent
 	Attempts, Segments                           int64  // Segments are the parts billed: what it costs
 	FellFrom                                     string // id of the entry that failed before this one took its place
 	CreatedAt                                    time.Time

@@ -19,7 +19,7 @@ import (
 // States of a message.
 //
 //	queued ──claim──▶ sending ──▶ sent ──reported──▶ failed
-//	   ▲                 │ └────▶ failed   (final class, or no patience or life left)
+//	   ▲                 │ └────▶ failed   (final class, or no life left, or another took over)
 //	   └────retry────────┘
 //	queued ──life ended──▶ expired
 //
@@ -52,8 +52,9 @@ type Config struct {
 	Lease     time.Duration                  // how long a silent sender keeps a message; 0: 10 s
 	Observe   func(factorType, state string) // for metrics; may be nil
 
-	// Fallback is asked when a message of an instance that names another one has
-	// failed for good. Nil: nothing falls through.
+	// Fallback is asked when a message of an instance that names another one could
+	// not be delivered, for good or in time. Nil: nothing falls through. When nobody
+	// takes over, what may still work is tried on, and Fallback asked again.
 	Fallback func(ctx context.Context, f Failure) (Takeover, error)
 	// ReportURL is where an instance's provider may tell how messages fared; ctx
 	// speaks for the tenant. Nil or empty: nowhere.

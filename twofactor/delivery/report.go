@@ -39,15 +39,52 @@ func (o *Outbox) Report(ctx context.Context, twoFactorID, url string, header, fo
 	if err != nil {
 		return fmt.Errorf("delivery: report: %w", err)
 	}
-	var row messageRow
-	err = o.DB.For(ctx).Where("two_factor_id = ? AND provider_id = ? AND provider_id <> ''", twoFactorID, r.ProviderID).Take(&row).Error
-	if db.IsNotFound(err) {
-		return errNoReport
-	}
+	row, err := o.about(ctx, twoFactorID, r.ProviderID)
 	if err != nil {
-		return fmt.Errorf("delivery: report: %w", err)
+		return err
 	}
 	return o.reported(ctx, row, inst, r)
+}
+
+// A provider may tell how a message fared before its answer to our call has been
+// written down, by this process or another one.
+const (
+	reportPatience = 5 * time.Second
+	reportPause    = 50 * time.Millisecond
+)
+
+// about finds the message that a report is about. As long as one of the instance is
+// being sent it may be that one, whose name at the provider is not known yet.
+func (o *Outbox) about(ctx context.Context, twoFactorID, providerID string) (messageRow, error) {
+	if providerID == "" {
+		return messageRow{}, errNoReport
+	}
+	late := time.NewTimer(reportPatience)
+	defer late.Stop()
+	for {
+		// In this order: what is not being sent any more has its name.
+		var sending int64
+		var row messageRow
+		err := o.DB.For(ctx).Model(&messageRow{}).Where("two_factor_id = ? AND state = ?", twoFactorID, Sending).Count(&sending).Error
+		if err == nil {
+			err = o.DB.For(ctx).Where("two_factor_id = ? AND provider_id = ?", twoFactorID, providerID).Take(&row).Error
+		}
+		switch {
+		case err == nil:
+			return row, nil
+		case !db.IsNotFound(err):
+			return row, fmt.Errorf("delivery: report: %w", err)
+		case sending == 0:
+			return row, errNoReport
+		}
+		select {
+		case <-time.After(reportPause):
+		case <-late.C:
+			return row, errNoReport
+		case <-ctx.Done():
+			return row, fmt.Errorf("delivery: report: %w", ctx.Err())
+		}
+	}
 }
 
 func (o *Outbox) reported(ctx context.Context, row messageRow, inst twofactor.Instance, r twofactor.Report) error {
@@ -79,7 +116,7 @@ func (o *Outbox) undelivered(ctx context.Context, row messageRow, inst twofactor
 		"state": Failed, "provider_id": row.ProviderID, "provider_status": r.Status, "reported_at": now,
 		"error_class": twofactor.ClassName(r.Failed), "error": words(r.Failed),
 	}}
-	if err := o.end(ctx, e); err != nil {
+	if err := o.end(ctx, e, o.successor(ctx, e)); err != nil {
 		return err
 	}
 	o.tell(ctx, e)

@@ -17,6 +17,8 @@ func TestReports(t *testing.T) {
 		test{"not delivered", reportFailed},
 		test{"refused", reportRefused},
 		test{"at once", reportsAtOnce},
+		test{"early", reportEarly},
+		test{"early and of nothing", reportOfNothing},
 	)
 }
 
@@ -142,5 +144,56 @@ func reportsAtOnce(t *testing.T, w *world) {
 	}
 	if n := strings.Count(w.trail(), "factor.failed"); n != 1 {
 		t.Errorf("%d events", n)
+	}
+}
+
+// A report that overtakes the provider's own answer waits for it.
+func reportEarly(t *testing.T, w *world) {
+	w.chain()
+	for status, c := range map[string]struct{ class, state string }{"delivered": {"", Sent}, "undelivered": {"recipient", Failed}} {
+		reported := make(chan error, 1)
+		w.shelf.instead(func(_ context.Context, m twofactor.Message) (twofactor.Receipt, error) {
+			header, form := factortest.ReportForm(hook, m.ID, status, c.class)
+			other := w.replica(Config{Instances: w.shelf, Fallback: w.Fallback})
+			go func() { reported <- other.Report(in(t, acme), "mail", hook, header, form) }()
+			select {
+			case err := <-reported:
+				t.Errorf("%s: not waited for: %v", status, err)
+			case <-time.After(2 * reportPause): // it has looked in vain
+			}
+			return twofactor.Receipt{ProviderID: m.ID, Status: "queued"}, nil
+		})
+		w.enqueue(status)
+		w.work(t.Context(), key{acme.Tenant, w.entry(status).ID})
+		must(t, <-reported)
+		if e := w.log(status)[0]; e.State != c.state || e.ProviderStatus != status || e.ReportedAt == nil || e.ErrorClass != c.class {
+			t.Errorf("%s: %+v", status, e)
+		}
+	}
+	if st := w.status("undelivered"); st.Via != "spare" {
+		t.Errorf("%+v", st)
+	}
+}
+
+// One about a message that is not ours ends when there is nothing left that it could
+// be about.
+func reportOfNothing(t *testing.T, w *world) {
+	header, form := factortest.ReportForm(hook, "none", "undelivered", "recipient")
+	reported := make(chan error, 1)
+	w.shelf.instead(func(_ context.Context, m twofactor.Message) (twofactor.Receipt, error) {
+		go func() { reported <- w.Report(in(t, acme), "mail", hook, header, form) }()
+		return twofactor.Receipt{ProviderID: m.ID}, nil
+	})
+	w.enqueue("c1")
+	if e := w.once("c1"); e.State != Sent {
+		t.Errorf("%+v", e)
+	}
+	if err := <-reported; !problem.Is(err, problem.NotFound) {
+		t.Errorf("%v", err)
+	}
+	gone, cancel := context.WithCancel(in(t, acme))
+	cancel()
+	if err := w.Report(gone, "mail", hook, header, form); err == nil {
+		t.Error("taken after the caller had gone")
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -65,22 +66,31 @@ func (o *Outbox) work(ctx context.Context, k key) {
 	ctx = db.WithScope(ctx, db.Scope{Subscription: row.SubscriptionID, Tenant: row.TenantID})
 	begun := o.Now()
 	inst, receipt, err := o.send(ctx, row)
-	switch wait, again := o.retry(row, inst, o.Now().Sub(begun), err); {
+	switch wait, again := o.retry(row, err); {
 	case err == nil:
-		o.finish(ctx, row, inst, Sent, receipt, nil)
+		o.finish(ctx, o.ended(row, inst, Sent, receipt, nil), Takeover{})
 	case errors.Is(err, errExpired):
-		o.finish(ctx, row, inst, Expired, receipt, nil)
-	case again:
+		o.finish(ctx, o.ended(row, inst, Expired, receipt, nil), Takeover{})
+	case again && o.patient(row, inst, o.Now().Sub(begun)+wait, err):
 		o.later(ctx, row, err, wait)
 	default:
-		o.finish(ctx, row, inst, Failed, receipt, err)
+		e := o.ended(row, inst, Failed, receipt, err)
+		take := o.successor(ctx, e)
+		if again && take.Refused != "" {
+			// Nobody else can: late is better than not at all. Whoever could not take
+			// over now is asked again after the next try.
+			o.Log.WarnContext(ctx, "nobody takes over yet", "message", row.ID, "two_factor", row.TwoFactorID, "why", take.Refused)
+			o.later(ctx, row, err, wait)
+			return
+		}
+		o.finish(ctx, e, take)
 	}
 }
 
 func (o *Outbox) later(ctx context.Context, row messageRow, cause error, wait time.Duration) {
 	o.Log.WarnContext(ctx, "message not sent, trying again", "message", row.ID, "two_factor", row.TwoFactorID, "attempt", row.Attempts, "in", wait, "error", words(cause))
 	due := db.Micros(o.Now()).Add(wait)
-	set := map[string]any{"state": Queued, "next_at": due, "error_class": twofactor.ClassName(cause), "error": words(cause)}
+	set := map[string]any{"state": Queued, "next_at": due, "error_class": twofactor.ClassName(cause), "error": story(row.Error, cause)}
 	if held(cause) {
 		set["attempts"] = row.Attempts - 1 // it was none
 	}
@@ -92,18 +102,23 @@ func (o *Outbox) later(ctx context.Context, row messageRow, cause error, wait ti
 	o.note(ctx, row, cause)
 }
 
-// finish writes the end of a message, erases its content and tells the audit trail.
-func (o *Outbox) finish(ctx context.Context, row messageRow, inst twofactor.Instance, state string, r twofactor.Receipt, cause error) {
+// ended is the end of a message whose content is of no use any more.
+func (o *Outbox) ended(row messageRow, inst twofactor.Instance, state string, r twofactor.Receipt, cause error) ending {
 	e := ending{row: row, inst: inst, from: Sending, state: state, cause: cause, set: map[string]any{
 		"state": state, "sealed": "", "done_at": db.Micros(o.Now()), "provider_id": r.ProviderID, "provider_status": r.Status,
-		"segments": int64(r.Segments), "error_class": twofactor.ClassName(cause), "error": words(cause), "medium": string(medium(inst.Info)),
+		"segments": int64(r.Segments), "error_class": twofactor.ClassName(cause), "error": story(row.Error, cause), "medium": string(medium(inst.Info)),
 	}}
 	if state == Expired {
 		// Why it was not sent in time is what the last try ran into.
 		e.set["error_class"], e.set["error"] = row.ErrorClass, row.Error
 	}
-	if err := o.end(ctx, e); err != nil {
-		o.notWritten(ctx, row, err)
+	return e
+}
+
+// finish writes an ending, and tells of it.
+func (o *Outbox) finish(ctx context.Context, e ending, take Takeover) {
+	if err := o.end(ctx, e, take); err != nil {
+		o.notWritten(ctx, e.row, err)
 		return
 	}
 	o.tell(ctx, e)
@@ -152,6 +167,22 @@ func words(err error) string {
 		return se.Error()
 	}
 	return "twofactor: send: " + twofactor.ClassName(err) + ", not classified by the factor"
+}
+
+// maxStory bounds what is kept of the failures of one message.
+const maxStory = 500
+
+// story adds a failure to those of the tries before: the log tells each that was of
+// another kind than the one before it. What was sent in the end has none.
+func story(before string, cause error) string {
+	now := words(cause)
+	switch {
+	case now == "" || before == "" || len(before)+len(now) > maxStory:
+		return now
+	case before == now || strings.HasSuffix(before, "; "+now):
+		return before
+	}
+	return before + "; " + now
 }
 
 func (o *Outbox) mine(ctx context.Context, row messageRow) *gorm.DB {

@@ -130,10 +130,9 @@ func (o *Outbox) keepLease(ctx context.Context, row messageRow, lost func()) (st
 	return func() { cancel(); wg.Wait() }
 }
 
-// retry says whether, and after what pause, a failed message is tried again: only
-// by class, never beyond its life, and with somebody to fall through to only once
-// and soon.
-func (o *Outbox) retry(row messageRow, inst twofactor.Instance, took time.Duration, err error) (wait time.Duration, again bool) {
+// retry says whether, and after what pause, a failed message could be tried again:
+// only by class, and never beyond its life.
+func (o *Outbox) retry(row messageRow, err error) (wait time.Duration, again bool) {
 	if err == nil || twofactor.ClassName(err) != "retry" {
 		return 0, false
 	}
@@ -142,8 +141,11 @@ func (o *Outbox) retry(row messageRow, inst twofactor.Instance, took time.Durati
 	if errors.As(err, &se) && se.RetryAfter > wait {
 		wait = se.RetryAfter
 	}
-	if o.next(inst, row) != "" && (held(err) || row.Attempts >= chainTries || took+wait > chainPatience) {
-		return 0, false
-	}
 	return wait, o.Now().Add(wait).Before(row.ExpiresAt)
+}
+
+// patient reports whether the next try, which ends what has taken that long, comes
+// before somebody else is asked: once, and soon.
+func (o *Outbox) patient(row messageRow, inst twofactor.Instance, takes time.Duration, err error) bool {
+	return o.next(inst, row) == "" || (!held(err) && row.Attempts < chainTries && takes <= chainPatience)
 }

@@ -54,11 +54,11 @@ func (f *Factor) Challenge(ctx context.Context, u twofactor.User, _ []twofactor.
 	if err != nil {
 		return twofactor.Challenge{}, err
 	}
-	st, err := newState(code)
+	now := f.env.Now()
+	st, err := newState(code, now)
 	if err != nil {
 		return twofactor.Challenge{}, err
 	}
-	now := f.env.Now()
 	c := twofactor.Challenge{State: st, ExpiresAt: now.Add(f.options.lifetime())}
 	return f.deliverable(ctx, u, c, letter{code: code, life: f.options.lifetime(), asked: now})
 }
@@ -66,7 +66,7 @@ func (f *Factor) Challenge(ctx context.Context, u twofactor.User, _ []twofactor.
 // Relay delivers the code of another instance's challenge by our own means. That
 // instance still judges the answer: only the way to the user is ours.
 func (f *Factor) Relay(ctx context.Context, u twofactor.User, c twofactor.Challenge) (twofactor.Challenge, error) {
-	code, ok := codeOf(c.State)
+	st, ok := readState(c.State)
 	left := f.options.lifetime()
 	if !c.ExpiresAt.IsZero() {
 		left = c.ExpiresAt.Sub(f.env.Now())
@@ -79,7 +79,7 @@ func (f *Factor) Relay(ctx context.Context, u twofactor.User, c twofactor.Challe
 	case left <= 0:
 		return twofactor.Challenge{}, fmt.Errorf("oob: the challenge is over: %w", twofactor.ErrUnusable)
 	}
-	return f.deliverable(ctx, u, c, letter{code: code, life: left})
+	return f.deliverable(ctx, u, c, letter{code: st.Code, life: left, asked: st.asked()})
 }
 
 // letter is what the message must tell.
@@ -127,12 +127,12 @@ func (f *Factor) compose(ctx context.Context, u twofactor.User, l letter) (twofa
 
 // Verify compares the answer with the code of the challenge.
 func (f *Factor) Verify(_ context.Context, _ []twofactor.Enrollment, c twofactor.Challenge, a twofactor.Answer) (twofactor.Result, error) {
-	code, ok := codeOf(c.State)
+	st, ok := readState(c.State)
 	if !ok {
 		return twofactor.Result{}, errors.New("oob: the challenge's state cannot be read")
 	}
 	digits, err := Digits(a[answerField])
-	if err != nil || subtle.ConstantTimeCompare([]byte(digits), []byte(code)) != 1 {
+	if err != nil || subtle.ConstantTimeCompare([]byte(digits), []byte(st.Code)) != 1 {
 		return twofactor.Result{}, fmt.Errorf("oob: %w", twofactor.ErrWrongAnswer)
 	}
 	return twofactor.Result{AMR: f.medium.amr()}, nil

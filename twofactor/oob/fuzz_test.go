@@ -26,11 +26,12 @@ func FuzzDigits(f *testing.F) {
 // FuzzState: no state gives a code that is none, and no error tells one.
 func FuzzState(f *testing.F) {
 	f.Add([]byte(`{"code":"123456"}`))
+	f.Add([]byte(`{"code":"123456","asked":1772625600}`))
 	f.Add([]byte(`{"code":"12345","x":1}`))
 	f.Fuzz(func(t *testing.T, state []byte) {
-		code, ok := codeOf(state)
-		if digits, err := Digits(code); ok && (err != nil || digits != code || len(code) < 6 || len(code) > 10) {
-			t.Errorf("codeOf(%q) = %q", state, code)
+		st, ok := readState(state)
+		if digits, err := Digits(st.Code); ok && (err != nil || digits != st.Code || len(st.Code) < 6 || len(st.Code) > 10) {
+			t.Errorf("readState(%q) = %q", state, st.Code)
 		}
 	})
 }

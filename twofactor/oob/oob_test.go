@@ -77,7 +77,7 @@ func TestChallenge(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got := challenge(t, c.medium, mia)
 			want := twofactor.Challenge{
-				State: twofactor.State(`{"code":"123456"}`),
+				State: twofactor.State(`{"code":"123456","asked":1772625600}`),
 				Prompt: twofactor.Prompt{
 					Message: c.asks, Destination: c.masked,
 					Fields: []twofactor.Field{{Name: "code", Label: "Code", Kind: twofactor.KindCode, Required: true, Min: 6, Max: 6}},
@@ -191,7 +191,7 @@ func TestRelay(t *testing.T) {
 	want.Prompt = challenge(t, SMS, mia).Prompt
 	want.Outgoing = &twofactor.Message{
 		ID: got.Outgoing.ID, To: "+41791234567", Masked: "+41 •• ••• 67", ExpiresAt: first.ExpiresAt,
-		Text: "sms code en\n" + strings.Replace(told, "Minutes: 5", "Minutes: 3", 1),
+		Text: "sms code en\nAt: 2026-03-04T12:00:00Z\n" + strings.Replace(told, "Minutes: 5", "Minutes: 3", 1), // F21: when it was asked for
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("relayed (-want +got):\n%s", diff)

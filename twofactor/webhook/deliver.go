@@ -40,13 +40,14 @@ const masked = "•••"
 // codeState is what must travel from Challenge to Verify, in the form that all
 // senders of codes have, so that one can relay another's.
 type codeState struct {
-	Code string `json:"code"`
+	Code  string `json:"code"`
+	Asked int64  `json:"asked,omitempty"` // when, as Unix time
 }
 
-func readCode(s twofactor.State) (string, bool) {
+func readCode(s twofactor.State) (codeState, bool) {
 	var st codeState
 	err := json.Unmarshal(s, &st)
-	return st.Code, err == nil && len(st.Code) >= 6
+	return st, err == nil && len(st.Code) >= 6
 }
 
 // Challenge makes a code and the message that carries it.
@@ -55,24 +56,26 @@ func (d *deliver) Challenge(ctx context.Context, u twofactor.User, _ []twofactor
 	if err != nil {
 		return twofactor.Challenge{}, err
 	}
-	state, err := json.Marshal(codeState{Code: code})
+	now := d.hook.env.Now()
+	st := codeState{Code: code, Asked: now.Unix()}
+	state, err := json.Marshal(st)
 	if err != nil {
 		return twofactor.Challenge{}, fmt.Errorf("webhook: state: %w", err)
 	}
-	return d.send(ctx, u, code, twofactor.Challenge{State: state, ExpiresAt: d.hook.env.Now().Add(d.hook.lifetime())})
+	return d.send(ctx, u, st, twofactor.Challenge{State: state, ExpiresAt: now.Add(d.hook.lifetime())})
 }
 
 // Relay sends the code of another instance's challenge.
 func (d *deliver) Relay(ctx context.Context, u twofactor.User, c twofactor.Challenge) (twofactor.Challenge, error) {
-	code, ok := readCode(c.State)
+	st, ok := readCode(c.State)
 	if !ok {
 		return twofactor.Challenge{}, fmt.Errorf("webhook: the challenge has no code to send: %w", twofactor.ErrUnusable)
 	}
-	return d.send(ctx, u, code, c)
+	return d.send(ctx, u, st, c)
 }
 
 // send gives c the prompt for a code and the message that carries it.
-func (d *deliver) send(ctx context.Context, u twofactor.User, code string, c twofactor.Challenge) (twofactor.Challenge, error) {
+func (d *deliver) send(ctx context.Context, u twofactor.User, st codeState, c twofactor.Challenge) (twofactor.Challenge, error) {
 	if u.ID == "" {
 		return twofactor.Challenge{}, fmt.Errorf("webhook: nobody to send to: %w", twofactor.ErrUnusable)
 	}
@@ -84,24 +87,27 @@ func (d *deliver) send(ctx context.Context, u twofactor.User, code string, c two
 	if err != nil {
 		return twofactor.Challenge{}, err
 	}
-	m, err := d.hook.env.Compose(ctx, d.letter(u, code, c.ExpiresAt))
+	m, err := d.hook.env.Compose(ctx, d.letter(u, st, c.ExpiresAt))
 	if err != nil {
 		return twofactor.Challenge{}, fmt.Errorf("webhook: text: %w", err)
 	}
 	m.ID, m.To, m.Masked, m.ExpiresAt = id, string(to), masked, c.ExpiresAt
-	c.Prompt = codePrompt(d.texts, u.Locale, d.texts.Say(u.Locale, "code.sent"), len(code))
+	c.Prompt = codePrompt(d.texts, u.Locale, d.texts.Say(u.Locale, "code.sent"), len(st.Code))
 	c.Prompt.Destination = masked
 	c.Outgoing = &m
 	return c, nil
 }
 
-func (d *deliver) letter(u twofactor.User, code string, ends time.Time) twofactor.Letter {
+func (d *deliver) letter(u twofactor.User, st codeState, ends time.Time) twofactor.Letter {
 	now := d.hook.env.Now()
 	// A second more: the clock has gone on a little since ends was reckoned.
 	minutes := max(1, int((ends.Sub(now)+time.Second)/time.Minute))
 	vars := map[string]string{
-		"Name": u.Name, "Realm": u.Realm, "Code": code,
-		"Minutes": strconv.Itoa(minutes), "At": now.UTC().Format("2006-01-02 15:04"),
+		"Name": u.Name, "Realm": u.Realm, "Code": st.Code,
+		"Minutes": strconv.Itoa(minutes),
+	}
+	if st.Asked != 0 {
+		vars["At"] = time.Unix(st.Asked, 0).UTC().Format(time.RFC3339)
 	}
 	if o, err := url.Parse(d.hook.env.Origin); err == nil {
 		vars["Host"] = o.Hostname()
@@ -118,12 +124,12 @@ func codePrompt(texts twofactor.Texts, locale, message string, n int) twofactor.
 
 // Verify compares the answer with the code of the challenge.
 func (d *deliver) Verify(_ context.Context, _ []twofactor.Enrollment, c twofactor.Challenge, a twofactor.Answer) (twofactor.Result, error) {
-	code, ok := readCode(c.State)
+	st, ok := readCode(c.State)
 	if !ok {
 		return twofactor.Result{}, errors.New("webhook: the challenge's state cannot be read")
 	}
 	given, err := oob.Digits(a[codeField])
-	if err != nil || subtle.ConstantTimeCompare([]byte(given), []byte(code)) != 1 {
+	if err != nil || subtle.ConstantTimeCompare([]byte(given), []byte(st.Code)) != 1 {
 		return twofactor.Result{}, fmt.Errorf("webhook: %w", twofactor.ErrWrongAnswer)
 	}
 	return twofactor.Result{AMR: reply{}.amr()}, nil

@@ -109,8 +109,8 @@ func TestGuideReceiver(t *testing.T) {
 		t.Fatalf("%+v, %v", receipt, err)
 	}
 	line, err := output.ReadString('\n')
-	code, _ := readCode(c.State)
-	if err != nil || !strings.Contains(line, `"phone":"+41791234567"`) || !strings.Contains(line, code) {
+	st, _ := readCode(c.State)
+	if err != nil || !strings.Contains(line, `"phone":"+41791234567"`) || !strings.Contains(line, st.Code) {
 		t.Errorf("the receiver says %q, %v", line, err)
 	}
 	f, c = open(testSecret + "-of-somebody-else")
