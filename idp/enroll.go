@@ -195,7 +195,7 @@ func (s *IDP) bind(ctx context.Context, a *attempt, v verdict, purpose ceremony.
 	a.facts.Wants = ""
 	detail := map[string]any{"two_factor": p.TwoFactorID, "name": c.Name}
 	if purpose == ceremony.Prove {
-		return s.bindAddress(ctx, a, p, detail)
+		return s.bindAddress(ctx, a, v, p, detail)
 	}
 	detail["enrollment"], detail["label"] = p.Used.ID, p.Used.Label
 	if purpose == ceremony.Resync {
@@ -208,11 +208,8 @@ func (s *IDP) bind(ctx context.Context, a *attempt, v verdict, purpose ceremony.
 	if c.Fallback {
 		n = ceremony.Notice{Event: "recovery_renewed"}
 	} else {
-		a.facts.SetUp = true
-		if v.policy.ProveFirst {
-			if err := s.Tenants.SetProveFirst(ctx, a.facts.UserID, false); err != nil {
-				return err
-			}
+		if err := s.hasSetUp(ctx, a, v); err != nil {
+			return err
 		}
 		if len(v.policy.Spares) > 0 {
 			a.facts.Wants = wantSpare + " " + v.policy.Spares[0].ID
@@ -225,7 +222,7 @@ func (s *IDP) bind(ctx context.Context, a *attempt, v verdict, purpose ceremony.
 }
 
 // bindAddress keeps a proven address, and tells the user at the old one and the new.
-func (s *IDP) bindAddress(ctx context.Context, a *attempt, p ceremony.Passed, detail map[string]any) error {
+func (s *IDP) bindAddress(ctx context.Context, a *attempt, v verdict, p ceremony.Passed, detail map[string]any) error {
 	old, err := s.Tenants.User(ctx, a.facts.UserID)
 	if err != nil {
 		return err
@@ -234,7 +231,9 @@ func (s *IDP) bindAddress(ctx context.Context, a *attempt, p ceremony.Passed, de
 		return err
 	}
 	a.facts.Epoch++
-	a.facts.SetUp = true
+	if err := s.hasSetUp(ctx, a, v); err != nil {
+		return err
+	}
 	detail["kind"] = p.Proved.Kind
 	if err := s.tell(ctx, a, "address.proven", detail); err != nil {
 		return err
@@ -248,6 +247,15 @@ func (s *IDP) bindAddress(ctx context.Context, a *attempt, p ceremony.Passed, de
 		return s.notifyAt(ctx, old, p.Proved.Value, n)
 	}
 	return nil
+}
+
+// hasSetUp notes that the user has a factor now, also for the sign-ins to come.
+func (s *IDP) hasSetUp(ctx context.Context, a *attempt, v verdict) error {
+	a.facts.SetUp = true
+	if !v.policy.ProveFirst {
+		return nil
+	}
+	return s.Tenants.SetProveFirst(ctx, a.facts.UserID, false)
 }
 
 // raise ends what was begun with the user's old credentials, but for this sign-in.
