@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -159,8 +160,13 @@ func (h *HelpDesk) Bypass(ctx context.Context, userID string, by By) (code strin
 	return code, until, nil
 }
 
-// Unlock forgets a user's wrong answers, and returns how many there were.
+// Unlock forgets a user's wrong answers, and returns how many there were. It needs no
+// reason.
 func (h *HelpDesk) Unlock(ctx context.Context, userID string, by By) (wrong int64, err error) {
+	reason, err := by.explained()
+	if err != nil && !errors.Is(err, errNoReason) {
+		return 0, err
+	}
 	err = h.DB.Tx(ctx, func(ctx context.Context) error {
 		u, err := h.Tenants.User(ctx, userID)
 		if err != nil {
@@ -175,7 +181,7 @@ func (h *HelpDesk) Unlock(ctx context.Context, userID string, by By) (wrong int6
 			return err
 		}
 		detail := map[string]any{"wrong": wrong}
-		if reason, err := by.explained(); err == nil {
+		if reason != "" {
 			detail["reason"] = reason
 		}
 		return h.record(ctx, "factor.unlocked", u, by, detail)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -53,15 +54,18 @@ func (d *desk) answer(page *testkit.Page) *testkit.Page {
 // as he sees it: signed out and shut out at once, let in by a bypass, made to set up a
 // new one, and then as before.
 func TestLostFactor(t *testing.T) {
-	testkit.EachDatabase(t, func(t *testing.T, url string) {
-		d := newDesk(t, url)
+	testkit.EachDatabase(t, func(t *testing.T, at string) {
+		d := newDesk(t, at)
 		p, c := d.rp("acme", "expenses"), testkit.NewClient(t)
-		p.callback(d.answer(p.signIn(c, "anna").Follow()))
+		before := p.exchange(p.callback(d.answer(p.signIn(c, "anna").Follow())).Get("code"))
 		underWay := p.signIn(testkit.NewClient(t), "anna").Follow()
 
 		done, err := d.Reset(d.ctx, d.anna, admin.By{Actor: "operator", Reason: "lost her bag"}, admin.Reset{})
 		if err != nil || done.Factors != 1 || !done.Phone || done.Sessions != 1 {
 			t.Fatalf("%+v, %v", done, err)
+		}
+		if tok := p.token(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {before.Refresh}}); before.Refresh == "" || tok.Error != "invalid_grant" {
+			t.Errorf("what was granted goes on: %+v", tok)
 		}
 		if page := d.answer(underWay); strings.HasPrefix(page.Header.Get("Location"), redirectURI) {
 			t.Error("a sign-in that was under way goes on")
@@ -110,7 +114,9 @@ func (d *desk) told(to, words string) {
 	d.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	_, err := d.inbox.Wait(ctx, func(m fakes.Message) bool { return m.To == to && strings.Contains(strings.Join(strings.Fields(m.Text), " "), words) })
+	_, err := d.inbox.Wait(ctx, func(m fakes.Message) bool {
+		return m.To == to && strings.Contains(strings.Join(strings.Fields(m.Text), " "), words)
+	})
 	if err != nil {
 		d.t.Errorf("%s was not told: %s", to, words)
 	}
@@ -119,8 +125,8 @@ func (d *desk) told(to, words string) {
 // TestLostPhone: a number that text messages go to is proven again after a reset, and
 // the sign-ins after that ask for no bypass.
 func TestLostPhone(t *testing.T) {
-	testkit.EachDatabase(t, func(t *testing.T, url string) {
-		d := newDesk(t, url)
+	testkit.EachDatabase(t, func(t *testing.T, at string) {
+		d := newDesk(t, at)
 		d.tenant("globex")
 		d.must(d.tenants.SetTenantMembers(d.world.ctx(), d.ids["tenant globex"], []string{d.anna}))
 		d.factor("sms", "twilio")
@@ -167,8 +173,8 @@ func (d *desk) user_(t *testing.T) tenants.User {
 // TestBypassOnceOnly: a bypass stands in for a factor in one sign-in, leaves the factor
 // as it is, and is worth no more than a code by mail.
 func TestBypassOnceOnly(t *testing.T) {
-	testkit.EachDatabase(t, func(t *testing.T, url string) {
-		d := newDesk(t, url)
+	testkit.EachDatabase(t, func(t *testing.T, at string) {
+		d := newDesk(t, at)
 		p := d.rp("acme", "expenses")
 		p.callback(d.answer(p.signIn(testkit.NewClient(t), "anna").Follow()))
 		code, _, err := d.Bypass(d.ctx, d.anna, admin.By{Actor: "operator", Reason: "forgot her token"})
