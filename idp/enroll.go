@@ -208,7 +208,7 @@ func (s *IDP) bind(ctx context.Context, a *attempt, v verdict, purpose ceremony.
 	if c.Fallback {
 		n = ceremony.Notice{Event: "recovery_renewed"}
 	} else {
-		if err := s.hasSetUp(ctx, a, v); err != nil {
+		if err := s.isSetUp(ctx, a, v); err != nil {
 			return err
 		}
 		if len(v.policy.Spares) > 0 {
@@ -221,6 +221,15 @@ func (s *IDP) bind(ctx context.Context, a *attempt, v verdict, purpose ceremony.
 	return s.Notify(ctx, a.facts.UserID, n)
 }
 
+// isSetUp notes that the user has a second factor now: after a reset, that was it.
+func (s *IDP) isSetUp(ctx context.Context, a *attempt, v verdict) error {
+	a.facts.SetUp = true
+	if !v.policy.ProveFirst {
+		return nil
+	}
+	return s.Tenants.SetProveFirst(ctx, a.facts.UserID, false)
+}
+
 // bindAddress keeps a proven address, and tells the user at the old one and the new.
 func (s *IDP) bindAddress(ctx context.Context, a *attempt, v verdict, p ceremony.Passed, detail map[string]any) error {
 	old, err := s.Tenants.User(ctx, a.facts.UserID)
@@ -231,7 +240,7 @@ func (s *IDP) bindAddress(ctx context.Context, a *attempt, v verdict, p ceremony
 		return err
 	}
 	a.facts.Epoch++
-	if err := s.hasSetUp(ctx, a, v); err != nil {
+	if err := s.isSetUp(ctx, a, v); err != nil {
 		return err
 	}
 	detail["kind"] = p.Proved.Kind
@@ -247,15 +256,6 @@ func (s *IDP) bindAddress(ctx context.Context, a *attempt, v verdict, p ceremony
 		return s.notifyAt(ctx, old, p.Proved.Value, n)
 	}
 	return nil
-}
-
-// hasSetUp notes that the user has a factor now, also for the sign-ins to come.
-func (s *IDP) hasSetUp(ctx context.Context, a *attempt, v verdict) error {
-	a.facts.SetUp = true
-	if !v.policy.ProveFirst {
-		return nil
-	}
-	return s.Tenants.SetProveFirst(ctx, a.facts.UserID, false)
 }
 
 // raise ends what was begun with the user's old credentials, but for this sign-in.

@@ -138,11 +138,6 @@ func provenSince(f signin.Facts, began time.Time) bool {
 
 // end ends a session and takes back what was granted in it, on every replica at once.
 func (s *IDP) end(ctx context.Context, row *sessionRow, why string) error {
-	return s.endBy(ctx, row, row.UserID, why)
-}
-
-// endBy is end, done by somebody else.
-func (s *IDP) endBy(ctx context.Context, row *sessionRow, actor, why string) error {
 	return s.DB.Tx(ctx, func(ctx context.Context) error {
 		now := db.Micros(s.Now())
 		res := s.DB.For(ctx).Model(&sessionRow{}).Where("id = ? AND ended_at IS NULL", row.ID).Updates(map[string]any{"ended_at": now})
@@ -152,7 +147,7 @@ func (s *IDP) endBy(ctx context.Context, row *sessionRow, actor, why string) err
 		if err := s.Provider.RevokeSession(ctx, row.ID, why); err != nil {
 			return err
 		}
-		return s.Audit.Record(ctx, audit.Event{Kind: "session.ended", Actor: actor, User: row.UserID}, map[string]any{"session": row.ID, "why": why})
+		return s.Audit.Record(ctx, audit.Event{Kind: "session.ended", Actor: row.UserID, User: row.UserID}, map[string]any{"session": row.ID, "why": why})
 	})
 }
 

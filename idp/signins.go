@@ -179,20 +179,15 @@ func (s *IDP) change(ctx context.Context, a *attempt, state string) error {
 // capOpen ends a user's oldest open sign-ins beyond the limit, so that nobody who
 // knows a password can pile them up, and the newest always works.
 func (s *IDP) capOpen(ctx context.Context, userID string) error {
-	return s.cancelOpen(ctx, userID, maxOpenSignIns)
-}
-
-// cancelOpen ends a user's open sign-ins but for the newest few.
-func (s *IDP) cancelOpen(ctx context.Context, userID string, keep int) error {
 	var ids []string
 	err := s.DB.For(ctx).Model(&signInRow{}).Where("user_id = ? AND state = ? AND expires_at > ?", userID, stateOpen, s.Now()).
-		Order("id DESC").Offset(keep).Limit(1000).Pluck("id", &ids).Error
+		Order("id DESC").Offset(maxOpenSignIns).Limit(1000).Pluck("id", &ids).Error
 	if err == nil && len(ids) > 0 {
 		err = s.DB.For(ctx).Model(&signInRow{}).Where("id IN ? AND state = ?", ids, stateOpen).
 			Updates(map[string]any{"state": stateCancelled}).Error
 	}
 	if err != nil {
-		return fmt.Errorf("idp: cancel sign-ins: %w", err)
+		return fmt.Errorf("idp: cap sign-ins: %w", err)
 	}
 	for _, signInID := range ids {
 		if err := s.Ceremony.Close(ctx, signInID); err != nil {
