@@ -82,6 +82,21 @@ func (s *Store) SetAddress(ctx context.Context, userID string, kind twofactor.At
 	return s.RaiseEpoch(ctx, userID)
 }
 
+// UnprovePhone takes back that a member of the tenant in ctx has proven his phone
+// number. The number stays, for him to prove it again.
+func (s *Store) UnprovePhone(ctx context.Context, userID string) error {
+	if err := s.mustBeMember(ctx, userID); err != nil {
+		return err
+	}
+	err := s.DB.For(ctx).Model(&userRow{}).Where("id = ? AND phone_verified", userID).UpdateColumns(map[string]any{
+		"phone_verified": false, "updated_at": db.Micros(s.Now()), "version": clause.Expr{SQL: "version + 1"},
+	}).Error
+	if err != nil {
+		return fmt.Errorf("tenants: unprove phone: %w", err)
+	}
+	return s.RaiseEpoch(ctx, userID)
+}
+
 // freeEmail refuses an address that another person signs in by: as his name, or as his
 // own proven one.
 func (s *Store) freeEmail(ctx context.Context, userID, address string) error {

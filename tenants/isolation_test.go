@@ -116,6 +116,7 @@ func (w *world) isolationCases(b *customer, bob User) []testkit.IsolationCase {
 		{Method: "SetAddress", Do: func(ctx context.Context, see see) {
 			see(w.SetAddress(ctx, b.anna.ID, twofactor.NeedsPhone, "+41791112233"), w.SetAddress(ctx, b.anna.ID, twofactor.NeedsEmail, "taken@acme.test"))
 		}},
+		{Method: "UnprovePhone", Do: func(ctx context.Context, see see) { see(w.UnprovePhone(ctx, b.anna.ID)) }},
 		{Method: "PersonByLogin", Do: func(ctx context.Context, see see) {
 			u, _, err := w.PersonByLogin(ctx, "bob of globex")
 			see(u, err)

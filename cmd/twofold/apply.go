@@ -58,6 +58,11 @@ func lines(s streams, err error) error {
 
 // open builds a house for work on the database alone; its schema must be there.
 func (d databaseFlags) open(ctx context.Context, s streams, rsaBits int) (*house, error) {
+	return d.openAt(ctx, s, "http://localhost", rsaBits)
+}
+
+// openAt is open for work that writes to users, who are told the public address.
+func (d databaseFlags) openAt(ctx context.Context, s streams, publicURL string, rsaBits int) (*house, error) {
 	databaseURL, err := d.url()
 	if err != nil {
 		return nil, err
@@ -67,7 +72,7 @@ func (d databaseFlags) open(ctx context.Context, s streams, rsaBits int) (*house
 		return nil, err
 	}
 	slog.SetDefault(slog.New(slog.DiscardHandler)) // the protocol library chats there
-	h, err := build(ctx, parts{DatabaseURL: databaseURL, Seal: sealer, Log: d.logger(s), RSABits: rsaBits, providerFlags: providerFlags{PublicURL: "http://localhost"}})
+	h, err := build(ctx, parts{DatabaseURL: databaseURL, Seal: sealer, Log: d.logger(s), RSABits: rsaBits, providerFlags: providerFlags{PublicURL: publicURL}})
 	if err != nil {
 		return nil, err
 	}

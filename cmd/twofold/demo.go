@@ -137,8 +137,9 @@ func (c *demoCmd) house(ctx context.Context, log *slog.Logger, facts demo.Facts)
 		return nil, err
 	}
 	h, err := build(ctx, parts{DatabaseURL: d.Database, Seal: sealer, Log: log, RSABits: 2048, providerFlags: providerFlags{
-		PublicURL:     facts.ProviderURL,
-		endpointFlags: endpointFlags{EndpointTwilio: facts.AppURL + "/services/twilio", EndpointEcall: facts.AppURL + "/services/ecall"},
+		PublicURL:             facts.ProviderURL,
+		AllowPrivateAddresses: []string{"127.0.0.0/8", "::1/128"}, // the demo's own webhook
+		endpointFlags:         endpointFlags{EndpointTwilio: facts.AppURL + "/services/twilio", EndpointEcall: facts.AppURL + "/services/ecall"},
 	}})
 	if err != nil {
 		return nil, err
@@ -157,8 +158,19 @@ func (c *demoCmd) site(facts demo.Facts, inbox *fakes.Inbox, log *slog.Logger) (
 	}
 	m := http.NewServeMux()
 	m.Handle("/", app)
-	m.Handle("/services/twilio/", http.StripPrefix("/services/twilio", &fakes.Twilio{AccountSid: facts.Twilio.AccountSid, AuthToken: facts.Twilio.AuthToken, Inbox: inbox}))
-	m.Handle("/services/ecall/", http.StripPrefix("/services/ecall", &fakes.ECall{Account: facts.ECall.Account, Password: facts.ECall.Password, Inbox: inbox}))
+	for name, service := range map[string]http.Handler{
+		"twilio": &fakes.Twilio{
+			AccountSid: facts.Twilio.AccountSid, AuthToken: facts.Twilio.AuthToken, Inbox: inbox,
+			Refuses: func(number string) bool { return facts.RefusedBy("twilio", number) },
+		},
+		"ecall": &fakes.ECall{
+			Account: facts.ECall.Account, Password: facts.ECall.Password, Inbox: inbox,
+			Refuses: func(number string) bool { return facts.RefusedBy("ecall", number) },
+		},
+		"webhook": &fakes.Webhook{Secret: facts.Webhook.Secret, Inbox: inbox},
+	} {
+		m.Handle("/services/"+name+"/", http.StripPrefix("/services/"+name, service))
+	}
 	return m, nil
 }
 

@@ -1,7 +1,12 @@
 package main
 
 import (
+	"crypto/hmac"
+	"crypto/sha1"
+	"encoding/base32"
+	"encoding/binary"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"os"
@@ -148,6 +153,11 @@ func TestDemoScreenshots(t *testing.T) {
 	shots(mail, "demo-mailbox")
 	b.RequireClean(t)
 
+	b.Open(f.Tenants[0].AccountURL)
+	b.WaitText("Authenticator app")
+	shots(b, "account")
+	b.RequireClean(t)
+
 	globex := b.NewContext()
 	signInAt(t, globex, f, "Sign in to Expenses at Globex", "bruno")
 	globex.WaitFor(`input[name="code"]`)
@@ -166,11 +176,6 @@ func TestDemoScreenshots(t *testing.T) {
 	globex.ClickText("Sign out")
 	globex.WaitText("Sign")
 	shots(globex, "signed-out")
-
-	closed := b.NewContext()
-	signInAt(t, closed, f, "Sign in to Expenses at Globex", "eva")
-	closed.WaitText("You cannot sign in here yet")
-	shots(closed, "refused")
 
 	lost := b.NewContext()
 	lost.Open(f.ProviderURL + "/t/nobody/authorize")
@@ -219,4 +224,133 @@ func TestDemoStartsTwice(t *testing.T) {
 			t.Error("another password")
 		}
 	})
+}
+
+// TestDemoFallsThrough: a number that eCall refuses is reached by Twilio, and one that
+// both refuse by mail. Page and claims say so.
+func TestDemoFallsThrough(t *testing.T) {
+	f := startDemo(t, filepath.Join(t.TempDir(), "data"))
+	chromium := browser.New(t)
+	for _, c := range []struct{ user, by, to, acr string }{
+		{"gina", "SMS by Twilio", userOf(t, f, "gina").Phone, "urn:twofold:acr:aal2"},
+		{"hugo", "Code by e-mail", userOf(t, f, "hugo").Email, "urn:twofold:acr:2fa"},
+	} {
+		t.Run(c.user, func(t *testing.T) {
+			b := chromium.NewContext().For(t)
+			signInAt(t, b, f, "Sign in to Expenses at Globex", c.user)
+			b.WaitFor(`input[name="code"]`)
+			b.WaitText("We could not reach you by SMS by eCall, so the code went out by " + c.by)
+			shots(b, "fell-through-"+c.user)
+			b.Fill(`input[name="code"]`, mailboxCode(t, f, c.to))
+			b.Press("Enter")
+			b.WaitText("Signed in as")
+			if got := b.Text("main"); !strings.Contains(got, c.acr) {
+				t.Errorf("not %s: %s", c.acr, got)
+			}
+			b.RequireClean(t)
+		})
+	}
+}
+
+// TestDemoSetsUp: who has nothing is made to set something up, in the sign-in.
+func TestDemoSetsUp(t *testing.T) {
+	f := startDemo(t, filepath.Join(t.TempDir(), "data"))
+	chromium := browser.New(t)
+	t.Run("a phone number", func(t *testing.T) {
+		b := chromium.NewContext().For(t)
+		signInAt(t, b, f, "Sign in to Expenses at Globex", "eva")
+		b.WaitText("Your phone number")
+		shots(b, "prove-phone")
+		b.Fill(`input[name="address"]`, "(212) 555-0199")
+		b.Press("Enter")
+		b.WaitFor(`input[name="code"]`)
+		b.Fill(`input[name="code"]`, mailboxCode(t, f, "+12125550199"))
+		b.Press("Enter")
+		b.WaitText("Signed in as")
+		b.RequireClean(t)
+	})
+	t.Run("an authenticator app, then recovery codes", func(t *testing.T) {
+		b := chromium.NewContext().For(t)
+		signInAt(t, b, f, "Sign in to Expenses at Acme", "frida")
+		b.WaitText("Set up a method")
+		shots(b, "set-up")
+		b.ClickText("Authenticator app")
+		b.WaitFor(`input[name="code"]`)
+		shots(b, "set-up-app")
+		b.Fill(`input[name="code"]`, appCode(t, b.Text("main")))
+		b.Press("Enter")
+		b.WaitText("Recovery codes")
+		shots(b, "recovery-codes")
+		b.ClickText("Later")
+		b.WaitText("Signed in as")
+		if got := b.Text("main"); !strings.Contains(got, "urn:twofold:acr:aal2") {
+			t.Errorf("not aal2: %s", got)
+		}
+		b.RequireClean(t)
+	})
+	t.Run("a passkey, from the account page", func(t *testing.T) {
+		b := chromium.NewContext().For(t)
+		device := b.AddAuthenticator()
+		anna := userOf(t, f, "anna")
+		b.Open(f.Tenants[0].AccountURL)
+		b.WaitFor(`input[name="password"]`)
+		b.Fill(`input[name="username"]`, "anna")
+		b.Fill(`input[name="password"]`, anna.Password)
+		b.Press("Enter")
+		b.WaitFor(`input[name="code"]`)
+		b.Fill(`input[name="code"]`, mailboxCode(t, f, anna.Email))
+		b.Press("Enter")
+		b.WaitText("Add Passkey")
+		b.ClickText("Add Passkey")
+		if b.URL().Hostname() != "localhost" {
+			t.Errorf("passkeys need a name, and the demo is at %s", b.URL().Host)
+		}
+		b.WaitURL(func(u *url.URL) bool { return strings.Contains(u.Path, "/signin/") })
+		if b.Has(`button[name="method"]`) { // the only one there is
+			b.Click(`button[name="method"]`)
+		}
+		b.WaitFor(`#answer button[value="answer"]`)
+		if !strings.Contains(b.Text("main"), "Recovery codes") {
+			b.Click(`#answer button[value="answer"]`)
+		}
+		b.WaitText("Recovery codes")
+		if n := len(device.Passkeys()); n != 1 {
+			t.Errorf("%d passkeys on the device", n)
+		}
+		b.RequireClean(t)
+	})
+	t.Run("a webhook instead of a mail", func(t *testing.T) {
+		b := chromium.NewContext().For(t)
+		signInAt(t, b, f, "Sign in to Expenses at Acme", "carla")
+		b.WaitFor(`input[name="code"]`)
+		first := mailboxCode(t, f, userOf(t, f, "carla").Email)
+		b.ClickText("Use another method")
+		b.ClickText("Message by webhook")
+		b.WaitText("Message by webhook")
+		b.WaitFor(`[data-state="sent"]`)
+		code := mailboxCode(t, f, userOf(t, f, "carla").Email)
+		if code == first {
+			t.Error("the webhook was not called")
+		}
+		b.Fill(`input[name="code"]`, code)
+		b.Press("Enter")
+		b.WaitText("Signed in as")
+		b.RequireClean(t)
+	})
+}
+
+var appKey = regexp.MustCompile(`\b(?:[A-Z2-7]{4} ){3,}[A-Z2-7]{4}\b`)
+
+// appCode is what an authenticator app shows for the key on a page (RFC 6238).
+func appCode(t *testing.T, page string) string {
+	t.Helper()
+	key, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(strings.ReplaceAll(appKey.FindString(page), " ", ""))
+	if err != nil || len(key) < 16 {
+		t.Fatalf("no key on the page: %v\n%s", err, page)
+	}
+	mac := hmac.New(sha1.New, key)
+	_ = binary.Write(mac, binary.BigEndian, time.Now().Unix()/30)
+	sum := mac.Sum(nil)
+	n := binary.BigEndian.Uint32(sum[sum[19]&15:]) & 0x7fffffff
+	return fmt.Sprintf("%06d", n%1_000_000)
 }

@@ -85,13 +85,14 @@ func settingsPage(t *testing.T) string {
 		note(f, "every command")
 	}
 	for _, leaf := range parser.Model.Leaves(true) {
-		usage := leaf.Name
+		usage := strings.TrimPrefix(leaf.Path(), "twofold ")
+		name := usage
 		for _, p := range leaf.Positional {
 			usage += " " + strings.ToUpper(p.Name)
 		}
 		fmt.Fprintf(&b, "| `twofold %s` | %s |\n", usage, cell(leaf.Help))
 		for _, f := range leaf.Flags {
-			note(f, leaf.Name)
+			note(f, name)
 		}
 	}
 	group := ""

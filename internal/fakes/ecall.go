@@ -13,8 +13,9 @@ import (
 // Serve it at the base URL of endpoint "ecall".
 type ECall struct {
 	Account, Password string
-	Now               func() time.Time // default time.Now
-	Inbox             *Inbox           // may be nil
+	Now               func() time.Time         // default time.Now
+	Inbox             *Inbox                   // may be nil
+	Refuses           func(number string) bool // numbers that it cannot reach; may be nil
 
 	Faults
 	box box[SMS]
@@ -86,7 +87,11 @@ func (e *ECall) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e.refuse(w, http.StatusBadRequest, "InvalidContent", "The content is not valid.")
 		return
 	}
-	if bad := m.check(); bad != nil {
+	bad := m.check()
+	if bad == nil && m.To != nil && e.Refuses != nil && e.Refuses(*m.To) {
+		bad = []ecallDetail{{"To", []string{"'" + *m.To + "' cannot be reached."}}}
+	}
+	if bad != nil {
 		e.refuse(w, http.StatusBadRequest, "InvalidContent", "The content is not valid.", bad...)
 		return
 	}

@@ -9,12 +9,13 @@ import (
 const (
 	ChannelMail = "mail"
 	ChannelSMS  = "sms"
+	ChannelHook = "hook" // what a webhook was asked to deliver
 )
 
 // Message is a mail or an SMS as its reader sees it.
 type Message struct {
-	Channel  string // ChannelMail or ChannelSMS
-	Provider string // "smtp", "m365", "twilio", "ecall"
+	Channel  string // ChannelMail, ChannelSMS or ChannelHook
+	Provider string // "smtp", "m365", "twilio", "ecall", "webhook"
 	From, To string
 	Subject  string // mail only
 	Text     string

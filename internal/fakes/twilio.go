@@ -19,9 +19,10 @@ import (
 // it at the base URL of endpoint "twilio".
 type Twilio struct {
 	AccountSid, AuthToken string
-	Senders               []string         // numbers, names and services of the account; empty: any
-	Now                   func() time.Time // default time.Now
-	Inbox                 *Inbox           // may be nil
+	Senders               []string                 // numbers, names and services of the account; empty: any
+	Now                   func() time.Time         // default time.Now
+	Inbox                 *Inbox                   // may be nil
+	Refuses               func(number string) bool // numbers that it cannot reach; may be nil
 
 	Faults
 	box box[SMS]
@@ -101,6 +102,8 @@ func (t *Twilio) check(form url.Values) (code int, message string) {
 		return 21604, "A 'To' phone number is required."
 	case !e164.MatchString(form.Get("To")):
 		return 21211, "The 'To' number " + form.Get("To") + " is not a valid phone number."
+	case t.Refuses != nil && t.Refuses(form.Get("To")):
+		return 21211, "The 'To' number " + form.Get("To") + " cannot be reached."
 	case (from == "") == (service == ""):
 		return 21603, "A 'From' or a 'MessagingServiceSid' is required."
 	case from != "" && !e164.MatchString(from) && !(alphanumeric.MatchString(from) && hasLetter.MatchString(from)):

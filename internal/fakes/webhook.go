@@ -1,6 +1,7 @@
 package fakes
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -24,6 +25,7 @@ type Webhook struct {
 	Say    string                 // likewise, the message
 	AMR    []string               // in answer to a check that approves
 	Tamper func(r *WebhookAnswer) // changes what would be said, before it is signed; may be nil
+	Inbox  *Inbox                 // gets what is to be delivered; may be nil
 
 	Faults
 	box box[WebhookCall]
@@ -123,6 +125,9 @@ func (w *Webhook) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.box.add(c)
+	if c.Type == "deliver" {
+		w.Inbox.Add(Message{Channel: ChannelHook, Provider: "webhook", To: cmp.Or(c.To.Email, c.To.Phone, c.To.Name), Text: c.Text, At: now})
+	}
 	said["id"] = c.ID
 	body, err := json.Marshal(said)
 	if err != nil {

@@ -109,6 +109,30 @@ func (c *Ceremony) Hold(ctx context.Context, userID string) error {
 	return nil
 }
 
+// Tries is what stands against a user.
+type Tries struct {
+	Wrong  int64     // answers in a row, over all factors
+	Until  time.Time // no answer counts until then; zero: now
+	Locked bool      // nor ever, until somebody unlocks him
+}
+
+// Tries tells what stands against a user.
+func (c *Ceremony) Tries(ctx context.Context, userID string) (Tries, error) {
+	var row failureRow
+	err := c.DB.For(ctx).Where("user_id = ?", userID).Take(&row).Error
+	if db.IsNotFound(err) {
+		return Tries{}, nil
+	}
+	if err != nil {
+		return Tries{}, fmt.Errorf("ceremony: tries: %w", err)
+	}
+	t := Tries{Wrong: row.Failures, Locked: row.Failures >= maxFailures}
+	if until := time.UnixMicro(row.BlockedUntilUS).UTC(); until.After(c.Now()) && !t.Locked {
+		t.Until = until
+	}
+	return t, nil
+}
+
 // Unlock forgets a user's wrong answers: what an administrator does for somebody
 // who is locked out, and what a right answer does.
 func (c *Ceremony) Unlock(ctx context.Context, userID string) error {

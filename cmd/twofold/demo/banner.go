@@ -14,11 +14,11 @@ func Banner(w io.Writer, f Facts, dir string) error {
 	t := tabwriter.NewWriter(&out, 0, 0, 3, ' ', 0)
 	fmt.Fprintf(t, "  Apps\t%s\n  Mailbox\t%s\n", f.AppURL, f.MailboxURL)
 	for _, tenant := range f.Tenants {
-		fmt.Fprintf(t, "  Issuer\t%s\n", tenant.Issuer)
+		fmt.Fprintf(t, "  Issuer\t%s\n  Account\t%s\n", tenant.Issuer, tenant.AccountURL)
 	}
 	fmt.Fprintf(t, "  Data\t%s (everything to know is in its %s)\n", dir, factsFile)
 	_ = t.Flush() // a buffer takes all
-	fmt.Fprint(&out, "\nOpen the apps and sign in. Codes come to the mailbox.\n\n")
+	fmt.Fprint(&out, "\nOpen the apps and sign in. Codes come to the mailbox. At the account pages one adds an\nauthenticator app, a passkey or recovery codes, and sees all sessions.\n\n")
 	for i, try := range tries() {
 		u, _ := f.user(try.user)
 		fmt.Fprintf(&out, "  %d. %-8s%s\n     %s\n", i+1, u.Name, u.Password, try.what)
@@ -35,10 +35,13 @@ type try struct{ user, what string }
 
 func tries() []try {
 	return []try{
-		{"anna", "Expenses at Acme: a code by mail."},
+		{"anna", "Expenses at Acme: a code by mail. Then ask for more: she sets up an app or a passkey."},
 		{"bruno", "Expenses at Globex: a code by SMS, with another method to use. Then Vault: no question."},
 		{"dario", "Expenses at Acme: the password is enough, until you ask for a stronger sign-in."},
-		{"eva", "Expenses at Globex: she has no phone, so she is refused and told why."},
+		{"eva", "Expenses at Globex: she has no phone, and proves one: +1 212 555 0199, say."},
+		{"frida", "Expenses at Acme: she must set up an authenticator app first, with recovery codes."},
+		{"gina", "Expenses at Globex: eCall cannot reach her, so the code comes by Twilio."},
+		{"hugo", "Expenses at Globex: no SMS reaches him, so the code comes by mail, and counts for less."},
 	}
 }
 

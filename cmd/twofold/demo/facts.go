@@ -27,6 +27,7 @@ type Facts struct { //nolint:recvcheck // filled once while it is made, a value 
 	Users        []User   `json:"users"`
 	Twilio       Twilio   `json:"twilio"`
 	ECall        ECall    `json:"ecall"`
+	Webhook      Webhook  `json:"webhook"`
 }
 
 // Tenant is one realm of the sample subscription.
@@ -34,8 +35,10 @@ type Tenant struct {
 	Name   string `json:"name"`
 	Title  string `json:"title"`
 	Issuer string `json:"issuer"`
-	Accent string `json:"accent"`
-	Asks   string `json:"asks"` // its second factor, in words
+	// AccountURL is where its users see and change what they prove themselves with.
+	AccountURL string `json:"account_url"`
+	Accent     string `json:"accent"`
+	Asks       string `json:"asks"` // its second factor, in words
 }
 
 // Client is a client app with its credentials.
@@ -63,6 +66,12 @@ type User struct {
 	Tenants    []string `json:"tenants"`
 	Shows      string   `json:"shows"` // what signing in as this user shows
 	Exempt     *Exempt  `json:"exempt,omitempty"`
+	// AppRequired: the user must set up an authenticator app, or something as good.
+	AppRequired bool `json:"app_required,omitempty"`
+	// Unproven: the user has not proven the mail address yet.
+	Unproven bool `json:"email_unproven,omitempty"`
+	// RefusedBy are the fakes that cannot reach the user's phone: "ecall", "twilio".
+	RefusedBy []string `json:"refused_by,omitempty"`
 }
 
 // Exempt is an exemption from the second factor.
@@ -83,6 +92,17 @@ type ECall struct {
 	Account  string `json:"account"`
 	Password string `json:"password"`
 	From     string `json:"from"`
+}
+
+// Webhook is the demo's own hook, which puts what it is to deliver into the mailbox.
+type Webhook struct {
+	URL    string `json:"url"`
+	Secret string `json:"secret"`
+}
+
+// RefusedBy reports whether a fake cannot reach a number.
+func (f Facts) RefusedBy(fake, number string) bool {
+	return slices.ContainsFunc(f.Users, func(u User) bool { return u.Phone == number && slices.Contains(u.RefusedBy, fake) })
 }
 
 // DisplayName is given and family name.

@@ -43,6 +43,7 @@ const (
 	channelEmail  = "email"
 	channelTwilio = "twilio"
 	channelECall  = "ecall"
+	channelHook   = "webhook"
 )
 
 // Badge is the channel as people write it.
@@ -54,6 +55,8 @@ func (l letter) Badge() string {
 		return "SMS by Twilio"
 	case channelECall:
 		return "SMS by eCall"
+	case channelHook:
+		return "Webhook"
 	}
 	return l.Channel
 }

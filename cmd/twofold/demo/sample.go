@@ -96,8 +96,8 @@ func (c SampleConfig) facts() Facts {
 		MailboxJSON:  c.AppURL + pathMailboxJSON,
 		Subscription: "sample",
 		Tenants: []Tenant{
-			{Name: "acme", Title: "Acme", Issuer: c.ProviderURL + "/t/acme", Accent: acmeAccent, Asks: "Password, then a code by e-mail."},
-			{Name: "globex", Title: "Globex", Issuer: c.ProviderURL + "/t/globex", Accent: globexAccent, Asks: "Password, then a code by SMS."},
+			{Name: "acme", Title: "Acme", Issuer: c.ProviderURL + "/t/acme", AccountURL: c.ProviderURL + "/t/acme/account", Accent: acmeAccent, Asks: "Password, then a code by e-mail, or what you set up: an authenticator app or a passkey. Browsers may be remembered."},
+			{Name: "globex", Title: "Globex", Issuer: c.ProviderURL + "/t/globex", AccountURL: c.ProviderURL + "/t/globex/account", Accent: globexAccent, Asks: "Password, then a code by SMS: by eCall, else by Twilio, else by e-mail."},
 		},
 		Clients: []Client{
 			{Name: "expenses", Title: "Expenses", ClientID: "expenses", Tenants: []string{"acme", "globex"}, Scopes: scopes, RedirectURI: callback, SignedOutURI: left},
@@ -107,7 +107,7 @@ func (c SampleConfig) facts() Facts {
 		Users: []User{
 			{
 				Name: "anna", GivenName: "Anna", FamilyName: "Keller", Email: "anna@acme.example", Tenants: []string{"acme"},
-				Shows: "A code by e-mail. For a stronger sign-in she has nothing to offer, so that is refused in words.",
+				Shows: "A code by e-mail. For a stronger sign-in she sets up an authenticator app or a passkey first. “Forgot your password?” mails her a link.",
 			},
 			{
 				Name: "bruno", GivenName: "Bruno", FamilyName: "Rossi", Email: "bruno@globex.example", Phone: "+12125550101", Tenants: []string{"globex"},
@@ -115,7 +115,7 @@ func (c SampleConfig) facts() Facts {
 			},
 			{
 				Name: "carla", GivenName: "Carla", FamilyName: "Meier", Email: "carla@sample.example", Phone: "+12125550102", Tenants: []string{"acme", "globex"},
-				Shows: "One person, two tenants: a mail at Acme, an SMS at Globex, and a session of its own in each.",
+				Shows: "One person, two tenants: a mail at Acme, an SMS at Globex, and a session of its own in each. At Acme “Use another method” calls a webhook.",
 			},
 			{
 				Name: "dario", GivenName: "Dario", FamilyName: "Favre", Email: "dario@acme.example", Phone: "+12125550103", Tenants: []string{"acme"},
@@ -124,11 +124,24 @@ func (c SampleConfig) facts() Facts {
 			},
 			{
 				Name: "eva", GivenName: "Eva", FamilyName: "Lindt", Email: "eva@globex.example", Tenants: []string{"globex"},
-				Shows: "No phone, so no code can reach her: the sign-in is refused and says why.",
+				Shows: "No phone, so she is asked for one and proves it by a code. Take +1 212 555 0199, say.",
+			},
+			{
+				Name: "frida", GivenName: "Frida", FamilyName: "Baumann", Email: "frida@acme.example", Tenants: []string{"acme"}, Unproven: true, AppRequired: true,
+				Shows: "She must have an authenticator app, and nothing is set up: she sets one up before she gets in. Recovery codes come after it.",
+			},
+			{
+				Name: "gina", GivenName: "Gina", FamilyName: "Costa", Email: "gina@globex.example", Phone: "+12125550104", Tenants: []string{"globex"}, RefusedBy: []string{"ecall"},
+				Shows: "eCall cannot reach her number, so the code goes by Twilio, and the page says so.",
+			},
+			{
+				Name: "hugo", GivenName: "Hugo", FamilyName: "Lang", Email: "hugo@globex.example", Phone: "+12125550105", Tenants: []string{"globex"}, RefusedBy: []string{"ecall", "twilio"},
+				Shows: "No text message reaches him, so the code goes by e-mail. The ID token says so: Vault wants more, and does not let him in.",
 			},
 		},
-		Twilio: Twilio{From: "+447700900100"},
-		ECall:  ECall{Account: "demo", From: "Globex"},
+		Twilio:  Twilio{From: "+447700900100"},
+		ECall:   ECall{Account: "demo", From: "Globex"},
+		Webhook: Webhook{URL: c.AppURL + "/services/webhook/hook"},
 	}
 }
 
@@ -165,5 +178,6 @@ func (f *Facts) fill(c SampleConfig) error {
 	})
 	f.Twilio.AuthToken = keep(c.Keep.Twilio.AuthToken, hexToken)
 	f.ECall.Password = keep(c.Keep.ECall.Password, token)
+	f.Webhook.Secret = keep(c.Keep.Webhook.Secret, token)
 	return errors.Join(errs...)
 }
