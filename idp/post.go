@@ -270,6 +270,7 @@ func (s *IDP) answerChallenge(w http.ResponseWriter, r *http.Request, a *attempt
 	if err != nil {
 		return err
 	}
+	was := *a // what was not kept is not shown either
 	var now progress
 	err = s.Ceremony.Finish(ctx, ceremony.Give{
 		ChallengeID: a.row.ChallengeID, SignInID: a.row.ID, UserID: a.facts.UserID, Answer: s.answers(r),
@@ -282,6 +283,9 @@ func (s *IDP) answerChallenge(w http.ResponseWriter, r *http.Request, a *attempt
 		now, err = s.advance(ctx, r, have, a)
 		return err
 	})
+	if err != nil {
+		*a = was
+	}
 	switch {
 	case err == nil:
 		return s.advanced(w, r, a, now)
