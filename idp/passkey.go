@@ -36,7 +36,7 @@ func (s *IDP) beginIdentify(w http.ResponseWriter, r *http.Request, a *attempt, 
 	if !ok {
 		return s.again(w, r)
 	}
-	if err := s.allowTry(r.Context(), "passkey of "+a.row.ID); err != nil {
+	if err := s.takeTry(r.Context(), perNameAndNetwork, "passkey", a.row.ID); err != nil {
 		return err
 	}
 	err = s.ask(r, a, ceremony.Start{Purpose: ceremony.Identify, TwoFactorID: c.ID})

@@ -67,8 +67,10 @@ func TestAccountReset(t *testing.T) {
 		}
 
 		// Nobody is signed in: not here, and nowhere any more.
-		if len(done.Header.Values("Set-Cookie")) != 0 {
-			t.Error("a reset sets a cookie")
+		for _, k := range done.Header.Values("Set-Cookie") {
+			if !strings.HasPrefix(k, "twofold-known=") {
+				t.Errorf("a reset sets a cookie: %s", k)
+			}
 		}
 		for _, who := range []*rp{p.quietly(), pe.quietly()} {
 			cl := map[string]*testkit.Client{"acme": c, "globex": elsewhere}[who.tenant]
@@ -222,5 +224,50 @@ func TestAccountLastFactor(t *testing.T) {
 				}
 			})
 		}
+	})
+}
+
+// TestAccountGuessed: who guesses at a name from everywhere does not keep its owner out
+// of the browser that he uses, and learns nothing by it (docs/adr/0026).
+func TestAccountGuessed(t *testing.T) {
+	testkit.EachDatabase(t, func(t *testing.T, db string) {
+		w := newWorld(t, db)
+		w.tenant("acme", "anna")
+		w.factor("mail", "email")
+		p, c := w.rp("acme", "expenses"), testkit.NewClient(t)
+		p.callback(p.signIn(c, "anna"))
+		c.Get(w.url + "/t/acme/end_session").Press("Sign out")
+		w.clock.Advance(10 * time.Minute)
+		guess := func(c *testkit.Client, name, with string) *testkit.Page {
+			return c.Get(p.authorizeURL()).Follow().FormWith("username").Set("username", name).Set("password", with).Press("Sign in")
+		}
+		for _, name := range []string{"anna", "nobody"} {
+			stranger := testkit.NewClient(t)
+			for range 10 {
+				if got := guess(stranger, name, "wrong wrong wrong"); got.Status != http.StatusUnprocessableEntity {
+					t.Fatalf("%s: %d", name, got.Status)
+				}
+			}
+			if got := guess(stranger, name, password); got.Status != http.StatusTooManyRequests || got.Header.Get("Retry-After") == "" {
+				t.Errorf("%s after 10 guesses: %d", name, got.Status)
+			}
+		}
+		p.callback(guess(c, "ANNA", password))
+		// The cookie is worth nothing for another name, and nothing by itself.
+		c.Get(w.url + "/t/acme/end_session").Press("Sign out")
+		if got := guess(c, "nobody", password); got.Status != http.StatusTooManyRequests {
+			t.Errorf("known for another name: %d", got.Status)
+		}
+		for range 9 {
+			guess(c, "anna", "wrong wrong wrong")
+		}
+		if got := guess(c, "anna", "wrong wrong wrong"); got.Status != http.StatusTooManyRequests {
+			t.Errorf("a known browser guesses without end: %d", got.Status)
+		}
+		// A mailed link makes another one known.
+		fresh := testkit.NewClient(t)
+		w.ask(fresh, "anna")
+		fresh.Get(w.link("anna@example.test")).FormWith("password").Set("password", newPassword).Press("answer").Require(http.StatusOK)
+		p.callback(guess(fresh, "anna", newPassword))
 	})
 }
