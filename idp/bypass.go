@@ -26,6 +26,7 @@ func (s *IDP) answerBypass(w http.ResponseWriter, r *http.Request, a *attempt, v
 	if err != nil {
 		return err
 	}
+	was := *a // what was not kept is not shown either
 	var now progress
 	err = s.Ceremony.FinishBypass(r.Context(), a.row.ID, a.facts.UserID, code, func(ctx context.Context, p ceremony.Passed) error {
 		a.facts = a.facts.Add(signin.Proof{Method: signin.Bypass, AMR: p.AMR, Strength: signin.Strength(p.Strength), At: a.stamp(p.At)})
@@ -41,6 +42,9 @@ func (s *IDP) answerBypass(w http.ResponseWriter, r *http.Request, a *attempt, v
 		now, err = s.advance(ctx, r, have, a)
 		return err
 	})
+	if err != nil {
+		*a = was
+	}
 	switch {
 	case err == nil:
 		return s.advanced(w, r, a, now)

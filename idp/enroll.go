@@ -72,6 +72,14 @@ func (s *IDP) proceedEnroll(w http.ResponseWriter, r *http.Request, a *attempt, 
 	return s.again(w, r)
 }
 
+// pickedOf is what the user has chosen of a list, or the only one there is.
+func pickedOf(a *attempt, list []tenants.Candidate) (tenants.Candidate, bool) {
+	if len(list) == 1 {
+		return list[0], true
+	}
+	return find(list, a.facts.Picked)
+}
+
 // beginOnly begins to set up the only thing there is, where that needs no page of its
 // own before it. What goes wrong, the page shows when it is asked for.
 func (s *IDP) beginOnly(r *http.Request, a *attempt, v verdict) error {
@@ -145,7 +153,7 @@ func (s *IDP) setUp(w http.ResponseWriter, r *http.Request, a *attempt, c tenant
 // answerAddress takes the address that is to be proven, and sends a code there.
 func (s *IDP) answerAddress(w http.ResponseWriter, r *http.Request, a *attempt, v verdict) error {
 	ctx := r.Context()
-	c, ok := find(s.settable(a, v), a.facts.Picked)
+	c, ok := pickedOf(a, s.settable(a, v))
 	if !ok || c.Proves == "" {
 		return s.again(w, r)
 	}
@@ -191,6 +199,7 @@ func (s *IDP) answerEnroll(w http.ResponseWriter, r *http.Request, a *attempt, v
 	if _, ok := find(s.settable(a, v), view.TwoFactorID); !ok {
 		return s.leaveChallenge(w, r, a, v) // it was withdrawn meanwhile
 	}
+	was := *a // what was not kept is not shown either
 	var now progress
 	give := ceremony.Give{Purpose: view.Purpose, ChallengeID: view.ID, SignInID: a.row.ID, UserID: a.facts.UserID, Answer: s.answers(r)}
 	err = s.Ceremony.Finish(ctx, give, func(ctx context.Context, p ceremony.Passed) error {
@@ -200,6 +209,9 @@ func (s *IDP) answerEnroll(w http.ResponseWriter, r *http.Request, a *attempt, v
 		now, err = s.advance(ctx, r, have, a)
 		return err
 	})
+	if err != nil {
+		*a = was
+	}
 	switch {
 	case err == nil:
 		s.Observe("set_up")
@@ -302,11 +314,8 @@ func (s *IDP) resendEnroll(w http.ResponseWriter, r *http.Request, a *attempt, v
 	err := s.Ceremony.Resend(r.Context(), a.row.ChallengeID, a.row.ID)
 	switch {
 	case problem.Is(err, problem.Gone), problem.Is(err, problem.NotFound):
-		if c, ok := find(s.settable(a, v), a.facts.Picked); ok {
+		if c, ok := pickedOf(a, s.settable(a, v)); ok {
 			return s.setUp(w, r, a, c)
-		}
-		if list := s.settable(a, v); len(list) == 1 {
-			return s.setUp(w, r, a, list[0])
 		}
 		return s.leaveChallenge(w, r, a, v)
 	case problem.Is(err, problem.TooMany):
@@ -353,7 +362,7 @@ func (s *IDP) showEnroll(w http.ResponseWriter, r *http.Request, a *attempt, v v
 	}
 	list := s.settable(a, v)
 	mayLater, until := s.mayLater(a, v)
-	switch c, picked := find(list, a.facts.Picked); {
+	switch c, picked := pickedOf(a, list); {
 	case view.ID != "" && view.Purpose != ceremony.SignIn && view.Purpose != ceremony.Identify:
 		ch := s.challengePage(r, a, v, view, wrong)
 		ch.MayChoose, ch.RememberDays, ch.MayBypass = len(list) > 1 || c.Proves != "", 0, false
@@ -364,7 +373,7 @@ func (s *IDP) showEnroll(w http.ResponseWriter, r *http.Request, a *attempt, v v
 		return nil
 	case picked && c.Proves != "":
 		return s.showAskAddress(w, r, a, v, c, status, "", wrong)
-	case picked && wrong == "":
+	case picked && a.facts.Picked != "" && wrong == "":
 		byLink, err := s.byLink(r.Context(), a, c)
 		if err == nil && byLink {
 			s.showLinkSent(w, r, a, len(list) > 1)

@@ -39,7 +39,7 @@ func (*linkRow) TableName() string { return "mailed_links" }
 
 // Purposes of links.
 const (
-	linkReset = "reset" // to choose a new password
+	linkReset = "reset" // to choose a new password; detail: the name that was asked for
 	linkEnrol = "enrol" // to set up a second factor; detail: sign-in and instance
 )
 

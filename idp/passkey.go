@@ -36,7 +36,7 @@ func (s *IDP) beginIdentify(w http.ResponseWriter, r *http.Request, a *attempt, 
 	if !ok {
 		return s.again(w, r)
 	}
-	if err := s.allowTry(r.Context(), "passkey of "+a.row.ID); err != nil {
+	if err := s.takeTry(r.Context(), perNameAndNetwork, "passkey", a.row.ID); err != nil {
 		return err
 	}
 	err = s.ask(r, a, ceremony.Start{Purpose: ceremony.Identify, TwoFactorID: c.ID})
@@ -56,6 +56,7 @@ func (s *IDP) answerIdentify(w http.ResponseWriter, r *http.Request, a *attempt,
 	if one(r, ui.FieldChallenge) != a.row.ChallengeID {
 		return s.again(w, r)
 	}
+	was := *a
 	err := s.Ceremony.FinishIdentify(ctx, ceremony.Give{ChallengeID: a.row.ChallengeID, SignInID: a.row.ID, Answer: s.answers(r)},
 		func(ctx context.Context, p ceremony.Passed) error {
 			user, err := s.Tenants.User(ctx, p.UserID)
@@ -71,6 +72,9 @@ func (s *IDP) answerIdentify(w http.ResponseWriter, r *http.Request, a *attempt,
 			s.prove(ctx, a, p)
 			return s.save(ctx, a)
 		})
+	if err != nil {
+		*a = was // what was not kept is not shown either
+	}
 	switch {
 	case err == nil:
 		return s.identified(w, r, a)

@@ -7,9 +7,7 @@ import (
 	"strconv"
 
 	"twofold/idp/signin"
-	"twofold/internal/audit"
 	"twofold/internal/id"
-	"twofold/internal/limits"
 	"twofold/internal/problem"
 	"twofold/internal/web"
 	"twofold/tenants"
@@ -118,13 +116,6 @@ func one(r *http.Request, name string) string {
 	return ""
 }
 
-// N6: tries of one name. By name and network the pause comes early; by name alone
-// late, so that a stranger elsewhere cannot keep somebody out.
-var (
-	perNameAndNetwork = limits.Limit{Burst: 10, Per: 10 * 60 * 1e9}
-	perName           = limits.Limit{Burst: 100, Per: 60 * 60 * 1e9}
-)
-
 // identify takes name and password.
 func (s *IDP) identify(w http.ResponseWriter, r *http.Request, a *attempt, _ verdict) error {
 	ctx := r.Context()
@@ -133,7 +124,7 @@ func (s *IDP) identify(w http.ResponseWriter, r *http.Request, a *attempt, _ ver
 		s.showIdentify(w, r, a, http.StatusUnprocessableEntity, cut(name, 256), errs)
 		return nil
 	}
-	if err := s.allowTry(ctx, name); err != nil {
+	if err := s.allowTry(r, name); err != nil {
 		return err
 	}
 	login, err := s.Tenants.CheckPassword(ctx, name, password)
@@ -148,6 +139,7 @@ func (s *IDP) identify(w http.ResponseWriter, r *http.Request, a *attempt, _ ver
 	if err != nil {
 		return err
 	}
+	s.know(w, r, name)
 	if a.req.HintUserID != "" && a.req.HintUserID != login.ID {
 		// The app asked for another user (OIDC Core §3.1.2.1, id_token_hint).
 		resp, err := s.deny(ctx, a, "login_required", "Another user signed in.")
@@ -270,6 +262,7 @@ func (s *IDP) answerChallenge(w http.ResponseWriter, r *http.Request, a *attempt
 	if err != nil {
 		return err
 	}
+	was := *a // what was not kept is not shown either
 	var now progress
 	err = s.Ceremony.Finish(ctx, ceremony.Give{
 		ChallengeID: a.row.ChallengeID, SignInID: a.row.ID, UserID: a.facts.UserID, Answer: s.answers(r),
@@ -282,6 +275,9 @@ func (s *IDP) answerChallenge(w http.ResponseWriter, r *http.Request, a *attempt
 		now, err = s.advance(ctx, r, have, a)
 		return err
 	})
+	if err != nil {
+		*a = was
+	}
 	switch {
 	case err == nil:
 		return s.advanced(w, r, a, now)
@@ -437,23 +433,4 @@ func missing(page ui.Page, name, password string) []ui.FieldError {
 		errs = append(errs, ui.FieldError{Field: ui.FieldPassword, Message: page.Say("field.password-missing")})
 	}
 	return errs
-}
-
-// allowTry bounds guessing of passwords, for known and unknown names alike.
-func (s *IDP) allowTry(ctx context.Context, name string) error {
-	tenant, name := tenants.RealmFrom(ctx).Tenant.ID, tenants.NormalName(name)
-	network := web.Network(audit.OriginOf(ctx).Address)
-	for _, l := range []struct {
-		limits.Limit
-		key []string
-	}{{perNameAndNetwork, []string{"password", tenant, name, network}}, {perName, []string{"password", tenant, name}}} {
-		ok, after, err := s.Limits.Take(ctx, l.Limit, l.key...)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			return problem.Busy(problem.TooMany, "password_tries", "There were many tries to sign in with this name. Please wait before you try again.", after)
-		}
-	}
-	return nil
 }

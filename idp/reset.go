@@ -95,7 +95,7 @@ func (s *IDP) sendReset(ctx context.Context, name string) error {
 	}
 	event.User = user.ID
 	return s.DB.Tx(ctx, func(ctx context.Context) error {
-		token, err := s.newLink(ctx, linkReset, user, "", linkLife)
+		token, err := s.newLink(ctx, linkReset, user, tenants.NormalName(name), linkLife)
 		if err != nil {
 			return err
 		}
@@ -176,6 +176,7 @@ func (s *IDP) setNewPassword(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	s.know(w, r, row.Detail) // he reads the owner's mail
 	s.UI.Render(w, r, http.StatusOK, ui.ResetDone{Page: s.chrome(r, ""), SignInURL: path(r, "/account")})
 	return nil
 }

@@ -155,10 +155,13 @@ func (s *IDP) rowOf(r *http.Request) (row signInRow, err error) {
 	if err != nil {
 		return row, fmt.Errorf("idp: load sign-in: %w", err)
 	}
-	if !s.sameBrowser(r, row) {
+	switch {
+	case s.sameBrowser(r, row):
+		return row, nil
+	case row.State == stateOpen && row.ExpiresAt.After(s.Now()):
 		return row, errSignInForeign
 	}
-	return row, nil
+	return row, errSignInOver // its cookie has gone with it
 }
 
 func (s *IDP) sameBrowser(r *http.Request, row signInRow) bool {

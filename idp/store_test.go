@@ -19,6 +19,7 @@ import (
 	"twofold/idp/signin"
 	"twofold/internal/db"
 	"twofold/internal/id"
+	"twofold/internal/problem"
 	"twofold/internal/seal"
 	"twofold/internal/testkit"
 	"twofold/tenants"
@@ -29,7 +30,9 @@ import (
 func TestMain(m *testing.M) { os.Exit(testkit.Main(m)) }
 
 func TestModels(t *testing.T) {
-	testkit.EachDatabase(t, func(t *testing.T, url string) { testkit.CheckModels(t, url, signInRow{}, sessionRow{}) })
+	testkit.EachDatabase(t, func(t *testing.T, url string) {
+		testkit.CheckModels(t, url, signInRow{}, sessionRow{}, rememberedRow{}, linkRow{})
+	})
 }
 
 // world is an IDP's own tables, with two tenants and a user in each. Its flows are
@@ -70,6 +73,7 @@ func newWorld(t *testing.T, url string) *world {
 		put(t)(store.PutTenant(ctx, &tenant))
 		user := tenants.User{Name: "anna", DisplayName: "Anna", Kind: tenants.Person, Active: true}
 		put(t)(store.PutUser(ctx, &user))
+		put(t)(store.SetTenantMembers(ctx, tenant.ID, []string{user.ID}))
 		w.realms[name], err = store.RealmByName(t.Context(), name)
 		must(t, err)
 		w.users[name] = user.ID
@@ -224,6 +228,8 @@ func TestSweep(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		w.begin("acme") // by a sign-in each
 		w.begin("globex")
+		w.link_("acme", 2*time.Hour)
+		w.mark("globex", 2*time.Hour)
 		w.clock.Advance(signInLife + time.Hour)
 		w.attempt("acme")
 		must(t, w.Sweep(t.Context()))
@@ -239,6 +245,116 @@ func TestSweep(t *testing.T) {
 		must(t, w.Sweep(t.Context()))
 		if w.count("sign_ins") != 0 || w.count("sessions") != 0 {
 			t.Errorf("%d sign-ins, %d sessions", w.count("sign_ins"), w.count("sessions"))
+		}
+		if w.count("mailed_links") != 0 || w.count("remembered_browsers") != 0 {
+			t.Errorf("%d links, %d remembered browsers", w.count("mailed_links"), w.count("remembered_browsers"))
+		}
+	})
+}
+
+// link_ makes a link of a tenant's user.
+func (w *world) link_(tenant string, life time.Duration) (token string) {
+	w.t.Helper()
+	user, err := w.Tenants.User(w.in(tenant), w.users[tenant])
+	must(w.t, err)
+	token, err = w.newLink(w.in(tenant), linkReset, user, "", life)
+	must(w.t, err)
+	return token
+}
+
+// mark makes a remembered browser of a tenant's user.
+func (w *world) mark(tenant string, life time.Duration) (rememberedID, token string) {
+	w.t.Helper()
+	now := w.clock.Now()
+	row := rememberedRow{
+		ID: id.New(), UserID: w.users[tenant], CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(life),
+	}
+	token = id.Token(rand.Reader)
+	row.TokenHash = id.Hash(token)
+	must(w.t, w.DB.For(w.in(tenant)).Create(&row).Error)
+	return row.ID, token
+}
+
+// What belongs to one tenant is not there for another.
+func TestAnothersRows(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		token := w.link_("globex", time.Hour)
+		markID, mark := w.mark("globex", time.Hour)
+		sid, _ := w.begin("globex")
+		acme, user := w.in("acme"), w.users["globex"]
+		if _, err := w.link(acme, linkReset, token); !errors.Is(err, errLinkOver) {
+			t.Errorf("link: %v", err)
+		}
+		if _, err := w.useLink(acme, linkReset, token); !errors.Is(err, errLinkOver) {
+			t.Errorf("use: %v", err)
+		}
+		if list, err := w.remembered(acme, user); err != nil || len(list) != 0 {
+			t.Errorf("remembered: %v, %v", list, err)
+		}
+		if err := w.forget(acme, user, markID); !problem.Is(err, problem.NotFound) {
+			t.Errorf("forget: %v", err)
+		}
+		must(t, w.forget(acme, user, ""))
+		r := w.browser("acme")
+		r.AddCookie(&http.Cookie{Name: "twofold-remember", Value: mark})
+		realm := w.realms["acme"]
+		realm.Tenant.RememberDays = 30
+		if row, err := w.rememberedFor(r.WithContext(tenants.WithRealm(r.Context(), realm)), user); err != nil || row != nil {
+			t.Errorf("mark: %+v, %v", row, err)
+		}
+		if list, err := w.liveSessions(acme, user); err != nil || len(list) != 0 {
+			t.Errorf("sessions: %v, %v", list, err)
+		}
+		if err := w.holdSession(acme, &sessionRow{ID: sid}); !errors.Is(err, tenants.ErrChanged) {
+			t.Errorf("hold: %v", err)
+		}
+		if n := w.count("mailed_links WHERE used_at IS NULL"); n != 1 || w.count("remembered_browsers") != 1 || w.count("sessions WHERE ended_at IS NULL") != 1 {
+			t.Errorf("%d links; another tenant has changed what is not its own", n)
+		}
+	})
+}
+
+// Of many who use a link at once one does; and none after a change, or for who may not
+// sign in.
+func TestUseLink(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		token := w.link_("acme", time.Hour)
+		var won atomic.Int64
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				err := w.DB.Tx(w.in("acme"), func(ctx context.Context) error {
+					_, err := w.useLink(ctx, linkReset, token)
+					return err
+				})
+				switch {
+				case err == nil:
+					won.Add(1)
+				case !errors.Is(err, errLinkOver):
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if won.Load() != 1 {
+			t.Errorf("%d used it", won.Load())
+		}
+		for name, before := range map[string]func(token string){
+			"a newer one": func(string) { w.link_("acme", time.Hour) },
+			"a change":    func(string) { must(t, w.Tenants.RaiseEpoch(w.in("acme"), w.users["acme"])) },
+			"its end":     func(string) { w.clock.Advance(2 * time.Hour) },
+		} {
+			token := w.link_("acme", time.Hour)
+			before(token)
+			if _, err := w.useLink(w.in("acme"), linkReset, token); !errors.Is(err, errLinkOver) {
+				t.Errorf("after %s: %v", name, err)
+			}
+			if _, err := w.link(w.in("acme"), linkReset, token); !errors.Is(err, errLinkOver) {
+				t.Errorf("after %s: %v", name, err)
+			}
+		}
+		if _, err := w.useLink(w.in("acme"), linkEnrol, w.link_("acme", time.Hour)); !errors.Is(err, errLinkOver) {
+			t.Errorf("for another purpose: %v", err)
 		}
 	})
 }

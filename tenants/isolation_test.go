@@ -112,6 +112,12 @@ func (w *world) isolationCases(b *customer, bob User) []testkit.IsolationCase {
 		}},
 		{Method: "RealmOf", Do: func(ctx context.Context, see see) { see(w.RealmOf(ctx)) }},
 		{Method: "RaiseEpoch", Do: func(ctx context.Context, see see) { see(w.RaiseEpoch(ctx, b.anna.ID)) }},
+		{Method: "HoldUser", Do: func(ctx context.Context, see see) {
+			for epoch := range int64(9) {
+				yes(see)(w.HoldUser(ctx, b.anna.ID, epoch) == nil, nil)
+			}
+		}},
+		{Method: "StrictApps", Do: func(ctx context.Context, see see) { see(w.StrictApps(ctx)) }},
 		{Method: "SetProveFirst", Do: func(ctx context.Context, see see) { see(w.SetProveFirst(ctx, b.anna.ID, true)) }},
 		{Method: "SetAddress", Do: func(ctx context.Context, see see) {
 			see(w.SetAddress(ctx, b.anna.ID, twofactor.NeedsPhone, "+41791112233"), w.SetAddress(ctx, b.anna.ID, twofactor.NeedsEmail, "taken@acme.test"))

@@ -1,14 +1,37 @@
 package main
 
 import (
+	"context"
 	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"twofold/internal/fakes"
 	"twofold/internal/testkit"
 	"twofold/tenants"
 )
+
+// recoveryCode is a code as the page shows it.
+var recoveryCode = regexp.MustCompile(`\b(?:[0-9A-HJKMNP-TV-Z]{4}-){3}[0-9A-HJKMNP-TV-Z]{4}\b`)
+
+// link waits for the newest link that is mailed to an address.
+func (w *world) link(to string, but ...string) string {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	pick := func(m fakes.Message) string { return mailedLink.FindString(m.Text) }
+	m, err := w.inbox.Wait(ctx, func(m fakes.Message) bool { return m.To == to && pick(m) != "" && !slices.Contains(but, pick(m)) })
+	if err != nil {
+		w.t.Fatalf("no link to %s: %v", to, err)
+	}
+	return pick(m)
+}
+
+var mailedLink = regexp.MustCompile(`http://[^\s"<>]+[?&]link=[\w-]+`)
 
 // toCode gives anna's password and leaves the page that follows.
 func (p *rp) toCode(c *testkit.Client, name string) *testkit.Page {
@@ -138,23 +161,30 @@ func TestEnrolNotBesideWhatIsHeld(t *testing.T) {
 		w.factorWith("other", "totp", true, map[string]any{})
 		w.assign("other", "tenant acme", false)
 		w.factorWith("app", "totp", false, map[string]any{})
-		page := p.toCode(testkit.NewClient(t), "anna")
+		c := testkit.NewClient(t)
+		page := p.toCode(c, "anna")
 		if page.Status != http.StatusForbidden || totpKey.MatchString(page.Text) {
 			t.Errorf("%d %s", page.Status, page.Text)
 		}
-		if got := page.FormWith("challenge").Forge("do", "enroll").Forge("method", w.ids["two_factor other"]).Submit().Follow(); totpKey.MatchString(got.Text) {
+		if got := w.forgeSetUp(c, page, "other").Follow(); totpKey.MatchString(got.Text) {
 			t.Error("set up by a forged form")
 		}
 		// An exemption lets him in, and no more than that.
 		w.must(w.tenants.PutExemption(w.ctx(), &tenants.Exemption{
 			Level: tenants.LevelUser, TargetID: w.ids["user anna"], Reason: "x", Until: w.clock.Now().Add(time.Hour), CreatedBy: "operator",
 		}))
-		c := testkit.NewClient(t)
+		c = testkit.NewClient(t)
 		w.signInOwn(c, "anna").Follow().Require(http.StatusOK)
 		if got := w.act(c, "add", "enroll "+w.ids["two_factor other"]).Follow(); got.Status != http.StatusForbidden || totpKey.MatchString(got.Text) {
 			t.Errorf("exempt, and sets up: %d %s", got.Status, got.Text)
 		}
 	})
+}
+
+// forgeSetUp posts that an instance shall be set up, whatever the page offers.
+func (w *world) forgeSetUp(c *testkit.Client, page *testkit.Page, factor string) *testkit.Page {
+	w.t.Helper()
+	return c.PostForm(page.URL.String(), url.Values{"do": {"enroll"}, "method": {w.ids["two_factor "+factor]}})
 }
 
 // TestEnrolGate: a weaker factor tells who may set up the stronger one that an app asks
@@ -169,7 +199,7 @@ func TestEnrolGate(t *testing.T) {
 		if totpKey.MatchString(page.Text) {
 			t.Fatal("set up before the mailbox was proven")
 		}
-		if got := page.FormWith("challenge").Forge("do", "enroll").Forge("method", w.ids["two_factor app"]).Submit().Follow(); totpKey.MatchString(got.Text) {
+		if got := w.forgeSetUp(c, page, "app").Follow(); totpKey.MatchString(got.Text) {
 			t.Fatal("set up by a forged form")
 		}
 		page = page.FormWith("code").Set("code", w.code("anna@example.test")).Press("Continue").Follow()
@@ -265,29 +295,22 @@ func TestResync(t *testing.T) {
 		p, c := w.rp("acme", "expenses"), testkit.NewClient(t)
 		a := p.holder(c, "anna")
 		page := w.act(c, "resync", w.held("anna")[0]).Follow()
-		form := page.Forms[0]
-		late := w.clock.Now().Add(4 * time.Minute)
-		var fields []string
-		for name := range form.Values() {
-			if name != "challenge" {
-				fields = append(fields, name)
-			}
-		}
-		if len(fields) != 2 {
-			t.Fatalf("asks for %v: %s", fields, page.Text)
-		}
-		if fields[0] > fields[1] {
-			fields[0], fields[1] = fields[1], fields[0]
-		}
-		// Five wrong ones end it; it can be begun again at once.
+		form := page.FormWith("code")
+		// Five wrong ones end it, and it can be begun again from the page that says so.
 		for range 5 {
-			page = form.Set(fields[0], "000000").Set(fields[1], "000001").Press("Continue").Follow()
+			page = form.Set("code", "000000").Set("next", "000001").Press("Continue").Follow()
 		}
-		w.clock.Advance(31 * time.Minute)
-		page = w.inAccount(testkit.NewClient(t), "anna", a)
-		_ = late
-		if page.Status != http.StatusOK {
-			t.Errorf("%d", page.Status)
+		page = page.Press("resend").Follow()
+		w.clock.Advance(time.Minute)
+		ahead := func(d time.Duration) string { return a.codeAt(w.clock.Now().Add(4*time.Minute + d)) }
+		page = page.FormWith("code").Set("code", ahead(0)).Set("next", ahead(30*time.Second)).Press("Continue")
+		if got := page.Header.Get("Location"); got != "/t/acme/account" {
+			t.Fatalf("%d %s %s", page.Status, got, page.Text)
+		}
+		w.clock.Advance(time.Minute)
+		p.callback(p.toCode(testkit.NewClient(t), "anna").FormWith("code").Set("code", ahead(0)).Press("Continue"))
+		if ev := w.events("acme"); !strings.Contains(ev, "factor.resynced") {
+			t.Errorf("trail: %s", ev)
 		}
 	})
 }

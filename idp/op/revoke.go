@@ -72,7 +72,10 @@ func (p *Provider) RevokeUser(ctx context.Context, userID, why string) error {
 func (p *Provider) RevokeOthers(ctx context.Context, userID, sessionID, why string) error {
 	err := p.DB.For(ctx).Model(&grantRow{}).Where("user_id = ? AND revoked_at IS NULL", userID).Where("session_id <> ? OR session_id = ''", sessionID).
 		UpdateColumns(map[string]any{"revoked_at": p.now(), "revoked_why": why}).Error
-	return wrap("revoke grants", err)
+	if err != nil {
+		return wrap("revoke grants", err)
+	}
+	return nil
 }
 
 func (p *Provider) revokeAll(ctx context.Context, column, value, why string) error {

@@ -55,12 +55,42 @@ func TestNextSetUp(t *testing.T) {
 		{"a passkey is all", Facts{Proofs: []Proof{passkey(0)}}, with(func(r *Rules) { r.Bound, r.MinStrength = []string{"key"}, 4 }), Done},
 		{"not one that was withdrawn", Facts{Proofs: []Proof{passkey(0)}}, required, Identify},
 		{"wants something: after all else", Facts{Wants: "x", Proofs: []Proof{pwd(0)}}, with(func(r *Rules) { r.Bound = []string{"tf2"} }), Challenge},
+		{"wants something beside what he cannot prove", Facts{Wants: "x", Proofs: []Proof{pwd(0)}}, with(func(r *Rules) { r.SecondFactor, r.Held = false, true }), Refuse},
+		{"or has not proven yet", Facts{Wants: "x", Proofs: []Proof{pwd(0)}}, with(func(r *Rules) { r.SecondFactor, r.Held, r.Bound = false, true, []string{"tf2"} }), Challenge},
+		{"wants one more after he has set one up", Facts{Wants: "x", SetUp: true, Proofs: []Proof{pwd(0)}}, with(func(r *Rules) { r.SecondFactor, r.Held = false, true }), Enroll},
 		{"and then", Facts{Wants: "x", Proofs: []Proof{pwd(0), factor(2, 0)}}, with(func(r *Rules) { r.Bound = []string{"tf2"} }), Enroll},
 	} {
 		c.facts.UserID = "u"
 		if got := Next(c.facts, c.rules); got != c.want {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
+	}
+}
+
+func TestBypassHelps(t *testing.T) {
+	for name, c := range map[string]struct {
+		rules Rules
+		want  bool
+	}{
+		"nothing demanded":              {Rules{Bound: []string{"tf3"}}, true},
+		"as much as it is worth":        {Rules{MinStrength: bypassStrength}, true},
+		"more":                          {Rules{MinStrength: bypassStrength + 1}, false},
+		"more, and something to set up": {Rules{MinStrength: bypassStrength + 1, MayEnroll: true}, true},
+		"more, and something to use":    {Rules{MinStrength: bypassStrength + 1, MayEnroll: true, Bound: []string{"tf3"}}, false},
+		"reset":                         {Rules{MinStrength: bypassStrength + 1, ProveFirst: true}, true},
+	} {
+		if got := c.rules.BypassHelps(); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+func TestNoneAlone(t *testing.T) {
+	f := Facts{UserID: "u", Proofs: []Proof{passkey(0)}}
+	g := f.NoneAlone()
+	r := Rules{MaxAge: -1, Bound: []string{"key"}}
+	if Next(f, r) != Done || Next(g, r) != Identify || !f.Proofs[0].Alone {
+		t.Errorf("%v, %v, %+v", Next(f, r), Next(g, r), f)
 	}
 }
 

@@ -18,8 +18,8 @@ CREATE TABLE remembered_browsers (
 CREATE UNIQUE INDEX remembered_browsers_token ON remembered_browsers (tenant_id, token_hash);
 CREATE INDEX remembered_browsers_user ON remembered_browsers (tenant_id, user_id);
 CREATE INDEX remembered_browsers_expires ON remembered_browsers (expires_at);
--- Links that were mailed: to choose a new password, to prove a new address. detail is
--- sealed; the newest of a user and purpose is the only one that works.
+-- Links that were mailed: to choose a new password, to prove a new address. detail says
+-- what it is about; the newest of a user and purpose is the only one that works.
 CREATE TABLE mailed_links (
   tenant_id text NOT NULL REFERENCES tenants (id),
   token_hash text NOT NULL,
