@@ -54,7 +54,7 @@ func (c *Ceremony) Begin(ctx context.Context, st Start) (string, error) {
 	}
 	ch, err := c.ask(ctx, inst, st)
 	if err != nil {
-		return "", fmt.Errorf("ceremony: begin: %w", err)
+		return "", c.broken(ctx, inst, st.User.ID, fmt.Errorf("ceremony: begin: %w", err))
 	}
 	if err := c.allowSend(ctx, inst, st.User.ID, ch.Outgoing); err != nil {
 		return "", err

@@ -224,7 +224,7 @@ func (c *Ceremony) settle(ctx context.Context, row challengeRow, inst twofactor.
 		return cause // said in words already
 	}
 	if !errors.Is(cause, twofactor.ErrWrongAnswer) {
-		return failed(fmt.Errorf("ceremony: finish: %w", cause))
+		return failed(c.broken(ctx, inst, row.UserID, fmt.Errorf("ceremony: finish: %w", cause)))
 	}
 	kinds := []string{"factor.wrong"}
 	if failures >= maxFailures {
