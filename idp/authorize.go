@@ -102,6 +102,9 @@ func (s *IDP) open(w http.ResponseWriter, r *http.Request, a *attempt, v verdict
 
 func (s *IDP) stepUp(r *http.Request, a *attempt, v verdict) error {
 	ctx := r.Context()
+	if v.step == signin.Enroll {
+		return s.setUpAtOnce(r, a, v)
+	}
 	best, ok := v.best("")
 	if v.step != signin.Challenge || !ok {
 		return nil

@@ -76,6 +76,27 @@ func (s *IDP) proceedEnroll(w http.ResponseWriter, r *http.Request, a *attempt, 
 	return s.again(w, r)
 }
 
+// setUpAtOnce does so for who has come for just that and need prove nothing more. What
+// cannot begin, the page says and offers.
+func (s *IDP) setUpAtOnce(r *http.Request, a *attempt, v verdict) error {
+	st := ceremony.Start{Purpose: ceremony.Enroll}
+	if what, about := a.wanted(); what == wantResync {
+		st.Purpose = ceremony.Resync
+		st.EnrollmentID, st.TwoFactorID, _ = strings.Cut(about, " ")
+	} else if list := s.settable(a, v); len(list) != 1 {
+		return nil
+	} else if st.TwoFactorID = list[0].ID; list[0].Proves != "" {
+		a.facts.Picked = st.TwoFactorID
+		return s.save(r.Context(), a)
+	} else if byLink, err := s.byLink(r.Context(), a, list[0]); err != nil || byLink {
+		return err
+	}
+	if err := s.ask(r, a, st); err != nil {
+		s.Log.WarnContext(r.Context(), "nothing begun to set up", "sign_in", a.row.ID, "two_factor", st.TwoFactorID, "error", err)
+	}
+	return nil
+}
+
 // pickEnroll begins to set up what the user chose. Only what may be set up can be
 // chosen, whatever the form says.
 func (s *IDP) pickEnroll(w http.ResponseWriter, r *http.Request, a *attempt, v verdict) error {

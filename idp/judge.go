@@ -73,7 +73,7 @@ func (s *IDP) fill(v *verdict, a *attempt) {
 	r.Bound, r.Weak = idsOf(p.Offered), idsOf(p.Weaker)
 	r.Held, r.MayEnroll, r.ProveFirst = p.Held, len(p.Settable) > 0, p.ProveFirst
 	r.MayPostpone = p.GraceUntil.After(s.Now()) && !p.Held && len(p.Offered) == 0
-	r.Remembered = a.remembered && a.req.MaxAge == nil && !slices.Contains(a.req.Prompt, "login")
+	r.Remembered = a.mark != nil && a.mark.CredentialEpoch == p.Epoch && a.req.MaxAge == nil && !slices.Contains(a.req.Prompt, "login")
 	if !a.own() || !a.facts.Recent {
 		return
 	}

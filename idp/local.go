@@ -27,6 +27,9 @@ func (s *IDP) ownSignIn(w http.ResponseWriter, r *http.Request, returnTo, wants 
 			return err
 		}
 		a.adopts = true
+		if err := s.checkRemembered(r, a); err != nil {
+			return err
+		}
 	}
 	a.facts.Wants, a.facts.Recent = wants, recent
 	v, err := s.judge(ctx, a)
@@ -60,6 +63,10 @@ func (s *IDP) member(r *http.Request, recent bool) (*member, error) {
 		return nil, err
 	}
 	a.facts.Recent = recent
+	// Where a remembered browser is not asked, its user may see what he has.
+	if err := s.checkRemembered(r, a); err != nil {
+		return nil, err
+	}
 	v, err := s.judge(r.Context(), a)
 	if lost(err) == errSignInOver { //nolint:errorlint // our own sentinel
 		return nil, nil

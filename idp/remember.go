@@ -50,7 +50,7 @@ func (s *IDP) rememberDays(ctx context.Context) int {
 // checkRemembered finds out whether this browser is remembered for the user of a.
 func (s *IDP) checkRemembered(r *http.Request, a *attempt) error {
 	row, err := s.rememberedFor(r, a.facts.UserID)
-	a.remembered = row != nil && row.CredentialEpoch == a.facts.Epoch
+	a.mark = row
 	return err
 }
 

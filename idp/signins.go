@@ -58,8 +58,8 @@ type attempt struct {
 	req   op.AuthRequest // zero when the user came to a page of ours by himself
 	facts signin.Facts
 
-	adopts     bool // the facts are taken over now: so is the epoch of the user's credentials
-	remembered bool // the browser carries the mark of being remembered for this user
+	adopts bool           // the facts are taken over now: so is the epoch of the user's credentials
+	mark   *rememberedRow // the browser carries the mark of being remembered for this user
 }
 
 // own reports whether no app asked: the sign-in ends at a page of ours.
