@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"twofold/internal/audit"
+	"twofold/internal/phone"
 	"twofold/tenants"
 	"twofold/twofactor"
 	"twofold/twofactor/ceremony"
@@ -81,7 +82,10 @@ func (s *IDP) factorsSection(r *http.Request, d drawing, m *member, held []cerem
 		if c.Fallback {
 			continue
 		}
-		it := ui.Item{Title: e.Label, Detail: c.Name}
+		it := ui.Item{Title: e.Label}
+		if c.Name != e.Label {
+			it.Detail = c.Name
+		}
 		if !ok {
 			it.Detail = d.Say("account.not-here")
 		}
@@ -153,7 +157,7 @@ func (d drawing) addresses(m *member, u tenants.User) ui.Section {
 		title  string
 		value  string
 		proven bool
-	}{{twofactor.NeedsEmail, d.Say("account.mail"), u.Email, u.EmailVerified}, {twofactor.NeedsPhone, d.Say("account.phone"), u.Phone, u.PhoneVerified}} {
+	}{{twofactor.NeedsEmail, d.Say("account.mail"), u.Email, u.EmailVerified}, {twofactor.NeedsPhone, d.Say("account.phone"), phone.Written(u.Phone), u.PhoneVerified}} {
 		it := ui.Item{Title: a.title, Detail: a.value}
 		label := d.Say("account.change")
 		switch {

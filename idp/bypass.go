@@ -53,7 +53,7 @@ func (s *IDP) answerBypass(w http.ResponseWriter, r *http.Request, a *attempt, v
 }
 
 func (s *IDP) showBypass(w http.ResponseWriter, r *http.Request, a *attempt, v verdict, status int, wrong string) error {
-	page := ui.Bypass{Page: s.stepPage(r, a), Action: r.URL.Path, Error: wrong, CanCancel: true}
+	page := ui.Bypass{Page: s.stepPage(r, a), Action: r.URL.Path, UserName: s.userName(r, a), Error: wrong, CanCancel: true}
 	if len(v.askable()) > 0 && !v.rules.ProveFirst {
 		page.BackURL = r.URL.Path
 	}

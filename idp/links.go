@@ -46,6 +46,7 @@ const (
 const (
 	linkLife      = 30 * time.Minute // SECURITY N26
 	linkParameter = "link"
+	sentParameter = "sent"
 )
 
 var errLinkOver = problem.New(problem.Gone, "link_over", "This link can no longer be used. Ask for a new one.")
@@ -135,7 +136,7 @@ func (s *IDP) mailEnrolLink(w http.ResponseWriter, r *http.Request, a *attempt, 
 		return err
 	}
 	if address == "" || !sends {
-		return problem.New(problem.Forbidden, "factor_unusable", "It cannot be used with the address or number we have of you. Please ask your administrator.")
+		return problem.New(problem.Forbidden, "mail_missing", "We cannot mail you a link. Please ask your administrator.")
 	}
 	if err := s.allowMail(ctx, user.ID); err != nil {
 		return err
@@ -153,7 +154,24 @@ func (s *IDP) mailEnrolLink(w http.ResponseWriter, r *http.Request, a *attempt, 
 	if err != nil {
 		return err
 	}
-	s.UI.Render(w, r, http.StatusOK, ui.LinkSent{Page: s.stepPage(r, a), Action: r.URL.Path, Destination: masked(address), CanCancel: true})
+	a.facts.Picked = c.ID
+	if err := s.save(ctx, a); err != nil {
+		return err
+	}
+	http.Redirect(w, r, r.URL.Path+"?"+sentParameter, http.StatusSeeOther) //nolint:gosec // this very page
+	return nil
+}
+
+// showLinkSent says where the link went.
+func (s *IDP) showLinkSent(w http.ResponseWriter, r *http.Request, a *attempt, v verdict) error {
+	user, err := s.Tenants.User(r.Context(), a.facts.UserID)
+	if err != nil {
+		return lost(err)
+	}
+	s.UI.Render(w, r, http.StatusOK, ui.LinkSent{
+		Page: s.stepPage(r, a), Action: r.URL.Path, UserName: s.userName(r, a), Destination: masked(user.Factor("").Email),
+		Minutes: int(signInLife / time.Minute), Method: a.facts.Picked, MayChoose: len(s.settable(a, v)) > 1, CanCancel: true,
+	})
 	return nil
 }
 
@@ -167,7 +185,7 @@ func (s *IDP) showEnrolLink(w http.ResponseWriter, r *http.Request, a *attempt) 
 	if row.UserID != a.facts.UserID {
 		return errLinkOver
 	}
-	s.UI.Render(w, r, http.StatusOK, ui.LinkOpened{Page: s.stepPage(r, a), Action: r.URL.Path, Link: token, CanCancel: true})
+	s.UI.Render(w, r, http.StatusOK, ui.LinkOpened{Page: s.stepPage(r, a), Action: r.URL.Path, UserName: s.userName(r, a), Link: token, CanCancel: true})
 	return nil
 }
 
