@@ -2,6 +2,7 @@ package idp
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -77,11 +78,12 @@ func (d drawing) when(it ui.Item, key string, at time.Time) ui.Item {
 // factorsSection lists what the user proves himself with, and what he could add.
 func (s *IDP) factorsSection(r *http.Request, d drawing, m *member, held []ceremony.Held) ui.Section {
 	sec := ui.Section{Title: d.Say("account.factors"), Intro: d.Say("account.factors-intro"), Empty: d.Say("account.factors-empty")}
+	held = slices.DeleteFunc(slices.Clone(held), func(e ceremony.Held) bool {
+		c, _ := m.verdict.known(e.TwoFactorID)
+		return c.Fallback
+	})
 	for _, e := range held {
 		c, ok := m.verdict.known(e.TwoFactorID)
-		if c.Fallback {
-			continue
-		}
 		it := ui.Item{Title: e.Label}
 		if c.Name != e.Label {
 			it.Detail = c.Name

@@ -121,11 +121,12 @@ func (s *IDP) load(r *http.Request) (*attempt, error) {
 	if err != nil {
 		return nil, fmt.Errorf("idp: load sign-in: %w", err)
 	}
-	if !s.sameBrowser(r, row) {
-		return nil, errSignInForeign
-	}
+	// What is finished has no cookie any more, in no browser: it is over, not foreign.
 	if row.State != stateOpen || !row.ExpiresAt.After(s.Now()) {
 		return nil, errSignInOver
+	}
+	if !s.sameBrowser(r, row) {
+		return nil, errSignInForeign
 	}
 	a := &attempt{row: row}
 	if err := json.Unmarshal([]byte(row.Facts), &a.facts); err != nil {
