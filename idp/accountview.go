@@ -2,10 +2,12 @@ package idp
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	"twofold/internal/audit"
+	"twofold/internal/phone"
 	"twofold/tenants"
 	"twofold/twofactor"
 	"twofold/twofactor/ceremony"
@@ -70,12 +72,16 @@ func (d drawing) when(it ui.Item, key string, at time.Time) ui.Item {
 // factorsSection lists what the user proves himself with, and what he could add.
 func (s *IDP) factorsSection(r *http.Request, d drawing, m *member, held []ceremony.Held) ui.Section {
 	sec := ui.Section{Title: d.Say("account.factors"), Intro: d.Say("account.factors-intro"), Empty: d.Say("account.factors-empty")}
+	held = slices.DeleteFunc(slices.Clone(held), func(e ceremony.Held) bool {
+		c, _ := m.verdict.known(e.TwoFactorID)
+		return c.Fallback
+	})
 	for _, e := range held {
 		c, ok := m.verdict.known(e.TwoFactorID)
-		if c.Fallback {
-			continue
+		it := ui.Item{Title: e.Label}
+		if c.Name != e.Label {
+			it.Detail = c.Name
 		}
-		it := ui.Item{Title: e.Label, Detail: c.Name}
 		if !ok {
 			it.Detail = d.Say("account.not-here")
 		}
@@ -152,7 +158,7 @@ func (d drawing) addresses(m *member, u tenants.User) ui.Section {
 		title  string
 		value  string
 		proven bool
-	}{{twofactor.NeedsEmail, d.Say("account.mail"), u.Email, u.EmailVerified}, {twofactor.NeedsPhone, d.Say("account.phone"), u.Phone, u.PhoneVerified}} {
+	}{{twofactor.NeedsEmail, d.Say("account.mail"), u.Email, u.EmailVerified}, {twofactor.NeedsPhone, d.Say("account.phone"), phone.Written(u.Phone), u.PhoneVerified}} {
 		it := ui.Item{Title: a.title, Detail: a.value}
 		label := d.Say("account.change")
 		switch {

@@ -369,7 +369,10 @@ func (s *IDP) showEnroll(w http.ResponseWriter, r *http.Request, a *attempt, v v
 		if len(view.Prompt.Keep) > 0 && view.Open {
 			ch.KeepURL = r.URL.Path + "?keep"
 		}
-		s.UI.Render(w, r, status, ui.Enroll{Challenge: ch, MayPostpone: mayLater, PostponeTo: until})
+		page := ui.Enroll{Challenge: ch, MayPostpone: mayLater, PostponeTo: until}
+		page.Method = headingOf(page.Page, view, ch.Method)
+		page.Step, page.Of = s.steps(a, v, view)
+		s.UI.Render(w, r, status, page)
 		return nil
 	case picked && c.Proves != "":
 		return s.showAskAddress(w, r, a, v, c, status, "", wrong)
@@ -389,6 +392,29 @@ func (s *IDP) showEnroll(w http.ResponseWriter, r *http.Request, a *attempt, v v
 	}
 	s.UI.Render(w, r, status, page)
 	return nil
+}
+
+// headingOf says what a page that sets something up is about.
+func headingOf(p ui.Page, view ceremony.View, name string) string {
+	switch {
+	case view.Purpose == ceremony.Enroll && len(view.Prompt.Keep) < 2:
+		return p.Say("enroll.title", "thing", name)
+	case view.Purpose == ceremony.Resync:
+		return p.Say("account.resync")
+	}
+	return name
+}
+
+// steps says where a page stands when two things are set up one after the other.
+func (s *IDP) steps(a *attempt, v verdict, view ceremony.View) (step, of int) {
+	what, _ := a.wanted()
+	switch {
+	case what == wantSpare:
+		return 2, 2
+	case view.Purpose == ceremony.Enroll && len(v.policy.Spares) > 0 && !slices.ContainsFunc(v.policy.Spares, func(c tenants.Candidate) bool { return c.ID == view.TwoFactorID }):
+		return 1, 2
+	}
+	return 0, 0
 }
 
 func (s *IDP) mayLater(a *attempt, v verdict) (bool, time.Time) {

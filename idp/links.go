@@ -137,7 +137,7 @@ func (s *IDP) mailEnrolLink(w http.ResponseWriter, r *http.Request, a *attempt, 
 		return err
 	}
 	if address == "" || !sends {
-		return problem.New(problem.Forbidden, "factor_unusable", "It cannot be used with the address or number we have of you. Please ask your administrator.")
+		return problem.New(problem.Forbidden, "mail_missing", "We cannot mail you a link. Please ask your administrator.")
 	}
 	if err := s.allowMail(ctx, user.ID); err != nil {
 		return err
@@ -168,7 +168,8 @@ func (s *IDP) mailEnrolLink(w http.ResponseWriter, r *http.Request, a *attempt, 
 // showLinkSent says where the link went.
 func (s *IDP) showLinkSent(w http.ResponseWriter, r *http.Request, a *attempt, more bool) {
 	s.UI.Render(w, r, http.StatusOK, ui.LinkSent{
-		Page: s.stepPage(r, a), Action: r.URL.Path, UserName: a.name(), Destination: masked(a.user.Factor("").Email), MayChoose: more, CanCancel: true,
+		Page: s.stepPage(r, a), Action: r.URL.Path, UserName: a.name(), Destination: masked(a.user.Factor("").Email),
+		Minutes: int(signInLife / time.Minute), Method: a.facts.Picked, MayChoose: more, CanCancel: true,
 	})
 }
 

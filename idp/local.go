@@ -7,6 +7,7 @@ import (
 
 	"twofold/idp/op"
 	"twofold/idp/signin"
+	"twofold/internal/phone"
 )
 
 // A sign-in of our own has no app's request behind it: it ends at a page of ours. All
@@ -104,6 +105,15 @@ func (s *IDP) signedIn(h func(http.ResponseWriter, *http.Request, *member) error
 // tellOf records an event about a user's account, done by himself.
 func (s *IDP) tellOf(ctx context.Context, m *member, kind string, detail map[string]any) error {
 	return s.tell(ctx, m.attempt, kind, detail)
+}
+
+// maskedPhone is a number as pages may show it: its country, and its last two digits.
+func maskedPhone(number string) string {
+	country, rest, ok := strings.Cut(phone.Written(number), " ")
+	if !ok || len(rest) < 6 {
+		return "•••"
+	}
+	return country + " •• ••• " + rest[len(rest)-2:]
 }
 
 // masked is a mail address as pages and logs may show it.

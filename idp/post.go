@@ -242,7 +242,7 @@ func (s *IDP) ask(r *http.Request, a *attempt, st ceremony.Start) error {
 	p := (*problem.Error)(nil)
 	switch {
 	case errors.Is(err, twofactor.ErrUnusable):
-		return problem.Wrap(problem.Forbidden, "factor_unusable", "It cannot be used with the address or number we have of you. Please ask your administrator.", err)
+		return problem.Wrap(problem.Forbidden, "factor_unusable", "This method cannot be used here as things stand. Use another one, or ask your administrator.", err)
 	case errors.As(err, &p) && p.Kind != problem.Internal:
 		return err
 	case err != nil:

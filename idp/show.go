@@ -4,11 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 
 	"twofold/idp/signin"
 	"twofold/internal/problem"
 	"twofold/internal/web"
+	"twofold/tenants"
 	"twofold/twofactor"
 	"twofold/twofactor/ceremony"
 	"twofold/twofactor/delivery"
@@ -113,22 +115,42 @@ func (s *IDP) showChallenge(w http.ResponseWriter, r *http.Request, a *attempt, 
 func (s *IDP) challengePage(r *http.Request, a *attempt, v verdict, view ceremony.View, wrong string) ui.Challenge {
 	c, _ := v.known(view.TwoFactorID)
 	page := ui.Challenge{
-		Page: s.stepPage(r, a), Action: r.URL.Path, ID: view.ID, Method: c.Name, UserName: a.name(), Prompt: view.Prompt, Error: wrong,
+		Page: s.stepPage(r, a), Action: r.URL.Path, ID: view.ID, Method: c.Name, UserName: a.name(), Prompt: view.Prompt,
 		MayChoose: len(v.askable()) > 1, CanCancel: true, CanResend: view.MayResend, ResendIn: seconds(view.ResendIn),
-		MayBypass: v.rules.MayBypass, ScriptURL: s.scriptOf(r.Context(), view),
+		MayBypass: v.rules.MayBypass, ScriptURL: s.scriptOf(r.Context(), view), Unsent: view.Sends == 0,
 	}
+	page.Error = wrongIn(page, wrong)
 	if v.rules.SecondFactor && v.rules.MinStrength <= signin.Strength(twofactor.Strength1FA) && !a.own() {
 		page.RememberDays = s.rememberDays(r.Context())
 	}
 	if !view.Open {
 		page.Over = true // sending anew then begins a new challenge: see resend
-		if wrong == "" {
+		switch {
+		case wrong != "":
+		case page.Unsent:
+			page.Error = page.Say("challenge.over-unsent")
+		default:
 			page.Error = page.Say("challenge.over")
 		}
 	} else if view.Polls {
 		page.StatusURL, page.Polls = r.URL.Path+"/status", true
 	}
 	return page
+}
+
+// wrongIn puts what was wrong with an answer into the words of the question: not each
+// asks for a code.
+func wrongIn(page ui.Challenge, wrong string) string {
+	fields := page.Prompt.Fields
+	switch {
+	case wrong == "" || wrong != page.Explain("wrong_code", ""):
+		return wrong
+	case len(fields) == 0:
+		return page.Say("challenge.not-confirmed")
+	case fields[0].Kind == twofactor.KindBool:
+		return page.Say("challenge.tick")
+	}
+	return wrong
 }
 
 // deliveryOf tells how the message of a challenge is faring, in words for the user,
@@ -204,8 +226,12 @@ func (s *IDP) showChoose(w http.ResponseWriter, r *http.Request, a *attempt, v v
 	if a.row.ChallengeID != "" && why == "" {
 		page.BackURL = r.URL.Path
 	}
+	held, err := s.Ceremony.Held(r.Context(), a.user.ID)
+	if err != nil {
+		return err
+	}
 	for _, c := range v.askable() {
-		page.Methods = append(page.Methods, ui.Method{ID: c.ID, Name: c.Name, Last: c.ID == a.user.LastTwoFactorID})
+		page.Methods = append(page.Methods, ui.Method{ID: c.ID, Name: c.Name, Detail: detailOf(page.Page, c, a.user, held), Last: c.ID == a.user.LastTwoFactorID})
 	}
 	status := http.StatusOK
 	if why != "" {
@@ -213,6 +239,31 @@ func (s *IDP) showChoose(w http.ResponseWriter, r *http.Request, a *attempt, v v
 	}
 	s.UI.Render(w, r, status, page)
 	return nil
+}
+
+// detailOf tells a method apart from others: where its code goes, or what the user calls
+// what he has set up.
+func detailOf(p ui.Page, c tenants.Candidate, user tenants.User, held []ceremony.Held) string {
+	var own []string
+	for _, e := range held {
+		switch {
+		case e.TwoFactorID != c.ID:
+		case e.Uses != 0:
+			return p.Say("account.spares-left", "n", max(e.Uses, 0))
+		case e.Label != c.Name:
+			own = append(own, e.Label)
+		}
+	}
+	to := user.Factor("")
+	switch {
+	case len(own) > 0:
+		return strings.Join(own, ", ")
+	case slices.Equal(c.Needs, []twofactor.Attribute{twofactor.NeedsEmail}):
+		return masked(to.Email)
+	case slices.Equal(c.Needs, []twofactor.Attribute{twofactor.NeedsPhone}):
+		return maskedPhone(to.Phone)
+	}
+	return ""
 }
 
 // showRefused says that a second factor is needed and none can be used, and tells

@@ -65,7 +65,7 @@ func (s *IDP) endSession(w http.ResponseWriter, r *http.Request) error {
 		http.Redirect(w, r, to, http.StatusSeeOther) //nolint:gosec // registered for the app, see EndSession
 		return nil
 	}
-	s.UI.Render(w, r, http.StatusOK, ui.SignedOut{Page: s.chrome(r, appTitle(es))})
+	s.UI.Render(w, r, http.StatusOK, ui.SignedOut{Page: s.chrome(r, appTitle(es)), AgainURL: path(r, "/account")})
 	return nil
 }
 

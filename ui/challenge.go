@@ -35,6 +35,8 @@ type Challenge struct {
 	// Over says that the code can no longer be used. The page then asks for none,
 	// and sending a new one is the main thing to do.
 	Over bool
+	// Unsent says that nothing was sent: what is over is asked anew, not sent anew.
+	Unsent bool
 }
 
 // Delivery is how far a code has come. Text may be empty: the page then says

@@ -10,6 +10,7 @@ import (
 // Challenge, which it contains; RememberDays and MayBypass mean nothing here.
 type Enroll struct {
 	Challenge
+	Step, Of    int      // where this page stands among those that set things up; not said of one alone
 	Steps       []string // what to do, in order; may be empty
 	MayPostpone bool     // offers to do it later, by FieldDo = DoLater
 	PostponeTo  time.Time
@@ -17,6 +18,14 @@ type Enroll struct {
 
 // Template implements View.
 func (Enroll) Template() string { return "enroll" }
+
+// Progress says where the page stands; empty: nothing.
+func (v Enroll) Progress() string {
+	if v.Of < 2 {
+		return ""
+	}
+	return v.Say("enroll.step", "n", v.Step, "of", v.Of)
+}
 
 // Until is the day until which the user may wait, in words; empty: it is not said.
 func (v Enroll) Until() string { return until(v.Page, v.PostponeTo) }

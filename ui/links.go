@@ -6,6 +6,8 @@ type LinkSent struct {
 	Action      string
 	UserName    string // who is signing in; may be empty
 	Destination string // masked
+	Minutes     int    // how long the link works; 0: not said
+	Method      string // id of what is set up, to have the link sent again; may be empty
 	MayChoose   bool
 	CanCancel   bool
 }

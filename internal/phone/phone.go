@@ -71,6 +71,16 @@ func Parse(raw, defaultRegion string) (Number, error) {
 	return n, nil
 }
 
+// Written is a number in E.164 as people read it: "+41 79 123 45 67". What is none stays
+// as it is.
+func Written(e164 string) string {
+	p, err := phonenumbers.Parse(e164, "")
+	if err != nil {
+		return e164
+	}
+	return phonenumbers.Format(p, phonenumbers.INTERNATIONAL)
+}
+
 // notOfNumber refuses letters, which the library would read as keys (0800 FLOWERS)
 // or as an extension, and what begins an extension or a parameter.
 func notOfNumber(r rune) bool {

@@ -267,8 +267,8 @@ func TestBrowser(t *testing.T) {
 		b.AddAuthenticator()
 		s.with(func() { s.name = true })
 		b.Open(s.base + "/identify") // there is no passkey: the offer stays open
-		for range 2 {
-			b.ClickText("Continue")
+		for _, button := range []string{"Continue", "Try again"} {
+			b.ClickText(button)
 			b.WaitText("The passkey was not used")
 			requireAlerts(t, b, 1)
 		}
@@ -303,7 +303,7 @@ func TestBrowser(t *testing.T) {
 		b.WaitText("Der Passkey wurde nicht verwendet")
 		requireAlerts(t, b, 1)
 		device.VerifyUser(true)
-		b.ClickText("Continue") // right away: nothing is locked by the first click
+		b.ClickText("Noch einmal versuchen") // right away: nothing is locked by the first click
 		b.WaitURL(atDone)
 		s.requirePosted(2)
 		b.RequireClean(t)

@@ -61,7 +61,7 @@ func (f *factor) failures(m mode, locale string) map[string]map[string]string {
 	}
 	for lang, sentences := range out {
 		own := map[string]string{}
-		for _, name := range []string{"cancelled", "exists", "unsupported", "address", "background", "failed"} {
+		for _, name := range []string{"cancelled", "exists", "unsupported", "address", "background", "failed", "again"} {
 			own[name] = sentences[name]
 		}
 		out[lang] = own

@@ -337,7 +337,7 @@ func TestLanguages(t *testing.T) {
 			t.Fatal(err)
 		}
 		q := asked(t, c)
-		if len(q.Texts) != 1 || len(q.Texts[want]) != 6 {
+		if len(q.Texts) != 1 || len(q.Texts[want]) != 7 {
 			t.Errorf("locale %q: texts %v, want those of %s", locale, q.Texts, want)
 		}
 		for name, sentence := range q.Texts[want] {

@@ -56,6 +56,12 @@ func (b book) enrollStories() []Story {
 		{"enroll.wrong", b.enroll(func(v *ui.Enroll) { v.Error = b.page().Explain("wrong_code", "") })},
 		{"enroll.later", b.enroll(func(v *ui.Enroll) { v.MayPostpone, v.PostponeTo = true, deadline() })},
 		{"enroll.codes", b.enroll(b.keepCodes)},
+		{"enroll.second", b.enroll(func(v *ui.Enroll) {
+			b.keepCodes(v)
+			v.Step, v.Of, v.MayPostpone, v.MayChoose = 2, 2, true, false
+		})},
+		{"enroll.link", ui.LinkSent{Page: b.acme(), Action: action, UserName: "anna.muster", Destination: "m•••@example.ch", Minutes: 10, Method: "1", CanCancel: true}},
+		{"enroll.link-opened", ui.LinkOpened{Page: b.acme(), Action: action, UserName: "anna.muster", Link: "t", CanCancel: true}},
 		{"enroll.phone", b.enroll(func(v *ui.Enroll) {
 			v.Method, v.CanResend, v.ResendIn, v.Delivery = b.say("sms-name"), true, 30, ui.Delivery{State: ui.Sent}
 			v.Prompt = twofactor.Prompt{Message: samples.Say(b.lang, "sent-to", "to", "+41 •• ••• •• 34"), Destination: "+41 •• ••• •• 34", Fields: v.Prompt.Fields}

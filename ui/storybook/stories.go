@@ -189,6 +189,14 @@ func (b book) challengeStories() []Story {
 			v.Method, v.Delivery, v.CanResend, v.Error = b.say("passkey"), ui.Delivery{}, false, b.say("passkey-wrong")
 			v.Prompt = twofactor.Prompt{Message: b.say("passkey-ask"), Script: "passkey.js"}
 		})},
+		{"challenge.polls", b.challenge(func(v *ui.Challenge) {
+			v.Method, v.Delivery, v.CanResend, v.Polls, v.StatusURL = b.say("app"), ui.Delivery{}, false, true, statusURL
+			v.Prompt = twofactor.Prompt{Message: b.say("passkey-ask")}
+		})},
+		{"challenge.over-unsent", b.challenge(func(v *ui.Challenge) {
+			v.Method, v.Delivery, v.CanResend = b.say("passkey"), ui.Delivery{}, false
+			v.Error, v.Over, v.Unsent = b.page().Say("challenge.over-unsent"), true, true
+		})},
 		{"challenge.every-kind", b.challenge(func(v *ui.Challenge) {
 			v.Method, v.Delivery, v.CanResend, v.Prompt = "Every kind of field", ui.Delivery{}, false, twofactor.Prompt{Message: "No factor asks all this.", Fields: b.everyKind()}
 		})},

@@ -47,13 +47,18 @@ function hush() {
 // Readers are told what is put into an alert that is there already.
 function say(sentence) {
   hush();
-  notice = document.createElement('div');
-  notice.className = 'notice bad';
-  notice.setAttribute('role', 'alert');
+  notice = document.getElementById('alert')?.content.firstElementChild.cloneNode(true) ?? plain();
   form.before(notice);
-  const p = document.createElement('p');
-  p.textContent = sentence;
-  notice.append(p);
+  notice.querySelector('p').textContent = sentence;
+}
+
+// plain is an alert for a page that has no pattern for one.
+function plain() {
+  const box = document.createElement('div');
+  box.className = 'notice bad';
+  box.setAttribute('role', 'alert');
+  box.append(document.createElement('p'));
+  return box;
 }
 
 function why(error) {
@@ -106,7 +111,11 @@ async function ask(extra = {}) {
 async function clicked() {
   hush();
   if (!supported) { say(words.unsupported); return; }
-  try { await ask(); } catch (error) { say(why(error)); offer(); }
+  try { await ask(); } catch (error) {
+    say(why(error));
+    button.textContent = words.again;
+    offer();
+  }
 }
 
 // A name field that says so lists passkeys beside names.
