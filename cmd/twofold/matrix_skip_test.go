@@ -405,7 +405,6 @@ func failuresClose(m *matrix) {
 	}
 }
 
-
 // waitMail waits for a mail to somebody that says something.
 func (m *matrix) waitMail(name, text string) {
 	m.t.Helper()

@@ -19,10 +19,9 @@ func (m *matrix) waitMessage(to, text string) fakes.Message {
 	return msg
 }
 
-func bruteRows() []row { return nil }
-func confuseRows() []row { return nil }
+func confuseRows() []row   { return nil }
 func downgradeRows() []row { return nil }
-func recoveryRows() []row { return nil }
-func leakRows() []row { return nil }
-func sessionRows() []row { return nil }
-func floodRows() []row { return nil }
+func recoveryRows() []row  { return nil }
+func leakRows() []row      { return nil }
+func sessionRows() []row   { return nil }
+func floodRows() []row     { return nil }

@@ -399,7 +399,7 @@ func (m *matrix) arrived(to string) string {
 
 // give answers the form of a page as its button does.
 func give(page *testkit.Page, name, value string) *testkit.Page {
-	return page.Forms[0].Forge(name, value).Submit()
+	return page.Form(0).Forge(name, value).Submit()
 }
 
 // wrong is a code of the same length that is not code.
