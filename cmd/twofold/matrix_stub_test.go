@@ -19,9 +19,5 @@ func (m *matrix) waitMessage(to, text string) fakes.Message {
 	return msg
 }
 
-func confuseRows() []row   { return nil }
-func downgradeRows() []row { return nil }
-func recoveryRows() []row  { return nil }
-func leakRows() []row      { return nil }
-func sessionRows() []row   { return nil }
-func floodRows() []row     { return nil }
+func sessionRows() []row { return nil }
+func floodRows() []row   { return nil }
