@@ -273,6 +273,7 @@ func samePrefix(m *matrix) {
 	for shared := range 6 {
 		c := m.browser()
 		page, code := m.half(c, name)
+		m.untilDelivery(c, page, "sent")
 		bad := []byte(code)
 		for i := shared; i < len(bad); i++ {
 			bad[i] = '0' + (bad[i]-'0'+5)%10

@@ -18,6 +18,3 @@ func (m *matrix) waitMessage(to, text string) fakes.Message {
 	}
 	return msg
 }
-
-func sessionRows() []row { return nil }
-func floodRows() []row   { return nil }
