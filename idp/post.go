@@ -422,6 +422,10 @@ func (s *IDP) finishNow(w http.ResponseWriter, r *http.Request, a *attempt, v ve
 	}
 	var out outcome
 	err = s.DB.Tx(r.Context(), func(ctx context.Context) error {
+		// v was judged before the transaction.
+		if err := s.hold(ctx, a); err != nil {
+			return err
+		}
 		var err error
 		out, err = s.finish(ctx, r, have, a, v)
 		return err

@@ -271,8 +271,8 @@ func otherPaths(m *matrix) {
 	name := m.person("anna", "passkey")
 	keys := m.ownApp("keys", "")
 	m.assign("passkey", "client_app "+keys, false)
-	m.changeTenant("acme", func(v *tenants.Tenant) { v.PasskeySignIn = true })
-	defer m.changeTenant("acme", func(v *tenants.Tenant) { v.PasskeySignIn = false })
+	m.passkeySignIn(true)
+	defer m.passkeySignIn(false)
 	d := m.withPasskey(m.browser(), name)
 	begin := func() *testkit.Page {
 		c := m.browser()
@@ -300,6 +300,12 @@ func otherPaths(m *matrix) {
 	for _, path := range []string{"/device", "/device_authorization", "/bc-authorize", "/magic", "/signin", "/login", "/oauth/token", "/federated"} {
 		m.expect(nothing, name, func() *testkit.Page { return m.browser().Get(m.url + "/t/acme" + path) })
 	}
+}
+
+// passkeySignIn lets passkeys stand for name and password at acme, or not.
+func (m *matrix) passkeySignIn(on bool) {
+	m.t.Helper()
+	m.changeTenant("acme", func(v *tenants.Tenant) { v.PasskeySignIn = on })
 }
 
 func sideDoors(m *matrix) {
@@ -403,10 +409,4 @@ func failuresClose(m *matrix) {
 	if got = got.Follow(); got.Status != http.StatusForbidden {
 		m.t.Errorf("with a broken instance: %d %s", got.Status, got.Text)
 	}
-}
-
-// waitMail waits for a mail to somebody that says something.
-func (m *matrix) waitMail(name, text string) {
-	m.t.Helper()
-	m.waitMessage(name+"@example.test", text)
 }

@@ -114,7 +114,7 @@ func (m *matrix) after() {
 		m.secret.Forbid(m.t, "the answer to "+head, e)
 	}
 	for line := range strings.Lines(m.logs.String()[m.logged:]) {
-		m.secret.Forbid(m.t, "the log", words_(line))
+		m.secret.Forbid(m.t, "the log", textsIn(line))
 		if !m.errors && strings.Contains(line, `"level":"ERROR"`) {
 			m.t.Errorf("the house logged an error: %s", line)
 		}

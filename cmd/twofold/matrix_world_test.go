@@ -16,7 +16,6 @@ import (
 	"testing"
 	"time"
 
-	"twofold/internal/db"
 	"twofold/internal/fakes"
 	"twofold/internal/seal"
 	"twofold/internal/testkit"
@@ -144,7 +143,7 @@ func (a *arena) people(vendors string) {
 	a.rival = &rival
 }
 
-// tenantOf changes a tenant.
+// changeTenant changes a tenant.
 func (w *world) changeTenant(name string, change func(*tenants.Tenant)) {
 	w.t.Helper()
 	list, err := w.tenants.ListTenants(w.ctx())
@@ -224,7 +223,7 @@ func (m *matrix) userID(name string) string {
 	return ""
 }
 
-// app makes a client app of the row.
+// ownApp makes a client app of the row.
 func (m *matrix) ownApp(name, minACR string) string {
 	m.t.Helper()
 	name = strings.ToLower(m.id) + "-" + name
@@ -397,6 +396,19 @@ func (m *matrix) arrived(to string) string {
 	return m.secret.Add("a code sent to "+to[:3]+"…", code)
 }
 
+// waitMail waits for a mail to somebody that says something.
+func (m *matrix) waitMail(name, text string) {
+	m.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	_, err := m.inbox.Wait(ctx, func(msg fakes.Message) bool {
+		return msg.To == name+"@example.test" && strings.Contains(msg.Text, text)
+	})
+	if err != nil {
+		m.t.Fatalf("no mail with %q came: %v", text, err)
+	}
+}
+
 // give answers the form of a page as its button does.
 func give(page *testkit.Page, name, value string) *testkit.Page {
 	return page.Form(0).Forge(name, value).Submit()
@@ -444,14 +456,14 @@ func (m *matrix) detailsSince(seq int64) string {
 		if err := rows.Scan(&kind, &address, &detail); err != nil {
 			m.t.Fatal(err)
 		}
-		b.WriteString(kind + " " + address + " " + words_(detail) + "\n")
+		b.WriteString(kind + " " + address + " " + textsIn(detail) + "\n")
 	}
 	return b.String()
 }
 
-// words_ are the texts in a JSON object: codes are texts, and no time or duration is
+// textsIn are the texts in a JSON object: codes are texts, and no time or duration is
 // taken for one.
-func words_(object string) string {
+func textsIn(object string) string {
 	var v any
 	if json.Unmarshal([]byte(object), &v) != nil {
 		return object
@@ -477,9 +489,4 @@ func words_(object string) string {
 	}
 	walk(v)
 	return b.String()
-}
-
-// scope of the second subscription's tenant.
-func (m *matrix) inRival() context.Context {
-	return db.WithScope(context.Background(), db.Scope{Subscription: m.rival.sub.ID, Tenant: m.rival.ids["tenant initech"]})
 }
