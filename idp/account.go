@@ -325,7 +325,7 @@ func (s *IDP) showPassword(w http.ResponseWriter, r *http.Request, m *member) er
 }
 
 // accountPassword sets a new password for a user who has proven himself just now. All
-// his other sessions end.
+// his other sessions end, in all tenants, and this one gets a new cookie.
 func (s *IDP) accountPassword(w http.ResponseWriter, r *http.Request, m *member) error {
 	ctx := r.Context()
 	if !r.PostForm.Has(ui.FieldPassword) {

@@ -211,6 +211,7 @@ func (s *IDP) begin(w http.ResponseWriter, r *http.Request, a *attempt, v verdic
 	if p := problem.From(err); err != nil && (p.Kind == problem.TooMany || errors.Is(err, twofactor.ErrUnusable)) {
 		s.Log.WarnContext(r.Context(), "challenge not begun", "sign_in", a.row.ID, "two_factor", c.ID, "error", err)
 		if len(v.askable()) > 1 {
+			retryAfter(w, err)
 			page := s.stepPage(r, a)
 			return s.showChoose(w, r, a, v, page.Say("choose.not-now", "reason", page.Explain(p.Code, p.Message)))
 		}
@@ -285,6 +286,7 @@ func (s *IDP) answerChallenge(w http.ResponseWriter, r *http.Request, a *attempt
 		s.Observe("wrong_code")
 		return s.showChallenge(w, r, a, v, http.StatusUnprocessableEntity, s.explain(r, a, err))
 	case problem.Is(err, problem.TooMany):
+		retryAfter(w, err)
 		return s.showChallenge(w, r, a, v, http.StatusTooManyRequests, s.explain(r, a, err))
 	case gone(err):
 		return s.again(w, r)
@@ -375,6 +377,7 @@ func (s *IDP) resend(w http.ResponseWriter, r *http.Request, a *attempt, v verdi
 		}
 		return s.begin(w, r, a, v, c)
 	case problem.Is(err, problem.TooMany):
+		retryAfter(w, err)
 		return s.showChallenge(w, r, a, v, http.StatusTooManyRequests, s.explain(r, a, err))
 	}
 	return err

@@ -41,7 +41,7 @@ func numbers(prefix string, n int, phone string) (out []tenants.User) {
 }
 
 // again presses Resend.
-func again(page *testkit.Page) *testkit.Page { return page.Press("resend").Follow() }
+func resent(page *testkit.Page) *testkit.Page { return page.Press("resend").Follow() }
 
 // TestLimitsSeen: N8 to N14 as people and administrators see them.
 func TestLimitsSeen(t *testing.T) {
@@ -76,21 +76,21 @@ func (w *chainWorld) limitResend(c *testkit.Client) {
 	p := w.rp("acme", "expenses")
 	page := p.signIn(c, "anna").Follow()
 	code := w.code(w.phone("anna"))
-	again(page).Require(http.StatusTooManyRequests).RequireText("Please wait a moment before you ask again.")
+	resent(page).Require(http.StatusTooManyRequests).RequireText("Please wait a moment before you ask again.")
 	c.Header.Set("Accept-Language", "de")
-	again(page).Require(http.StatusTooManyRequests).RequireText("Warten Sie einen Moment, bevor Sie erneut fragen.")
+	resent(page).Require(http.StatusTooManyRequests).RequireText("Warten Sie einen Moment, bevor Sie erneut fragen.")
 	c.Header.Del("Accept-Language")
 	w.clock.Advance(30 * time.Second)
-	page = again(page).Require(http.StatusOK)
+	page = resent(page).Require(http.StatusOK)
 	w.clock.Advance(30 * time.Second)
-	again(page).Require(http.StatusTooManyRequests)
+	resent(page).Require(http.StatusTooManyRequests)
 	w.clock.Advance(30 * time.Second)
-	last := again(page).Require(http.StatusOK)
+	last := resent(page).Require(http.StatusOK)
 	w.clock.Advance(2 * time.Minute)
 	if strings.Contains(last.Body, `value="resend"`) {
 		w.t.Error("a third time is offered")
 	}
-	again(page).Require(http.StatusTooManyRequests).RequireText("We have sent this code as often as we may.")
+	resent(page).Require(http.StatusTooManyRequests).RequireText("We have sent this code as often as we may.")
 	w.ended("anna")
 	for _, m := range w.inbox.Messages() {
 		if digits.FindString(m.Text) != code {
@@ -128,7 +128,7 @@ func (w *chainWorld) limitSource(t *testing.T, from func(string) *testkit.Client
 	for round, pause := range []time.Duration{30 * time.Second, 60 * time.Second} {
 		w.clock.Advance(pause)
 		for n, page := range pages {
-			if got := again(page); round == 0 || n < 6 {
+			if got := resent(page); round == 0 || n < 6 {
 				pages[n] = got.Require(http.StatusOK)
 			} else {
 				got.Require(http.StatusTooManyRequests).RequireText("Many codes were asked for from your network.")
@@ -189,7 +189,7 @@ func (w *chainWorld) limitDay(t *testing.T, from func(string) *testkit.Client) {
 	for round, pause := range []time.Duration{30 * time.Second, 60 * time.Second} {
 		w.clock.Advance(pause)
 		for n, page := range pages {
-			if got := again(page); round == 0 || n == 0 {
+			if got := resent(page); round == 0 || n == 0 {
 				pages[n] = got.Require(http.StatusOK)
 			} else {
 				got.Require(http.StatusTooManyRequests).RequireText("No more text messages can be sent today.")
