@@ -89,7 +89,7 @@ func (s *IDP) setUpAtOnce(r *http.Request, a *attempt, v verdict) error {
 		a.facts.Picked = st.TwoFactorID
 		return s.save(r.Context(), a)
 	} else if byLink, err := s.byLink(r.Context(), a, list[0]); err != nil || byLink {
-		return err
+		return nil //nolint:nilerr // the page says so to who picks it
 	}
 	if err := s.ask(r, a, st); err != nil {
 		s.Log.WarnContext(r.Context(), "nothing begun to set up", "sign_in", a.row.ID, "two_factor", st.TwoFactorID, "error", err)
