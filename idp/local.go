@@ -109,11 +109,11 @@ func (s *IDP) tellOf(ctx context.Context, m *member, kind string, detail map[str
 
 // maskedPhone is a number as pages may show it: its country, and its last two digits.
 func maskedPhone(number string) string {
-	country, rest, ok := strings.Cut(phone.Written(number), " ")
-	if !ok || len(rest) < 6 {
+	country, _, ok := strings.Cut(phone.Written(number), " ")
+	if !ok || len(number) < len(country)+6 {
 		return "•••"
 	}
-	return country + " •• ••• " + rest[len(rest)-2:]
+	return country + " •• ••• " + number[len(number)-2:]
 }
 
 // masked is a mail address as pages and logs may show it.

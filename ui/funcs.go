@@ -27,8 +27,11 @@ func (u *UI) funcs() template.FuncMap {
 func words(lang string) template.FuncMap {
 	return template.FuncMap{
 		"named": func(key, slot, name string) named { return nameIn(lang, key, slot, name) },
-		"t":     func(key string, vars ...any) string { return Say(lang, key, vars...) },
-		"wait":  func(seconds int) string { return waitWords(lang, seconds) },
+		"names": func(key, slot1, first, slot2, second string) named2 {
+			return namesIn(lang, key, slot1, first, slot2, second)
+		},
+		"t":    func(key string, vars ...any) string { return Say(lang, key, vars...) },
+		"wait": func(seconds int) string { return waitWords(lang, seconds) },
 	}
 }
 

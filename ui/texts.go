@@ -80,6 +80,15 @@ func nameIn(lang, key, slot, name string) named {
 	return named{before, cleanName(name), after}
 }
 
+// named2 is a sentence with two names in it, the first one first in every language.
+type named2 struct{ Before, First, Between, Second, After string }
+
+func namesIn(lang, key, slot1, first, slot2, second string) named2 {
+	before, rest, _ := strings.Cut(Say(lang, key, slot1, "\x00", slot2, "\x01"), "\x00")
+	between, after, _ := strings.Cut(rest, "\x01")
+	return named2{before, cleanName(first), between, cleanName(second), after}
+}
+
 // texts are the sentences of all languages. They do not change after the start.
 type texts map[string]tongueTexts
 

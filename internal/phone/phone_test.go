@@ -144,3 +144,11 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestWritten(t *testing.T) {
+	for number, want := range map[string]string{"+41791234567": "+41 79 123 45 67", "+14155552671": "+1 415-555-2671", "": "", "nobody": "nobody"} {
+		if got := phone.Written(number); got != want {
+			t.Errorf("Written(%q) = %q, want %q", number, got, want)
+		}
+	}
+}
