@@ -43,10 +43,11 @@ func numbers(prefix string, n int, phone string) (out []tenants.User) {
 // again presses Resend.
 func resent(page *testkit.Page) *testkit.Page { return page.Press("resend").Follow() }
 
-// TestLimitsSeen: N8 to N14 as people and administrators see them.
+// TestLimitsSeen: N8 to N14 as people and administrators see them. Both databases are
+// asked in package ceremony.
 func TestLimitsSeen(t *testing.T) {
 	t.Parallel()
-	w := newChainWorld(t, testkit.Postgres(t), 1)
+	w := newChainWorld(t, testkit.SQLite(t), 1)
 	w.factor("SMS", "twilio")
 	w.texted("acme", 0, append(
 		numbers("block", 11, "+4179555%04d"),

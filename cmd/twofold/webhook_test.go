@@ -92,18 +92,19 @@ func wrongOne(code string) string {
 func TestHookCannotDeliver(t *testing.T) {
 	t.Parallel()
 	w := newChainWorld(t, testkit.SQLite(t), 1)
+	// All of them last: a message of another case may be tried again meanwhile.
 	ways := map[string]struct {
 		prepare func()
 		entry   string // of the log, without a fallback
 		page    string
 	}{
-		"down":            {func() { w.hook.Script(fakes.Fault{Status: 503}, fakes.Fault{Status: 503}) }, "queued 2 retry", "We are trying again."},
-		"gone":            {func() { w.hook.Script(fakes.Fault{Status: 404}) }, "failed 1 account", "We could not deliver the code."},
+		"down":            {func() { w.hook.Script(fakes.Fault{Status: 503, Forever: true}) }, "queued 2 retry", "We are trying again."},
+		"gone":            {func() { w.hook.Script(fakes.Fault{Status: 404, Forever: true}) }, "failed 1 account", "We could not deliver the code."},
 		"wrong signature": {func() { w.tampers(func(a *fakes.WebhookAnswer) { a.Secret = "x" }) }, "failed 1 account", "We could not deliver the code."},
 		"another's reply": {func() { w.tampers(func(a *fakes.WebhookAnswer) { a.Body = swapID(a.Body) }) }, "failed 1 account", "We could not deliver the code."},
 		"stale":           {func() { w.tampers(func(a *fakes.WebhookAnswer) { a.At = a.At.Add(-6 * time.Minute) }) }, "failed 1 account", "We could not deliver the code."},
 		"redirect": {func() {
-			w.hook.Script(fakes.Fault{Status: 302, Header: http.Header{"Location": {w.hookURL}}})
+			w.hook.Script(fakes.Fault{Status: 302, Header: http.Header{"Location": {w.hookURL}}, Forever: true})
 		}, "failed 1 account", "We could not deliver the code."},
 	}
 	var users []string
@@ -183,7 +184,9 @@ func TestHookDecidesByCode(t *testing.T) {
 		if page := w.rp("acme", "expenses").with("acr_values", acrAAL2).signIn(testkit.NewClient(t), "bruno").Follow(); page.Status != http.StatusForbidden {
 			t.Errorf("aal2: %d %s", page.Status, page.Text)
 		}
-		w.hookCannotDecide(t, p)
+		if strings.HasPrefix(url, "sqlite:") { // the database has no part in it
+			w.hookCannotDecide(t, p)
+		}
 	})
 }
 
