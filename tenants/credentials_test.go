@@ -1,7 +1,10 @@
 package tenants
 
 import (
+	"context"
+	"errors"
 	"testing"
+	"time"
 
 	"twofold/internal/problem"
 	"twofold/twofactor"
@@ -103,6 +106,71 @@ func TestPersonByLogin(t *testing.T) {
 			if err != nil || u.ID != want || ok != (want != "") {
 				t.Errorf("%q: %+v, %v, %v", login, u, ok, err)
 			}
+		}
+	})
+}
+
+// A sign-in ends at the epoch that its password was checked at, or not at all.
+func TestHoldUser(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		c := w.customer("acme")
+		must(t, w.SetPassword(c.ctx, c.anna, goodPassword, true))
+		login, err := w.CheckPassword(c.ctx, c.anna.Name, goodPassword)
+		must(t, err)
+		hold := func() error {
+			return w.DB.Tx(c.ctx, func(ctx context.Context) error { return w.HoldUser(ctx, c.anna.ID, login.CredentialEpoch) })
+		}
+		must(t, hold())
+		must(t, w.RaiseEpoch(c.ctx, c.anna.ID))
+		if err := hold(); !errors.Is(err, ErrChanged) {
+			t.Errorf("after a change: %v", err)
+		}
+		login, err = w.CheckPassword(c.ctx, c.anna.Name, goodPassword)
+		must(t, err)
+		must(t, hold())
+		u, err := w.User(c.ctx, c.anna.ID)
+		must(t, err)
+		u.Active = false
+		_, err = w.PutUser(c.admin, &u)
+		must(t, err)
+		login.CredentialEpoch = epochOf(t, w, c.ctx, u.ID)
+		if err := hold(); !errors.Is(err, ErrChanged) {
+			t.Errorf("who may not sign in: %v", err)
+		}
+	})
+}
+
+func epochOf(t *testing.T, w *world, ctx context.Context, userID string) int64 {
+	t.Helper()
+	u, err := w.User(ctx, userID)
+	must(t, err)
+	return u.CredentialEpoch
+}
+
+// Of one who lets a user in and one who shuts him out at the same moment, the later sees
+// what the earlier has done.
+func TestHoldUserAgainstChange(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		c := w.customer("acme")
+		before := epochOf(t, w, c.ctx, c.anna.ID)
+		held, raised := make(chan struct{}), make(chan error, 1)
+		err := w.DB.Tx(c.ctx, func(ctx context.Context) error {
+			if err := w.HoldUser(ctx, c.anna.ID, before); err != nil {
+				return err
+			}
+			go func() { close(held); raised <- w.RaiseEpoch(c.ctx, c.anna.ID) }()
+			<-held
+			select {
+			case err := <-raised:
+				t.Errorf("changed while he was held: %v", err)
+			case <-time.After(50 * time.Millisecond):
+			}
+			return nil
+		})
+		must(t, err)
+		must(t, <-raised)
+		if now := epochOf(t, w, c.ctx, c.anna.ID); now != before+1 {
+			t.Errorf("epoch %d after %d", now, before)
 		}
 	})
 }

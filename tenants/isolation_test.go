@@ -19,6 +19,8 @@ func TestTwoTenants(t *testing.T) {
 		done[Difference](t)(w.SetGroupMembers(b.admin, b.group.ID, []string{b.anna.ID}))
 		done[Difference](t)(w.PutTwoFactor(b.admin, &b.letter, Options{"Sender": []byte(`"globex"`)}))
 		bob := w.user(b, User{Name: "bob of globex", Active: true})
+		b.app.EnforceMFA = true
+		done[Difference](t)(w.PutClientApp(b.admin, &b.app))
 		must(t, w.PutClientSecret(b.admin, b.app.ID, "secret of an app", nil))
 		assignment := Assignment{TwoFactorID: b.letter.ID, Level: LevelUser, TargetID: b.anna.ID}
 		exemption := Exemption{Level: LevelUser, TargetID: b.anna.ID, Reason: "globex", Until: firstOfMay.AddDate(0, 0, 1)}

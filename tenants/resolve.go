@@ -54,8 +54,6 @@ func (c Candidate) held() bool {
 	return c.Lacking == ""
 }
 
-func (c Candidate) usable() bool { return c.Invalid == "" && !c.Inactive && c.held() }
-
 // settable reports whether the user could set it up now.
 func (c Candidate) settable() bool {
 	return c.Invalid == "" && !c.Inactive && !c.held() && (c.Enrolls && c.Lacking == "" || c.Proves != "")

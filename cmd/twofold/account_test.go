@@ -129,13 +129,6 @@ func appWorld(t *testing.T, db string, users ...string) *world {
 	return w
 }
 
-// inAccount signs in for the account, with an app.
-func (w *world) inAccount(c *testkit.Client, name string, a app) *testkit.Page {
-	w.t.Helper()
-	page := w.signInOwn(c, name).Follow()
-	return page.FormWith("code").Set("code", a.next()).Press("Continue").Follow().Require(http.StatusOK)
-}
-
 // TestAccountPage: who signs in for the account sees what he has; nothing of it needs
 // an app, nothing leads round in circles.
 func TestAccountPage(t *testing.T) {

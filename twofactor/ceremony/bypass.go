@@ -49,6 +49,10 @@ func (c *Ceremony) IssueBypass(ctx context.Context, userID string) (code string,
 	}
 	row.Sealed = c.sealed(row, contents{State: twofactor.State(id.Hash(code))})
 	err = c.DB.Tx(ctx, func(ctx context.Context) error {
+		// Of two that are issued at once the later one counts.
+		if err := c.Hold(ctx, userID); err != nil {
+			return err
+		}
 		if err := c.endBypass(ctx, userID); err != nil {
 			return err
 		}
