@@ -124,12 +124,16 @@ func (s *IDP) keepSession(ctx context.Context, r *http.Request, have *sessionRow
 // touch notes that a session is in use.
 func (s *IDP) touch(ctx context.Context, row *sessionRow) error {
 	now := db.Micros(s.Now())
-	if now.Sub(row.SeenAt) < seenEvery {
-		return nil
+	// Also what changes nothing holds the session: it is ended before what is granted
+	// in it now, or after, and then it takes that back.
+	set := map[string]any{"seen_at": row.SeenAt}
+	if now.Sub(row.SeenAt) >= seenEvery {
+		set = map[string]any{"seen_at": now, "idle_expires_at": now.Add(time.Duration(tenants.RealmFrom(ctx).Tenant.IdleSeconds) * time.Second)}
 	}
-	idle := now.Add(time.Duration(tenants.RealmFrom(ctx).Tenant.IdleSeconds) * time.Second)
-	err := s.DB.For(ctx).Model(&sessionRow{}).Where("id = ? AND ended_at IS NULL", row.ID).
-		Updates(map[string]any{"seen_at": now, "idle_expires_at": idle}).Error
+	err := db.One(s.DB.For(ctx).Model(&sessionRow{}).Where("id = ? AND ended_at IS NULL", row.ID).Updates(set))
+	if errors.Is(err, db.ErrStale) {
+		return errSignInOver
+	}
 	return wrap("touch session", err)
 }
 
