@@ -250,7 +250,10 @@ func (s *IDP) ask(r *http.Request, a *attempt, st ceremony.Start) error {
 		return problem.Wrap(problem.Unavailable, "factor_failed", "The second factor does not work at the moment. Please try again in a little while.", err)
 	}
 	a.facts.Picked, a.row.ChallengeID = st.TwoFactorID, challengeID
-	return s.save(ctx, a)
+	if err := s.save(ctx, a); err != nil {
+		return errors.Join(err, s.Ceremony.Abandon(ctx, challengeID))
+	}
+	return nil
 }
 
 // answerChallenge judges an answer to the open challenge.
@@ -374,6 +377,11 @@ func (s *IDP) resend(w http.ResponseWriter, r *http.Request, a *attempt, v verdi
 		c, ok := v.best(a.facts.Picked)
 		if !ok {
 			return s.again(w, r)
+		}
+		// It may be over because its code has just been given: then the sign-in has moved
+		// on, and no other code is sent.
+		if err := s.save(ctx, a); err != nil {
+			return err
 		}
 		return s.begin(w, r, a, v, c)
 	case problem.Is(err, problem.TooMany):

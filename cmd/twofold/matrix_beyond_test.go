@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"net/http"
 	"net/url"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -14,10 +16,12 @@ import (
 // TestMatrixBeyond is what an attacker finds beside the matrix.
 func TestMatrixBeyond(t *testing.T) {
 	testkit.EachDatabase(t, func(t *testing.T, url string) {
+		t.Parallel()
 		a := newArena(t, url)
 		for _, r := range []row{
 			{id: "PasswordEndsSessionsElsewhere", run: sessionsElsewhere},
 			{id: "PasswordBesideSignIn", run: passwordBesideSignIn},
+			{id: "PasswordWhileHashing", run: passwordWhileHashing},
 			{id: "CodeBesideSignOut", run: codeBesideSignOut},
 			{id: "PasskeyOwnerIsNamed", run: passkeyOwner},
 			{id: "LinkOfAnotherSignIn", run: linkOfAnother},
@@ -135,6 +139,43 @@ func passwordBesideSignIn(m *matrix) {
 		if n := m.count("grants", "revoked_at IS NULL AND user_id = '"+m.userID(name)+"'"); n != 0 {
 			m.t.Errorf("%s: %d grants of the old password stand", c.who, n)
 		}
+	}
+}
+
+// passwordWhileHashing: a password that is changed while the old one waits to be hashed
+// lets nobody in.
+func passwordWhileHashing(m *matrix) {
+	name := m.person("anna")
+	m.secret.Add("the new password", freshPassword)
+	u, err := m.tenants.User(m.in("acme"), m.userID(name))
+	m.ok(err)
+	set, err := m.tenants.NewPassword(m.in("acme"), u, freshPassword, true)
+	m.ok(err)
+	c := m.browser()
+	page := c.Get(m.world.rp("acme", "expenses").authorizeURL()).Follow()
+	// The gate is full, so that the sign-in waits with the hash that it has read.
+	hold, full := make(chan struct{}), make(chan struct{}, 64)
+	var wg sync.WaitGroup
+	for range 2 * runtime.GOMAXPROCS(0) {
+		wg.Go(func() { _ = m.house.tenants.Gate.Do(context.Background(), func() { full <- struct{}{}; <-hold }) })
+	}
+	for range 2 * runtime.GOMAXPROCS(0) {
+		<-full
+	}
+	before := m.count("rate_counters", "1=1")
+	var got reply
+	wg.Go(func() {
+		got = m.fire(c, page, url.Values{"do": {"answer"}, "username": {name}, "password": {password}})
+	})
+	for m.count("rate_counters", "1=1") < before+2 {
+		time.Sleep(time.Millisecond) // the budgets of the name are taken just before
+	}
+	time.Sleep(50 * time.Millisecond) // one query later it waits at the gate
+	m.ok(set(m.in("acme")))
+	close(hold)
+	wg.Wait()
+	if got.toApp() || m.live(name) != 0 {
+		m.t.Errorf("the old password let in: %d, %d sessions", got.status, m.live(name))
 	}
 }
 

@@ -41,7 +41,8 @@ func manySends(m *matrix) {
 	m.many(20, func(int) reply { return m.fire(c, page, again) })
 	m.clock.Advance(61 * time.Second)
 	m.many(20, func(int) reply { return m.fire(c, page, again) })
-	if n := queued(); n != 3 {
+	// Who loses against the other replica has taken from the budget too: fewer, never more.
+	if n := queued(); n > 3 {
 		m.t.Errorf("%d messages of one code", n)
 	}
 	// New sign-ins do not help: three to one destination.

@@ -199,6 +199,7 @@ func replayedApproval(m *matrix) {
 			references = append(references, between(string(a.Body), `"reference":"`, `"`))
 		}
 	}
+	m.clock.Advance(10 * time.Minute)
 	// Approved when the sign-in is over.
 	c, page := open()
 	do(c, page, "cancel")

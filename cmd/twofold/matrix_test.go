@@ -49,6 +49,7 @@ const (
 // anything half-written, has a code or a key got into an answer, a log or the trail.
 func TestMatrix(t *testing.T) {
 	testkit.EachDatabase(t, func(t *testing.T, url string) {
+		t.Parallel()
 		a := newArena(t, url)
 		for _, r := range matrixRows() {
 			t.Run(r.id, func(t *testing.T) { a.row(t, r) })
