@@ -126,13 +126,14 @@ func (s *IDP) restart(w http.ResponseWriter, r *http.Request) error {
 // only the app can begin one.
 func (s *IDP) againLink(r *http.Request) string {
 	row, err := s.rowOf(r)
+	if row.ReturnTo != "" {
+		return path(r, "/account") // needs nothing of the old one, not even its cookie
+	}
 	if err != nil {
 		return ""
 	}
-	if row.ReturnTo == "" {
-		if _, err := s.Provider.AuthRequest(r.Context(), row.AuthRequestID); err != nil {
-			return ""
-		}
+	if _, err := s.Provider.AuthRequest(r.Context(), row.AuthRequestID); err != nil {
+		return ""
 	}
 	return r.URL.Path + "?" + againParameter
 }

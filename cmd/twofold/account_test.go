@@ -148,6 +148,9 @@ func TestAccountPage(t *testing.T) {
 		if w.count("grants", "1=1") != 1 {
 			t.Error("a sign-in of our own has granted something")
 		}
+		// Its page, long after, leads to a new one.
+		w.clock.Advance(11 * time.Minute)
+		c.Get(page.URL.String()).Require(http.StatusGone).Link("Sign in again").Require(http.StatusOK).RequireText("This browser")
 		if done := c.Get(w.account("acme")); done.Status != http.StatusOK {
 			t.Errorf("asked again: %d", done.Status)
 		}
