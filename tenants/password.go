@@ -44,11 +44,32 @@ func (s *Store) CheckPassword(ctx context.Context, login, password string) (Logi
 	if !ok || who.UserID == "" {
 		return Login{}, ErrWrongPassword
 	}
+	u, err := s.User(ctx, who.UserID)
+	if err != nil {
+		return Login{}, err
+	}
+	// Hashing took its time. A password that was changed meanwhile proves nothing; one
+	// that is changed from here on raises the epoch that u has.
+	if err := s.mustStillBe(ctx, who); err != nil {
+		return Login{}, err
+	}
 	if stale {
 		s.rehash(ctx, who.UserID, who.Hash, password)
 	}
-	u, err := s.User(ctx, who.UserID)
-	return Login{User: u, IDPID: who.IDPID}, err
+	return Login{User: u, IDPID: who.IDPID}, nil
+}
+
+// mustStillBe refuses a hash that is not the user's any more.
+func (s *Store) mustStillBe(ctx context.Context, who loginRow) error {
+	var n int64
+	err := s.DB.For(ctx).Model(&passwordRow{}).Where("user_id = ? AND hash = ?", who.UserID, who.Hash).Count(&n).Error
+	switch {
+	case err != nil:
+		return fmt.Errorf("tenants: check password: %w", err)
+	case n == 0:
+		return ErrWrongPassword
+	}
+	return nil
 }
 
 // loginRow is a name that a person may sign in with, see the view.
