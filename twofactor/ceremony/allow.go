@@ -22,6 +22,14 @@ var (
 	perDayMail     = limits.Limit{Burst: 20, Per: 24 * time.Hour}
 )
 
+// What a user can have done that no limit of a destination bounds: a service asks him
+// itself, by a push message say; and he names addresses of his own to prove.
+var (
+	perAsked    = limits.Limit{Burst: 3, Per: 10 * time.Minute}
+	perDayAsked = limits.Limit{Burst: 20, Per: 24 * time.Hour}
+	perProving  = limits.Limit{Burst: 5, Per: time.Hour}
+)
+
 // N11: text messages asked for from one network, over all tenants and replicas.
 var (
 	perSourceHour = limits.Limit{Burst: 20, Per: time.Hour}
@@ -35,6 +43,20 @@ type SMSRules struct {
 }
 
 var errNoRules = errors.New("ceremony: no rules for text messages: see Config.SMS")
+
+// allowAsk says whether a question may be put at all, before the factor is asked for
+// it: some reach the user while they make it (M74), and some go where he likes (M71).
+func (c *Ceremony) allowAsk(ctx context.Context, inst twofactor.Instance, st Start) error {
+	if st.Purpose == Prove {
+		return c.takeAll(ctx, errManySends, budget{perProving, []string{"proving", st.User.ID}})
+	}
+	if _, ok := inst.Factor.(twofactor.Poller); !ok || st.Purpose != SignIn {
+		return nil
+	}
+	return c.takeAll(ctx, errManySends,
+		budget{perAsked, []string{"asked", "10min", st.TwoFactorID, st.User.ID}},
+		budget{perDayAsked, []string{"asked", "day", st.TwoFactorID, st.User.ID}})
+}
 
 // allowSend says whether a message may be sent, and takes from the budgets that it
 // would use. It runs outside of any transaction, so that a rollback gives nothing

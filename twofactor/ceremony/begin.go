@@ -52,6 +52,9 @@ func (c *Ceremony) Begin(ctx context.Context, st Start) (string, error) {
 	if st.Purpose == "" {
 		st.Purpose = SignIn
 	}
+	if err := c.allowAsk(ctx, inst, st); err != nil {
+		return "", err
+	}
 	ch, err := c.ask(ctx, inst, st)
 	if err != nil {
 		return "", fmt.Errorf("ceremony: begin: %w", err)

@@ -89,6 +89,7 @@ type challengeRow struct {
 	MinStrength    int64  // what the sign-in demands: nothing weaker may carry the code
 	EnrollmentID   string // that a ceremony is about, if any
 	answeredIn     string // for the audit trail: the sign-in of the answer, where SignInID names none
+	claimedBy      string // likewise, and to tell him: whose enrollment answers, where UserID names nobody
 }
 
 func (challengeRow) TableName() string { return "challenges" }

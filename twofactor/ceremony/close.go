@@ -15,6 +15,12 @@ func (c *Ceremony) Close(ctx context.Context, signInID string) error {
 	return c.erase(c.DB.For(ctx).Where("sign_in_id = ?", signInID))
 }
 
+// Abandon ends one challenge that nobody will answer: the sign-in that it was begun for
+// has moved on meanwhile.
+func (c *Ceremony) Abandon(ctx context.Context, challengeID string) error {
+	return c.erase(c.DB.For(ctx).Where("id = ?", challengeID))
+}
+
 // erase closes the open challenges among which: nothing can be read from them any
 // more, not even with the master key (N16).
 func (c *Ceremony) erase(which *gorm.DB) error {

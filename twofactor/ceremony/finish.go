@@ -230,8 +230,10 @@ func (c *Ceremony) settle(ctx context.Context, row challengeRow, inst twofactor.
 	if failures >= maxFailures {
 		kinds = append(kinds, "factor.locked")
 	}
+	user := either(row.UserID, row.claimedBy)
 	for _, kind := range kinds {
-		err := c.Audit.Record(ctx, audit.Event{Kind: kind, Actor: row.UserID, User: row.UserID}, map[string]any{
+		// Who claims to be somebody is not yet he.
+		err := c.Audit.Record(ctx, audit.Event{Kind: kind, Actor: row.UserID, User: user}, map[string]any{
 			"two_factor": row.TwoFactorID, "type": inst.Info.Type, "sign_in": either(row.answeredIn, row.SignInID), "attempt": row.Attempts, "failures": failures,
 		})
 		if err != nil {
@@ -239,7 +241,7 @@ func (c *Ceremony) settle(ctx context.Context, row challengeRow, inst twofactor.
 		}
 	}
 	if failures == backOffFrom || failures >= maxFailures {
-		c.warn(ctx, row.UserID, failures)
+		c.warn(ctx, user, failures)
 	}
 	if dead {
 		return errOver

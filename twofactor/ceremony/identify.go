@@ -30,6 +30,7 @@ func (c *Ceremony) FinishIdentify(ctx context.Context, g Give, then func(context
 		return fmt.Errorf("ceremony: identify: %w", err)
 	}
 	defer done()
+	row.claimedBy = owner
 	var failures int64
 	err = c.DB.Tx(db.Outside(ctx), func(ctx context.Context) (err error) {
 		failures, err = c.countUser(ctx, owner)
