@@ -235,7 +235,7 @@ func (s *IDP) accountForget(w http.ResponseWriter, r *http.Request, m *member) e
 func (s *IDP) accountEnd(w http.ResponseWriter, r *http.Request, m *member) error {
 	ctx, sessionID := r.Context(), one(r, ui.FieldID)
 	if sessionID == "" {
-		if err := s.endAll(ctx, m.session.UserID, m.session.ID, "ended by the user"); err != nil {
+		if err := s.endOthers(ctx, m.session.UserID, m.session.ID); err != nil {
 			return err
 		}
 		return s.toAccount(w, r)
@@ -246,7 +246,7 @@ func (s *IDP) accountEnd(w http.ResponseWriter, r *http.Request, m *member) erro
 	}
 	for _, row := range list {
 		if row.ID == sessionID {
-			if err := s.end(ctx, &row, "ended by the user"); err != nil {
+			if err := s.endHeld(ctx, &row, "ended by the user"); err != nil {
 				return err
 			}
 		}
@@ -263,7 +263,7 @@ func (s *IDP) showPassword(w http.ResponseWriter, r *http.Request, m *member) er
 }
 
 // accountPassword sets a new password for a user who has proven himself just now. All
-// his other sessions end.
+// his other sessions end, in all tenants, and this one gets a new cookie.
 func (s *IDP) accountPassword(w http.ResponseWriter, r *http.Request, m *member) error {
 	ctx := r.Context()
 	if !r.PostForm.Has(ui.FieldPassword) {
@@ -285,11 +285,19 @@ func (s *IDP) accountPassword(w http.ResponseWriter, r *http.Request, m *member)
 	if err != nil {
 		return err
 	}
+	var cookie string
 	err = s.DB.Tx(ctx, func(ctx context.Context) error {
+		if err := s.Ceremony.Hold(ctx, user.ID); err != nil {
+			return err
+		}
 		if err := set(ctx); err != nil {
 			return err
 		}
-		if err := s.endAll(ctx, user.ID, m.session.ID, "password changed"); err != nil {
+		if err := s.endEverywhere(ctx, user.ID, m.session.ID, "password changed"); err != nil {
+			return err
+		}
+		var err error
+		if cookie, err = s.renewCookie(ctx, m.session); err != nil {
 			return err
 		}
 		if err := s.tellOf(ctx, m, "password.changed", map[string]any{}); err != nil {
@@ -300,6 +308,7 @@ func (s *IDP) accountPassword(w http.ResponseWriter, r *http.Request, m *member)
 	if err != nil {
 		return err
 	}
+	s.setCookie(w, sessionCookie, cookie, path(r, ""), sessionCookieLife)
 	return s.toAccount(w, r)
 }
 

@@ -2,6 +2,7 @@ package idp
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 
@@ -120,6 +121,13 @@ func (s *IDP) stepUp(r *http.Request, a *attempt, v verdict) error {
 func (s *IDP) atOnce(w http.ResponseWriter, r *http.Request, have *sessionRow, a *attempt, v verdict) error {
 	var out outcome
 	err := s.DB.Tx(r.Context(), func(ctx context.Context) error {
+		if err := s.hold(ctx, a); err != nil {
+			return err
+		}
+		// Nobody ends it any more before we are done: does it still stand?
+		if now, err := s.session(r.WithContext(ctx)); err != nil || now == nil || now.ID != have.ID {
+			return errors.Join(errSignInOver, err)
+		}
 		a.row.State = stateDone
 		if err := s.create(ctx, a); err != nil {
 			return err

@@ -47,6 +47,7 @@ func (s *IDP) answerBypass(w http.ResponseWriter, r *http.Request, a *attempt, v
 		s.Observe("wrong_code")
 		return s.showBypass(w, r, a, v, http.StatusUnprocessableEntity, s.explain(r, a, err))
 	case problem.Is(err, problem.TooMany):
+		retryAfter(w, err)
 		return s.showBypass(w, r, a, v, http.StatusTooManyRequests, s.explain(r, a, err))
 	}
 	return err

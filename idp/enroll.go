@@ -138,6 +138,7 @@ func (s *IDP) answerAddress(w http.ResponseWriter, r *http.Request, a *attempt, 
 	}
 	err = s.ask(r, a, ceremony.Start{Purpose: ceremony.Prove, TwoFactorID: c.ID, User: to, Proves: ceremony.Address{Kind: c.Proves, Value: address}})
 	if p := problem.From(err); err != nil && (p.Kind == problem.TooMany || p.Kind == problem.Forbidden) {
+		retryAfter(w, err)
 		return s.showAskAddress(w, r, a, v, c, p.Kind.Status(), typed, s.explain(r, a, err))
 	}
 	if err != nil {
@@ -178,6 +179,7 @@ func (s *IDP) answerEnroll(w http.ResponseWriter, r *http.Request, a *attempt, v
 		s.Observe("wrong_code")
 		return s.showEnroll(w, r, a, v, http.StatusUnprocessableEntity, s.explain(r, a, err))
 	case problem.Is(err, problem.TooMany):
+		retryAfter(w, err)
 		return s.showEnroll(w, r, a, v, http.StatusTooManyRequests, s.explain(r, a, err))
 	case gone(err) && !errors.Is(err, errSignInOver):
 		return s.again(w, r)
@@ -269,6 +271,7 @@ func (s *IDP) resendEnroll(w http.ResponseWriter, r *http.Request, a *attempt, v
 		}
 		return s.leaveChallenge(w, r, a, v)
 	case problem.Is(err, problem.TooMany):
+		retryAfter(w, err)
 		return s.showEnroll(w, r, a, v, http.StatusTooManyRequests, s.explain(r, a, err))
 	case err != nil:
 		return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -114,6 +115,13 @@ func heading(k problem.Kind) string {
 	case problem.Internal:
 	}
 	return "kind.fault"
+}
+
+// retryAfter says with a step's own page how long to wait, where err knows.
+func retryAfter(w http.ResponseWriter, err error) {
+	if p := problem.From(err); p.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(seconds(p.RetryAfter)))
+	}
 }
 
 func seconds(d time.Duration) int { return int(math.Ceil(d.Seconds())) }

@@ -87,6 +87,7 @@ func (s *IDP) answerIdentify(w http.ResponseWriter, r *http.Request, a *attempt,
 		}
 		return s.showAsking(w, r, a, v, http.StatusUnprocessableEntity, s.explain(r, a, err))
 	case problem.Is(err, problem.TooMany):
+		retryAfter(w, err)
 		return s.showAsking(w, r, a, v, http.StatusTooManyRequests, s.explain(r, a, err))
 	}
 	return err

@@ -219,6 +219,7 @@ func (s *IDP) begin(w http.ResponseWriter, r *http.Request, a *attempt, v verdic
 	if p := problem.From(err); err != nil && (p.Kind == problem.TooMany || errors.Is(err, twofactor.ErrUnusable)) {
 		s.Log.WarnContext(r.Context(), "challenge not begun", "sign_in", a.row.ID, "two_factor", c.ID, "error", err)
 		if len(v.askable()) > 1 {
+			retryAfter(w, err)
 			page := s.stepPage(r, a)
 			return s.showChoose(w, r, a, v, page.Say("choose.not-now", "reason", page.Explain(p.Code, p.Message)))
 		}
@@ -261,7 +262,10 @@ func (s *IDP) ask(r *http.Request, a *attempt, st ceremony.Start) error {
 		return problem.Wrap(problem.Unavailable, "factor_failed", "The second factor does not work at the moment. Please try again in a little while.", err)
 	}
 	a.facts.Picked, a.row.ChallengeID = st.TwoFactorID, challengeID
-	return s.save(ctx, a)
+	if err := s.save(ctx, a); err != nil {
+		return errors.Join(err, s.Ceremony.Abandon(ctx, challengeID))
+	}
+	return nil
 }
 
 // answerChallenge judges an answer to the open challenge.
@@ -293,6 +297,7 @@ func (s *IDP) answerChallenge(w http.ResponseWriter, r *http.Request, a *attempt
 		s.Observe("wrong_code")
 		return s.showChallenge(w, r, a, v, http.StatusUnprocessableEntity, s.explain(r, a, err))
 	case problem.Is(err, problem.TooMany):
+		retryAfter(w, err)
 		return s.showChallenge(w, r, a, v, http.StatusTooManyRequests, s.explain(r, a, err))
 	case gone(err):
 		return s.again(w, r)
@@ -379,8 +384,14 @@ func (s *IDP) resend(w http.ResponseWriter, r *http.Request, a *attempt, v verdi
 		if !ok {
 			return s.again(w, r)
 		}
+		// It may be over because its code has just been given: then the sign-in has moved
+		// on, and no other code is sent.
+		if err := s.save(ctx, a); err != nil {
+			return err
+		}
 		return s.begin(w, r, a, v, c)
 	case problem.Is(err, problem.TooMany):
+		retryAfter(w, err)
 		return s.showChallenge(w, r, a, v, http.StatusTooManyRequests, s.explain(r, a, err))
 	}
 	return err
@@ -419,6 +430,10 @@ func (s *IDP) finishNow(w http.ResponseWriter, r *http.Request, a *attempt, v ve
 	}
 	var out outcome
 	err = s.DB.Tx(r.Context(), func(ctx context.Context) error {
+		// v was judged before the transaction.
+		if err := s.hold(ctx, a); err != nil {
+			return err
+		}
 		var err error
 		out, err = s.finish(ctx, r, have, a, v)
 		return err

@@ -159,13 +159,16 @@ func (s *IDP) setNewPassword(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	err = s.DB.Tx(r.Context(), func(ctx context.Context) error {
+		if err := s.Ceremony.Hold(ctx, user.ID); err != nil {
+			return err
+		}
 		if _, err := s.useLink(ctx, linkReset, token); err != nil {
 			return err
 		}
 		if err := set(ctx); err != nil {
 			return err
 		}
-		if err := s.endAll(ctx, user.ID, "", "password reset"); err != nil {
+		if err := s.endEverywhere(ctx, user.ID, "", "password reset"); err != nil {
 			return err
 		}
 		if err := s.Audit.Record(ctx, audit.Event{Kind: "password.reset", Actor: user.ID, User: user.ID}, map[string]any{}); err != nil {

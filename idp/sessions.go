@@ -160,21 +160,83 @@ func (s *IDP) liveSessions(ctx context.Context, userID string) ([]sessionRow, er
 	return rows, wrap("live sessions", err)
 }
 
-// endAll ends all sessions of a user in the tenant in ctx, but for one if it is named.
-func (s *IDP) endAll(ctx context.Context, userID, but, why string) error {
-	rows, err := s.liveSessions(ctx, userID)
+// endOthers ends all sessions of a user in the tenant in ctx but for one.
+func (s *IDP) endOthers(ctx context.Context, userID, but string) error {
+	return s.DB.Tx(ctx, func(ctx context.Context) error {
+		if err := s.Ceremony.Hold(ctx, userID); err != nil {
+			return err
+		}
+		rows, err := s.liveSessions(ctx, userID)
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			if row.ID == but {
+				continue
+			}
+			if err := s.end(ctx, &row, "ended by the user"); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// endEverywhere ends all sessions of a user but for one, in all tenants of the
+// subscription: a password that has changed is the same in each. The caller holds the
+// user.
+func (s *IDP) endEverywhere(ctx context.Context, userID, but, why string) error {
+	var rows []sessionRow
+	err := s.DB.For(db.AllTenants(ctx)).Where("user_id = ? AND ended_at IS NULL AND expires_at > ?", userID, s.Now()).Find(&rows).Error
 	if err != nil {
-		return err
+		return wrap("sessions of all tenants", err)
 	}
 	for _, row := range rows {
 		if row.ID == but {
 			continue
 		}
-		if err := s.end(ctx, &row, why); err != nil {
+		there := db.WithScope(ctx, db.Scope{Subscription: db.ScopeOf(ctx).Subscription, Tenant: row.TenantID})
+		if err := s.end(there, &row, why); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// endHeld is end for a request of its own: a sign-in that is about to be answered from
+// the session comes before it, or not at all.
+func (s *IDP) endHeld(ctx context.Context, row *sessionRow, why string) error {
+	return s.DB.Tx(ctx, func(ctx context.Context) error {
+		if err := s.Ceremony.Hold(ctx, row.UserID); err != nil {
+			return err
+		}
+		return s.end(ctx, row, why)
+	})
+}
+
+// hold makes a sign-in that ends, in the transaction of ctx, come before or after
+// whatever changes what its user proves himself with or ends his sessions. If that
+// came before, the sign-in is over (SECURITY I6, M24).
+func (s *IDP) hold(ctx context.Context, a *attempt) error {
+	if err := s.Ceremony.Hold(ctx, a.facts.UserID); err != nil {
+		return err
+	}
+	user, err := s.Tenants.User(ctx, a.facts.UserID)
+	if err != nil {
+		return lost(err)
+	}
+	if user.CredentialEpoch != a.facts.Epoch {
+		return errSignInOver
+	}
+	return nil
+}
+
+// renewCookie gives a session a new cookie (SECURITY M67).
+func (s *IDP) renewCookie(ctx context.Context, row *sessionRow) (token string, err error) {
+	token = id.Token(s.Rand)
+	err = db.One(s.DB.For(ctx).Model(&sessionRow{}).Where("id = ? AND token_hash = ? AND ended_at IS NULL", row.ID, row.TokenHash).
+		Updates(map[string]any{"token_hash": id.Hash(token)}))
+	return token, wrap("renew cookie", err)
 }
 
 func wrap(doing string, err error) error {

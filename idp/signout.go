@@ -51,7 +51,7 @@ func (s *IDP) endSession(w http.ResponseWriter, r *http.Request) error {
 	case len(live) == 0:
 	case confirmed, len(live) == 1 && es.HintSessionID == live[0].ID:
 		for _, row := range live {
-			if err := s.end(r.Context(), &row, "signed out"); err != nil {
+			if err := s.endHeld(r.Context(), &row, "signed out"); err != nil {
 				return err
 			}
 		}
