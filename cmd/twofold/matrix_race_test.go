@@ -14,7 +14,7 @@ import (
 func raceRows() []row {
 	return []row{
 		{"M23", "E", "The right code 64 times at once, over two replicas.", sameCodeAtOnce},
-		{"M24", "E or none", "The right code beside sending again, cancelling, changing the password and removing the factor, at once.", codeBesideOthers},
+		{"M24", "E or none", "The right code beside sending again, cancelling and a new password, at once. Beside removing a factor: M27.", codeBesideOthers},
 		{"M25", "A", "100 wrong codes at once, over two replicas: at most 5 are judged, and the right one is worth nothing after.", guessesAtOnce},
 		{"M26", "E each", "Two sign-ins of one user, both codes right at once: each gets its session.", bothRight},
 		{"M27", "E, and one refused", "Two apps set up at once are both kept. Of two last factors removed at once one stays, also beside a sign-in.", factorsAtOnce},

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"twofold/internal/id"
 	"twofold/internal/testkit"
 )
 
@@ -77,7 +78,7 @@ func (a *arena) row(t *testing.T, r row) {
 	m.secret.Add("Twilio's token", a.twilio.AuthToken)
 	m.secret.Add("eCall's password", a.ecall.Password)
 	m.logged = len(a.logs.String())
-	m.since = m.lastEvent()
+	m.since, m.mark = m.lastEvent(), id.New()
 	t.Cleanup(func() { m.after() })
 	r.run(m)
 }
@@ -94,17 +95,17 @@ func (m *matrix) lastEvent() (seq int64) {
 func (m *matrix) after() {
 	m.t.Helper()
 	for what, where := range map[string]string{
-		"a challenge that is over and still holds its code":  "challenges|closed_at IS NOT NULL AND sealed <> ''",
-		"a challenge with more tries than it has":            "challenges|attempts > max_attempts",
-		"an open challenge of a sign-in that is over":        "challenges|closed_at IS NULL AND sign_in_id IN (SELECT id FROM sign_ins WHERE state <> 'open')",
-		"two open challenges of one sign-in":                 "challenges|closed_at IS NULL AND sign_in_id <> '' AND id < (SELECT max(c.id) FROM challenges c WHERE c.closed_at IS NULL AND c.sign_in_id = challenges.sign_in_id)",
-		"a session without an entry of its sign-in":          "sessions|NOT EXISTS (SELECT 1 FROM audit_events e WHERE e.kind = 'sign_in.done' AND e.user_id = sessions.user_id AND e.detail LIKE '%' || sessions.id || '%')",
-		"a code for an app without a session behind it":      "grants|session_id <> '' AND NOT EXISTS (SELECT 1 FROM sessions s WHERE s.id = grants.session_id)",
-		"a grant that stands in a session that has ended":    "grants|revoked_at IS NULL AND EXISTS (SELECT 1 FROM sessions s WHERE s.id = grants.session_id AND s.ended_at IS NOT NULL)",
-		"a sign-in that is done and has asked for no answer": "sign_ins|state = 'done' AND user_id = ''",
+		"a challenge that is over and still holds its code": "challenges r|closed_at IS NOT NULL AND sealed <> ''",
+		"a challenge with more tries than it has":           "challenges r|attempts > max_attempts",
+		"an open challenge of a sign-in that is over":       "challenges r|closed_at IS NULL AND EXISTS (SELECT 1 FROM sign_ins s WHERE s.tenant_id = r.tenant_id AND s.id = r.sign_in_id AND s.state <> 'open')",
+		"a sign-in with more than one open challenge":       "sign_ins r|1 < (SELECT count(*) FROM challenges c WHERE c.tenant_id = r.tenant_id AND c.id > '" + m.mark + "' AND c.sign_in_id = r.id AND c.closed_at IS NULL)",
+		"a session without an entry of its sign-in":         "sessions r|NOT EXISTS (SELECT 1 FROM audit_events e WHERE e.tenant_id = r.tenant_id AND e.user_id = r.user_id AND e.kind = 'sign_in.done' AND e.detail LIKE '%' || r.id || '%')",
+		"a grant without its session":                       "grants r|session_id <> '' AND NOT EXISTS (SELECT 1 FROM sessions s WHERE s.tenant_id = r.tenant_id AND s.id = r.session_id)",
+		"a grant that stands in a session that has ended":   "grants r|revoked_at IS NULL AND EXISTS (SELECT 1 FROM sessions s WHERE s.tenant_id = r.tenant_id AND s.id = r.session_id AND s.ended_at IS NOT NULL)",
+		"a sign-in of nobody that is done":                  "sign_ins r|state = 'done' AND user_id = ''",
 	} {
 		table, cond, _ := strings.Cut(where, "|")
-		if n := m.count(table, cond); n != 0 {
+		if n := m.count(table, "r.id > '"+m.mark+"' AND "+cond); n != 0 {
 			m.t.Errorf("%d × %s", n, what)
 		}
 	}
