@@ -32,7 +32,7 @@ type Store struct {
 	decoy     string // what the password of nobody is checked against
 }
 
-// Config is what a Store stands on. All fields but OnTenant must be set;
+// Config is what a Store stands on. All fields but Argon2 and OnTenant must be set;
 // CheckTemplate only where templates are saved.
 type Config struct {
 	DB      *db.DB
@@ -43,6 +43,7 @@ type Config struct {
 	Catalog twofactor.Catalog
 	Env     twofactor.Env
 	Gate    *Gate
+	Argon2  Argon2
 	// OnTenant runs in the transaction that creates a tenant, with its scope:
 	// whatever a tenant needs from its first moment, such as signing keys.
 	OnTenant func(ctx context.Context, t Tenant) error
@@ -50,9 +51,16 @@ type Config struct {
 	CheckTemplate func(t Template) []twofactor.FieldError
 }
 
+// Argon2 are the parameters of new password hashes. Zero are those of SECURITY N32; tests
+// of other things than passwords take less.
+type Argon2 struct{ MemoryKiB, Time uint32 }
+
 // New makes a Store.
 func New(c Config) *Store {
 	h := newHasher()
+	if c.Argon2 != (Argon2{}) {
+		h.params.memory, h.params.time = c.Argon2.MemoryKiB, c.Argon2.Time
+	}
 	return &Store{
 		Config: c, realms: newCache[Realm](c.Now), apps: newCache[clientEntry](c.Now), idps: newCache[[]IDP](c.Now),
 		templates: newCache[[]Template](c.Now), opened: &openedFactors{m: map[string]openedFactor{}}, hasher: h, decoy: h.decoy(c.Rand),

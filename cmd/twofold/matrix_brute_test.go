@@ -70,6 +70,7 @@ func newChallenges(m *matrix) {
 	m.clock.Advance(time.Hour)
 	page := m.enter(m.browser(), "expenses", name)
 	m.expect(refused, name, func() *testkit.Page { return give(page, "code", "000000") })
+	m.waitMail(name, "locked") // before its life is over
 	m.clock.Advance(48 * time.Hour)
 	page = m.enter(m.browser(), "expenses", name)
 	m.expect(anything, name, func() *testkit.Page {
@@ -78,7 +79,6 @@ func newChallenges(m *matrix) {
 	if n := m.heard(name, "factor.locked"); n != 1 {
 		m.t.Errorf("%d times locked in the trail", n)
 	}
-	m.waitMail(name, "locked")
 	// Not even setting up another factor is asked of somebody locked, or sent to.
 	if page.Status != http.StatusTooManyRequests {
 		m.t.Errorf("a new challenge for somebody locked: %d %s", page.Status, page.Text)

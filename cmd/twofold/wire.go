@@ -58,6 +58,7 @@ type parts struct {
 	Now         func() time.Time
 	Catalog     twofactor.Catalog
 	RSABits     int // of new tenants' keys; 0: 3072
+	Argon2      tenants.Argon2
 	providerFlags
 }
 
@@ -82,7 +83,7 @@ func build(ctx context.Context, p parts) (*house, error) {
 	h.audit = &audit.Trail{DB: d, Seal: p.Seal, Now: p.Now}
 	h.limits = &limits.Limiter{DB: d, Seal: p.Seal, Now: p.Now}
 	h.tenants = tenants.New(tenants.Config{
-		DB: d, Seal: p.Seal, Now: p.Now, Rand: rand.Reader, Log: p.Log, Catalog: p.Catalog, Gate: tenants.NewGate(),
+		DB: d, Seal: p.Seal, Now: p.Now, Rand: rand.Reader, Log: p.Log, Catalog: p.Catalog, Gate: tenants.NewGate(), Argon2: p.Argon2,
 		Env: twofactor.Env{
 			Origin: p.PublicURL, HTTP: services(), Guarded: outbound.Client(outbound.Config{Allowed: allowed}),
 			Now: p.Now, Rand: rand.Reader, Log: p.Log, Endpoints: p.endpoints(),
