@@ -191,7 +191,7 @@ func (d drawing) sessions(live []sessionRow, mine string) ui.Section {
 		sec.Items = append(sec.Items, it)
 	}
 	if len(live) > 1 {
-		sec.Adds = []ui.Action{{Label: d.Say("account.end-others"), Do: ui.DoEnd, Danger: true}}
+		sec.Adds = []ui.Action{{Label: d.Say("account.end-others"), Do: ui.DoEnd}}
 	}
 	return sec
 }

@@ -15,6 +15,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"twofold/internal/testkit/need"
 )
 
 var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
@@ -47,7 +49,7 @@ func canary(t *testing.T, network, address string) (port string, came func() int
 	t.Helper()
 	l, err := net.Listen(network, address)
 	if err != nil {
-		t.Skipf("cannot listen: %v", err)
+		need.Missing(t, network+" on "+address, "switch it on for the loopback interface", err)
 	}
 	t.Cleanup(func() { l.Close() })
 	peers := make(chan string)
