@@ -202,7 +202,7 @@ func (AdminForm) Template() string { return "admin-form" }
 
 // Title implements View.
 func (v AdminForm) Title() string {
-	return v.failed(v.Heading, len(v.Errors) > 0 || v.Conflict != nil || v.Notice != nil && v.Notice.Kind == Bad)
+	return v.failed(v.Heading, len(v.Errors) > 0 || v.Conflict != nil || v.Message != nil && v.Message.Error != "" || v.Notice != nil && v.Notice.Kind == Bad)
 }
 
 // Drawn are the sections with errors and focus at their places.
