@@ -30,12 +30,12 @@ SELECT 'k' || i, i FROM n`, "INSERT INTO audit_chains (id, seq, head) VALUES ('a
 			args  []any
 			wrong bool
 		}{
-			"SELECT * FROM rate_counters WHERE key = " + mark:                                       {[]any{"k'7"}, false},
-			"SELECT * FROM rate_counters WHERE tat_us > " + mark:                                    {[]any{int64(9)}, true},
-			"SELECT * FROM rate_counters ORDER BY key LIMIT 10":                                     {nil, dialect == migrations.SQLite}, // by an index, and yet not bounded
-			"SELECT * FROM rate_counters ORDER BY tat_us LIMIT 10":                                  {nil, true},
-			"SELECT * FROM audit_chains WHERE seq = 1 ORDER BY head":                                {nil, false}, // so small
-			"SELECT * FROM audit_events WHERE at < " + mark + " ORDER BY detail":                    {[]any{time.Now()}, false},
+			"SELECT * FROM rate_counters WHERE key = " + mark:                    {[]any{"k'7"}, false},
+			"SELECT * FROM rate_counters WHERE tat_us > " + mark:                 {[]any{int64(9)}, true},
+			"SELECT * FROM rate_counters ORDER BY key LIMIT 10":                  {nil, dialect == migrations.SQLite}, // by an index, and yet not bounded
+			"SELECT * FROM rate_counters ORDER BY tat_us LIMIT 10":               {nil, true},
+			"SELECT * FROM audit_chains WHERE seq = 1 ORDER BY head":             {nil, false}, // so small
+			"SELECT * FROM audit_events WHERE at < " + mark + " ORDER BY detail": {[]any{time.Now()}, false},
 			"SELECT * FROM (SELECT * FROM rate_counters WHERE key > 'k' ORDER BY key LIMIT 5) a UNION ALL SELECT * FROM (SELECT * FROM rate_counters WHERE key > 'k9' ORDER BY key LIMIT 5) b ORDER BY tat_us LIMIT 5": {nil, false},
 		} {
 			for _, p := range Explain(t, url, Bounds{Queries: 1, Rows: 1000}, Statement{q, c.args}) {
