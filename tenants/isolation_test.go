@@ -57,14 +57,14 @@ func TestTwoTenants(t *testing.T) {
 				"Forget":             "forgets, and returns nothing",
 				"ReadAddress":        "reads what was typed, by the rules of the tenant in ctx: SMSRules",
 			},
-			Cases: w.isolationCases(b, bob),
+			Cases: w.isolationCases(b, bob, assignment, exemption),
 		}.Run(t)
 	})
 }
 
 // isolationCases ask for b's things. A result that is only yes or no is shown as
 // a word of b's where it is yes.
-func (w *world) isolationCases(b *customer, bob User) []testkit.IsolationCase {
+func (w *world) isolationCases(b *customer, bob User, assignment Assignment, exemption Exemption) []testkit.IsolationCase {
 	type see = func(...any)
 	yes := func(see see) func(bool, error) {
 		return func(ok bool, err error) {
@@ -229,26 +229,34 @@ func (w *world) isolationCases(b *customer, bob User) []testkit.IsolationCase {
 			see(w.SetTenantIDPs(ctx, b.tenant.ID, nil))
 		}},
 		{Method: "GrantsOf", Do: func(ctx context.Context, see see) { see(w.GrantsOf(ctx, SubjectUser, b.anna.ID)) }},
-		{Method: "Tenants", Do: keptCase(w.Tenants, b.tenant.ID)},
-		{Method: "KeptIDPs", Do: keptCase(w.KeptIDPs, b.idp.ID)},
-		{Method: "ClientApps", Do: keptCase(w.ClientApps, b.app.ID)},
-		{Method: "Groups", Do: keptCase(w.Groups, b.group.ID)},
-		{Method: "TwoFactors", Do: keptCase(w.TwoFactors, b.letter.ID)},
+		{Method: "Assignments", Do: keptCase(w.Assignments, b.tenant.ID, assignment.ID)},
+		{Method: "Exemptions", Do: keptCase(w.Exemptions, b.tenant.ID, exemption.ID)},
+		{Method: "Tenants", Do: keptCase(w.Tenants, b.tenant.ID, b.tenant.ID)},
+		{Method: "KeptIDPs", Do: keptCase(w.KeptIDPs, b.tenant.ID, b.idp.ID)},
+		{Method: "ClientApps", Do: keptCase(w.ClientApps, b.tenant.ID, b.app.ID)},
+		{Method: "Groups", Do: keptCase(w.Groups, b.tenant.ID, b.group.ID)},
+		{Method: "TwoFactors", Do: keptCase(w.TwoFactors, b.tenant.ID, b.letter.ID)},
 		{Method: "Users", Do: func(ctx context.Context, see see) {
 			see(w.Users().Page(ctx, page.Query{Filter: map[string]string{"tenant": b.tenant.ID}}, nil))
 			see(w.Users().Page(ctx, page.Query{Filter: map[string]string{"group": b.group.ID}}, nil))
 			see(w.Users().Page(ctx, page.Query{}, []string{b.tenant.ID}))
-			keptCase(w.Users, b.anna.ID)(ctx, see)
+			keptCase(w.Users, b.tenant.ID, b.anna.ID)(ctx, see)
 		}},
 	}
 }
 
 // keptCase does to something all that administrators can do to it.
-func keptCase[V any](of func() Kept[V], id string) func(ctx context.Context, see func(...any)) {
+func keptCase[V any](of func() Kept[V], tenant, id string) func(ctx context.Context, see func(...any)) {
 	return func(ctx context.Context, see func(...any)) {
 		k := of()
 		see(k.Page(ctx, page.Query{}, nil))
 		see(k.Get(ctx, id))
+		yes := func(ok bool, err error) {
+			if ok && err == nil {
+				see("globex")
+			}
+		}
+		yes(k.In(ctx, id, []string{tenant}))
 		see(k.Delete(ctx, id, 0))
 		if k.Restore != nil {
 			see(k.Restore(ctx, id))
