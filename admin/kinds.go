@@ -114,10 +114,12 @@ func (a *Admin) Exemptions() Things[tenants.Exemption] {
 }
 
 var (
-	errSelf   = problem.New(problem.Forbidden, "not_oneself", "Nobody may let himself off. Ask another administrator.")
-	errAbove  = problem.New(problem.Forbidden, "above", "This has a role that is wider than yours: only who has it too may change it.")
-	errOthers = problem.New(problem.Forbidden, "other_tenants", "This user belongs to other tenants too. Ask an administrator of the subscription.")
-	errLast   = problem.New(problem.Conflict, "last_system_admin", "This is the last system administrator. Give somebody else the role first.")
+	errSelf     = problem.New(problem.Forbidden, "not_oneself", "Nobody may let himself off. Ask another administrator.")
+	errAbove    = problem.New(problem.Forbidden, "above", "This has a role that is wider than yours: only who has it too may change it.")
+	errOthers   = problem.New(problem.Forbidden, "other_tenants", "This user belongs to other tenants too. Ask an administrator of the subscription.")
+	errNoTenant = problem.New(problem.Conflict, "user_no_tenant", "This user is a member of no tenant, so there is no sign-in to help with.")
+	errSecrets  = problem.New(problem.Conflict, "too_many_secrets", "This app has three secrets already. End one first.")
+	errLast     = problem.New(problem.Conflict, "last_system_admin", "This is the last system administrator. Give somebody else the role first.")
 )
 
 // mayTouch refuses a change of what has a role that w could not give: who could set the
