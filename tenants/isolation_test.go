@@ -237,6 +237,8 @@ func (w *world) isolationCases(b *customer, bob User, assignment Assignment, exe
 			see(w.SetTenantMembers(ctx, b.tenant.ID, nil))
 		}},
 		{Method: "SetTenantClientApps", Do: func(ctx context.Context, see see) { see(w.SetTenantClientApps(ctx, b.tenant.ID, nil)) }},
+		{Method: "AddTenantClientApp", Do: func(ctx context.Context, see see) { see(w.AddTenantClientApp(ctx, b.tenant.ID, b.app.ID)) }},
+		{Method: "AddTenantMember", Do: func(ctx context.Context, see see) { see(w.AddTenantMember(ctx, b.tenant.ID, bob.ID)) }},
 		{Method: "SetTenantIDPs", Do: func(ctx context.Context, see see) {
 			see(w.SetTenantIDPs(ctx, b.tenant.ID, []string{b.idp.ID}))
 			see(w.SetTenantIDPs(ctx, b.tenant.ID, nil))
