@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"twofold/internal/audit"
+	"twofold/internal/db"
 	"twofold/internal/masterkey"
 	"twofold/internal/seal"
 )
@@ -125,7 +126,7 @@ func (c *keysRotateCmd) Run(ctx context.Context, s streams) error {
 	fmt.Fprintf(s.Out, "key %s seals\n", ids[0])
 	r, err := h.reseal(ctx, s)
 	if err != nil {
-		return fmt.Errorf("%w\nNothing is lost: run twofold keys rotate to go on", err)
+		return fmt.Errorf("%w\nNothing is lost: twofold keys rotate goes on from here", err)
 	}
 	if r.Closed > 0 {
 		return fmt.Errorf("%d values do not open: see twofold keys status", r.Closed)
@@ -134,8 +135,12 @@ func (c *keysRotateCmd) Run(ctx context.Context, s streams) error {
 		fmt.Fprintln(s.Out, "There is no other key. For a new one: twofold keys add; or, with a single server that is stopped: twofold keys rotate --single")
 		return nil
 	}
+	if c.Single {
+		fmt.Fprintf(s.Out, "Next: start the server; it opens and seals under the new key. Then, for the old one: twofold keys drop %s\n", ids[1])
+		return nil
+	}
 	fmt.Fprintf(s.Out, `Next: give the key file to every replica and restart them: until then they seal under the key before.
-After that: twofold keys rotate, and for each old key: twofold keys drop ID (%s)
+After that: twofold keys rotate, for what they sealed, and for each old key twofold keys drop ID (%s)
 `, strings.Join(ids[1:], ", "))
 	return nil
 }
@@ -157,11 +162,23 @@ func (c *keysRotateCmd) putFirst(ctx context.Context, s streams) error {
 		return err
 	}
 	if c.Single {
-		if c.ID, err = seal.AddKey(file, rand.Reader); err != nil {
+		if c.ID, err = c.addAlone(ctx, file); err != nil {
 			return err
 		}
 	}
 	return seal.PutKeyFirst(file, c.ID)
+}
+
+// addAlone adds a key where no server works: one that did would not know it.
+func (c *keysRotateCmd) addAlone(ctx context.Context, file string) (string, error) {
+	databaseURL, err := c.url()
+	if err != nil {
+		return "", err
+	}
+	if err := db.Alone(ctx, databaseURL); err != nil {
+		return "", fmt.Errorf("%w: stop the server first, or go by twofold keys add", err)
+	}
+	return seal.AddKey(file, rand.Reader)
 }
 
 // reseal seals anew what is not under the first key, and says how far it is.

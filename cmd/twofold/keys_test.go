@@ -241,7 +241,7 @@ func verifies(t *testing.T, w *world, idToken string) {
 	if err := json.NewDecoder(resp.Body).Decode(&set); err != nil {
 		t.Fatal(err)
 	}
-	tok, err := jose.ParseSigned(idToken, []jose.SignatureAlgorithm{jose.RS256})
+	tok, err := jose.ParseSignedCompact(idToken, []jose.SignatureAlgorithm{jose.RS256})
 	if err != nil {
 		t.Fatal(err)
 	}
