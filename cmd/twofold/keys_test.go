@@ -4,22 +4,30 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"net/http"
 	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	jose "github.com/go-jose/go-jose/v4"
 
+	"twofold/internal/masterkey"
 	"twofold/internal/seal"
 	"twofold/internal/testkit"
+	"twofold/migrations"
 	"twofold/tenants"
 )
 
@@ -156,6 +164,102 @@ func TestMasterKeyRotation(t *testing.T) {
 			_ = h.close()
 			t.Error("the old key alone still opens the house")
 		}
+	})
+}
+
+// TestMACsOfBefore: what replicas of the version before made still fits when the
+// database has its own key of MACs, and when the master key of that time has gone. While
+// both versions run, each takes what the other made.
+func TestMACsOfBefore(t *testing.T) {
+	testkit.EachDatabase(t, func(t *testing.T, databaseURL string) {
+		w := newWorld(t, databaseURL)
+		before, err := seal.New(testKey)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.tenants.Seal, w.provider.Seal, w.audit.Seal = before, before, before // as in that version
+		execute(t, databaseURL, sides12(t, w, "Down")...)
+		w.tenant("acme", "anna")
+		p := w.rp("acme", "expenses")
+		old := p.exchange(p.callback(p.signIn(testkit.NewClient(t), "anna")).Get("code"))
+		if old.Refresh == "" {
+			t.Fatalf("%+v", old)
+		}
+		execute(t, databaseURL, sides12(t, w, "Up")...)
+
+		next := w.beside(testKey, nextKey)
+		q := next.rp("acme", "expenses")
+		young := q.exchange(q.callback(q.signIn(testkit.NewClient(t), "anna")).Get("code"))
+		if tok := p.token(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {young.Refresh}}); tok.Status != http.StatusOK {
+			t.Errorf("a new token at the version before: %+v", tok)
+		}
+		if r, err := w.beside(nextKey, testKey).reseal(t.Context(), streams{io.Discard, io.Discard}); err != nil || r.Closed > 0 {
+			t.Fatalf("%+v, %v", r, err)
+		}
+		last := w.beside(nextKey)
+		if tok := last.rp("acme", "expenses").token(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {old.Refresh}}); tok.Status != http.StatusOK {
+			t.Errorf("an old token without the old key: %+v", tok)
+		}
+		for _, chain := range []string{w.sub.ID, "platform"} {
+			if err := last.audit.Verify(t.Context(), chain); err != nil {
+				t.Error(err)
+			}
+		}
+		if origin, err := last.keys.Origin(t.Context()); err != nil || origin != masterkey.Adopted {
+			t.Errorf("origin %q, %v", origin, err)
+		}
+	})
+}
+
+// sides12 are the statements of one side of the migration that brought the key of MACs.
+func sides12(t *testing.T, w *world, side string) []string {
+	t.Helper()
+	files, err := migrations.Files(w.db.Dialect())
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := fs.ReadFile(files, "0012_masterkey_house_keys.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	up, down, _ := strings.Cut(string(text), "-- +goose Down\n")
+	if side == "Down" {
+		up = down
+	}
+	return strings.Split(strings.TrimSpace(up), ";\n")
+}
+
+// TestRotationAlone: one step is for a single server that is stopped. With one that runs
+// it would seal what that cannot open.
+func TestRotationAlone(t *testing.T) {
+	t.Parallel() // it waits for processes more than it works
+	testkit.EachDatabase(t, func(t *testing.T, databaseURL string) {
+		file := filepath.Join(t.TempDir(), "key")
+		if err := os.WriteFile(file, []byte(hex.EncodeToString(testKey)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		rotate := func() (string, error) {
+			cmd := exec.CommandContext(t.Context(), os.Args[0], "keys", "rotate", "--single", "--database", databaseURL, "--master-key-file", file)
+			cmd.Env = append(os.Environ(), "TWOFOLD_TEST_EXEC=1")
+			out, err := cmd.CombinedOutput()
+			return string(out), err
+		}
+		p := start(t, databaseURL, file, "http://127.0.0.1:1")
+		out, err := rotate()
+		keys, errKeys := seal.ReadKeyFile(file, false, nil)
+		if err == nil || !strings.Contains(out, "stop the server first") || errKeys != nil || len(keys) != 1 {
+			t.Errorf("beside a server: %v, %v, %d keys\n%s", err, errKeys, len(keys), out)
+		}
+		p.kill()
+		for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) { // until its connections have gone
+			if out, err = rotate(); err == nil || time.Now().After(deadline) {
+				break
+			}
+		}
+		if err != nil {
+			t.Fatalf("after it was stopped: %v\n%s", err, out)
+		}
+		start(t, databaseURL, file, "http://127.0.0.1:1") // with the new key in front
 	})
 }
 
