@@ -58,6 +58,7 @@ func TestTwoTenants(t *testing.T) {
 				"Check":              "asks for nothing but base settings: BaseLayers",
 				"SMSRules":           "asks for nothing but the tenant in the context",
 				"Forget":             "forgets, and returns nothing",
+				"SealedColumns":      "for operators, who own the master key; what they do returns numbers",
 				"ReadAddress":        "reads what was typed, by the rules of the tenant in ctx: SMSRules",
 			},
 			Cases: w.isolationCases(b, bob, assignment, exemption),
