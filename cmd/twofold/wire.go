@@ -17,6 +17,7 @@ import (
 
 	"github.com/gorilla/mux"
 
+	"twofold/admin"
 	"twofold/admin/console"
 	"twofold/idp"
 	"twofold/idp/op"
@@ -50,6 +51,7 @@ type house struct {
 	ceremony *ceremony.Ceremony
 	provider *op.Provider
 	idp      *idp.IDP
+	admin    *admin.Admin
 	console  *console.Console
 	root     *mux.Router // all that is served
 	ui       *ui.UI
@@ -131,11 +133,15 @@ func build(ctx context.Context, p parts) (*house, error) {
 		Catalog: p.Catalog, Compose: h.tenants.Env.Compose,
 	})
 	h.ceremony.Notify, h.outbox.ReportURL = h.idp.Notify, h.idp.ReportURL
+	h.admin = &admin.Admin{
+		DB: d, Tenants: h.tenants, Ceremony: h.ceremony, Outbox: h.outbox, Audit: h.audit, HelpDesk: h.helpDesk(), Now: p.Now, Log: p.Log,
+		PublicURL: p.PublicURL, OnGrant: h.onGrant, Preview: h.previewLetter,
+	}
 	h.root = mux.NewRouter().SkipClean(true)
 	h.idp.Mount(h.root)
 	if h.console, err = console.New(console.Config{
-		DB: d, Seal: p.Seal, Now: p.Now, Rand: rand.Reader, Log: p.Log, Tenants: h.tenants, Audit: h.audit, UI: h.ui, PublicURL: p.PublicURL,
-		HTTP: ownClient(h.root, p.PublicURL), SessionLive: h.idp.SessionLive,
+		DB: d, Seal: p.Seal, Now: p.Now, Rand: rand.Reader, Log: p.Log, Tenants: h.tenants, Audit: h.audit, Admin: h.admin, UI: h.ui,
+		PublicURL: p.PublicURL, HTTP: ownClient(h.root, p.PublicURL), SessionLive: h.idp.SessionLive,
 	}); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
@@ -161,6 +167,46 @@ func (h *house) sealed() []masterkey.Column {
 	return slices.Concat(
 		h.keys.SealedColumns(), h.provider.SealedColumns(), h.tenants.SealedColumns(), h.ceremony.SealedColumns(), h.outbox.SealedColumns(),
 	)
+}
+
+// onGrant lets who is given a role sign in to the console, at the tenants that he is a
+// member of. A machine uses the REST API.
+func (h *house) onGrant(ctx context.Context, g tenants.Grant) error {
+	ctx = db.WithScope(ctx, db.Scope{Subscription: g.HomeID})
+	var ids []string
+	switch g.SubjectKind {
+	case tenants.SubjectUser:
+		var err error
+		if ids, err = h.tenants.TenantsOf(ctx, g.SubjectID); err != nil {
+			return err
+		}
+	case tenants.SubjectGroup:
+		all, err := h.tenants.ListTenants(ctx)
+		if err != nil {
+			return err
+		}
+		for _, t := range all {
+			ids = append(ids, t.ID)
+		}
+	}
+	for _, id := range ids {
+		realm, err := h.tenants.RealmByID(ctx, id)
+		if err != nil {
+			return err
+		}
+		if realm.Tenant.Deleted() {
+			continue
+		}
+		if err := h.console.EnsureConsole(ctx, realm); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// previewLetter shows a template with sample values.
+func (h *house) previewLetter(ctx context.Context, t tenants.Template, medium twofactor.Medium) (twofactor.Message, error) {
+	return h.composer(h.admin.PublicURL).Preview(ctx, t.Kind, medium, t.Lang, partsOf(t))
 }
 
 // smsRules are those of the tenant in ctx.
