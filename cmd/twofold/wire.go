@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -22,6 +23,7 @@ import (
 	"twofold/internal/audit"
 	"twofold/internal/db"
 	"twofold/internal/limits"
+	"twofold/internal/masterkey"
 	"twofold/internal/outbound"
 	"twofold/internal/problem"
 	"twofold/internal/seal"
@@ -38,6 +40,7 @@ import (
 // house is everything wired: the only place that knows everyone.
 type house struct {
 	db       *db.DB
+	keys     masterkey.House
 	log      *slog.Logger
 	now      func() time.Time
 	audit    *audit.Trail
@@ -62,6 +65,9 @@ type parts struct {
 	Catalog     twofactor.Catalog
 	RSABits     int // of new tenants' keys; 0: 3072
 	Argon2      tenants.Argon2
+	// Schema brings the database to its schema, or refuses: the house's own keys are read
+	// from it. Nil: the schema is there.
+	Schema func(ctx context.Context, d *db.DB) error
 	providerFlags
 }
 
@@ -82,7 +88,12 @@ func build(ctx context.Context, p parts) (*house, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &house{db: d, log: p.Log, now: p.Now, metrics: newMetrics()}
+	keys, err := unlock(ctx, d, p)
+	if err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	p.Seal = keys.Seal
+	h := &house{db: d, log: p.Log, now: p.Now, metrics: newMetrics(), keys: keys}
 	h.audit = &audit.Trail{DB: d, Seal: p.Seal, Now: p.Now}
 	h.limits = &limits.Limiter{DB: d, Seal: p.Seal, Now: p.Now}
 	h.tenants = tenants.New(tenants.Config{
@@ -130,6 +141,26 @@ func build(ctx context.Context, p parts) (*house, error) {
 	}
 	h.console.Mount(h.root)
 	return h, nil
+}
+
+// unlock has the schema made and reads the keys that the database holds.
+func unlock(ctx context.Context, d *db.DB, p parts) (masterkey.House, error) {
+	keys := masterkey.House{DB: d, Seal: p.Seal}
+	if p.Schema != nil {
+		if err := p.Schema(ctx, d); err != nil {
+			return keys, err
+		}
+	}
+	var err error
+	keys.Seal, err = keys.Load(ctx, rand.Reader)
+	return keys, err
+}
+
+// sealed are all columns of sealed values. A test finds one that is not among them.
+func (h *house) sealed() []masterkey.Column {
+	return slices.Concat(
+		h.keys.SealedColumns(), h.provider.SealedColumns(), h.tenants.SealedColumns(), h.ceremony.SealedColumns(), h.outbox.SealedColumns(),
+	)
 }
 
 // smsRules are those of the tenant in ctx.
