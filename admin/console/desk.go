@@ -247,8 +247,11 @@ func (d *desk) rail() []ui.AdminGroup {
 	if d.who.May(admin.SettingsRead, db.Scope{}) {
 		g := ui.AdminGroup{Title: "Server"}
 		for _, i := range []railItem{
-			{"Subscriptions", "/admin/subscriptions", ""}, {"Base settings", "/admin/settings", ""}, {"Texts", "/admin/templates", ""},
-			{"Administrators", "/admin/roles", ""}, {"Audit trail", "/admin/audit", ""},
+			{"Subscriptions", "/admin/subscriptions", ""},
+			{"Base settings", "/admin/settings", ""},
+			{"Texts", "/admin/templates", ""},
+			{"Administrators", "/admin/roles", ""},
+			{"Audit trail", "/admin/audit", ""},
 		} {
 			here := d.r.URL.Path
 			g.Items = append(g.Items, ui.AdminTab{Label: i.label, URL: i.path, Current: here == i.path || strings.HasPrefix(here, i.path+"/")})

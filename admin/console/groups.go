@@ -10,8 +10,8 @@ import (
 func groups() resource[tenants.Group] {
 	return resource[tenants.Group]{
 		path: "groups", title: "Groups", noun: "group", nouns: "groups", operation: "groups", searches: "Find groups",
-		intro: "A role, or a second factor, can be given to a group of users at once.",
-		empty: "A group is a set of users. Give it a role or assign a second factor to it, and each member has it.",
+		intro:  "A role, or a second factor, can be given to a group of users at once.",
+		empty:  "A group is a set of users. Give it a role or assign a second factor to it, and each member has it.",
 		things: func(d *desk) admin.Things[tenants.Group] { return d.Admin.Groups() },
 		name:   func(v tenants.Group) string { return v.Name },
 		columns: []ui.AdminColumn{

@@ -135,7 +135,7 @@ func build(ctx context.Context, p parts) (*house, error) {
 	h.ceremony.Notify, h.outbox.ReportURL = h.idp.Notify, h.idp.ReportURL
 	h.admin = &admin.Admin{
 		DB: d, Tenants: h.tenants, Ceremony: h.ceremony, Outbox: h.outbox, Audit: h.audit, HelpDesk: h.helpDesk(), Now: p.Now, Log: p.Log,
-		PublicURL: p.PublicURL, OnGrant: h.onGrant, Preview: h.previewLetter,
+		PublicURL: p.PublicURL, Preview: h.previewLetter,
 	}
 	h.root = mux.NewRouter().SkipClean(true)
 	h.idp.Mount(h.root)
@@ -145,6 +145,7 @@ func build(ctx context.Context, p parts) (*house, error) {
 	}); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
+	h.admin.OnGrant = h.console.OnGrant
 	h.console.Mount(h.root)
 	return h, nil
 }
@@ -167,41 +168,6 @@ func (h *house) sealed() []masterkey.Column {
 	return slices.Concat(
 		h.keys.SealedColumns(), h.provider.SealedColumns(), h.tenants.SealedColumns(), h.ceremony.SealedColumns(), h.outbox.SealedColumns(),
 	)
-}
-
-// onGrant lets who is given a role sign in to the console, at the tenants that he is a
-// member of. A machine uses the REST API.
-func (h *house) onGrant(ctx context.Context, g tenants.Grant) error {
-	ctx = db.WithScope(ctx, db.Scope{Subscription: g.HomeID})
-	var ids []string
-	switch g.SubjectKind {
-	case tenants.SubjectUser:
-		var err error
-		if ids, err = h.tenants.TenantsOf(ctx, g.SubjectID); err != nil {
-			return err
-		}
-	case tenants.SubjectGroup:
-		all, err := h.tenants.ListTenants(ctx)
-		if err != nil {
-			return err
-		}
-		for _, t := range all {
-			ids = append(ids, t.ID)
-		}
-	}
-	for _, id := range ids {
-		realm, err := h.tenants.RealmByID(ctx, id)
-		if err != nil {
-			return err
-		}
-		if realm.Tenant.Deleted() {
-			continue
-		}
-		if err := h.console.EnsureConsole(ctx, realm); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // previewLetter shows a template with sample values.
