@@ -47,7 +47,7 @@ func rail(current string) []ui.AdminGroup {
 
 func adminPage(current, heading string, change func(*ui.AdminPage)) ui.AdminPage {
 	p := ui.AdminPage{
-		Page: ui.Page{Token: "token"}, Rail: rail(current), SwitchURL: console, UserName: "Anna Muster", Role: "SubscriptionAdmin of Acme",
+		Page: ui.Page{Token: "token"}, Rail: rail(current), SwitchURL: console, HomeURL: console, SearchURL: console, UserName: "Anna Muster", Role: "SubscriptionAdmin of Acme",
 		AccountURL: console, SignOutURL: console, Heading: heading,
 		Subscriptions: []ui.AdminScope{{ID: "1", Name: "Acme", Current: true}, {ID: "2", Name: "Globex"}},
 	}
