@@ -98,11 +98,11 @@ var permittedInTests = map[string]string{
 // vendors are the libraries that stay in one place, by the start of their paths.
 var vendors = map[string]string{
 	"github.com/zitadel/":        "idp/op/...",
-	"github.com/coreos/go-oidc":  "cmd/twofold/demo idp/upstream",
+	"github.com/coreos/go-oidc":  "admin/console cmd/twofold/demo idp/upstream",
 	"gorm.io/driver/":            "internal/db",
 	"github.com/glebarez/":       "internal/db internal/testkit/...",
 	"github.com/jackc/":          "internal/db internal/testkit/...",
-	"gorm.io/gorm":               "internal/db internal/audit internal/limits internal/testkit tenants twofactor/ceremony twofactor/delivery idp idp/op",
+	"gorm.io/gorm":               "internal/db internal/audit internal/limits internal/testkit tenants twofactor/ceremony twofactor/delivery idp idp/op admin/console",
 	"github.com/pressly/goose":   "migrations",
 	"github.com/alecthomas/kong": "cmd/twofold/...",
 	"github.com/gorilla/mux":     "cmd/... idp/... admin/... ui/storybook",

@@ -17,6 +17,7 @@ import (
 
 	"github.com/gorilla/mux"
 
+	"twofold/admin/console"
 	"twofold/idp"
 	"twofold/idp/op"
 	"twofold/internal/audit"
@@ -49,6 +50,8 @@ type house struct {
 	ceremony *ceremony.Ceremony
 	provider *op.Provider
 	idp      *idp.IDP
+	console  *console.Console
+	root     *mux.Router // all that is served
 	ui       *ui.UI
 	metrics  *metrics
 }
@@ -128,6 +131,15 @@ func build(ctx context.Context, p parts) (*house, error) {
 		Catalog: p.Catalog, Compose: h.tenants.Env.Compose,
 	})
 	h.ceremony.Notify, h.outbox.ReportURL = h.idp.Notify, h.idp.ReportURL
+	h.root = mux.NewRouter().SkipClean(true)
+	h.idp.Mount(h.root)
+	if h.console, err = console.New(console.Config{
+		DB: d, Seal: p.Seal, Now: p.Now, Rand: rand.Reader, Log: p.Log, Tenants: h.tenants, Audit: h.audit, UI: h.ui, PublicURL: p.PublicURL,
+		HTTP: ownClient(h.root, p.PublicURL), SessionLive: h.idp.SessionLive,
+	}); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	h.console.Mount(h.root)
 	return h, nil
 }
 
@@ -180,8 +192,6 @@ func partsOf(t tenants.Template) letters.Parts {
 
 // handler is the public surface.
 func (h *house) handler(https bool, proxies []netip.Prefix) http.Handler {
-	r := mux.NewRouter().SkipClean(true)
-	h.idp.Mount(r)
 	shell := &web.Shell{
 		Log: h.log, Now: h.now, Proxies: proxies, HSTS: https, Observe: h.metrics.request,
 		Failed: func(w http.ResponseWriter, r *http.Request) {
@@ -191,7 +201,7 @@ func (h *house) handler(https bool, proxies []netip.Prefix) http.Handler {
 			})
 		},
 	}
-	return shell.Wrap(r)
+	return shell.Wrap(h.root)
 }
 
 // work runs what a replica does beside answering, until ctx ends.
@@ -213,7 +223,7 @@ func (h *house) sweep(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		err := errors.Join(h.idp.Sweep(ctx), h.provider.Sweep(ctx), h.ceremony.Sweep(ctx), h.outbox.Sweep(ctx), h.limits.Sweep(ctx))
+		err := errors.Join(h.idp.Sweep(ctx), h.provider.Sweep(ctx), h.ceremony.Sweep(ctx), h.outbox.Sweep(ctx), h.limits.Sweep(ctx), h.console.Sweep(ctx))
 		if err != nil && ctx.Err() == nil {
 			h.log.ErrorContext(ctx, "sweep failed", "error", err)
 		}

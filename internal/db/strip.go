@@ -23,39 +23,56 @@ type Strip struct {
 }
 
 // Of is the rows of the strip among those of q, at most n of them.
+//
+// Only the last of several columns is compared, and ordered, together with the keys: for
+// the order of all of them PostgreSQL would take any index that begins with the first
+// one, and sort what has the same there.
 func (s Strip) Of(q *gorm.DB, n int) *gorm.DB {
-	low, lows := s.bound(">=", s.From)
-	high, highs := s.bound("<", s.To)
+	last := len(s.Columns) - 1
+	if last == 0 {
+		last = 1 // nothing to mistake: the keys alone
+	}
+	for i, c := range s.Columns[:last] {
+		q = q.Where(c+" = ?", s.Values[i])
+	}
+	rows := rows{append(append([]string{}, s.Columns[last:]...), s.Keys...), s.Values[last:]}
+	switch {
+	case s.From != nil && (s.After == nil || s.Down):
+		q = rows.compare(q, ">=", s.From)
+	case s.After == nil || s.Down:
+		q = rows.compare(q, ">=")
+	default:
+		q = rows.compare(q, ">", s.After...)
+	}
 	switch {
 	case s.After != nil && s.Down:
-		high, highs = s.row("<", s.After...)
-	case s.After != nil:
-		low, lows = s.row(">", s.After...)
+		q = rows.compare(q, "<", s.After...)
+	case s.To != nil:
+		q = rows.compare(q, "<", s.To)
+	default:
+		q = rows.compare(q, "<=")
 	}
 	way := ""
 	if s.Down {
 		way = " DESC"
 	}
-	order := make([]string, 0, len(s.Columns)+len(s.Keys))
-	for _, c := range append(append(order, s.Columns...), s.Keys...) {
-		order = append(order, c+way)
-	}
-	return q.Where(low, lows...).Where(high, highs...).Order(strings.Join(order, ", ")).Limit(n)
+	return q.Order(strings.Join(rows.columns, way+", ") + way).Limit(n)
 }
 
-// bound is that of the first key, or of the strip where there is none.
-func (s Strip) bound(op string, key any) (string, []any) {
-	if key != nil {
-		return s.row(op, key)
-	}
-	return s.row(op[:1] + "=")
+// rows are compared by these columns, of which the first ones have the same values in all.
+type rows struct {
+	columns []string
+	values  []any
 }
 
-// row compares the first columns of the index, as many as there are keys, as one value.
-func (s Strip) row(op string, keys ...any) (string, []any) {
-	columns := append(append([]string{}, s.Columns...), s.Keys[:len(keys)]...)
-	marks := strings.Repeat(", ?", len(columns))[2:]
-	return "(" + strings.Join(columns, ", ") + ") " + op + " (" + marks + ")", append(append([]any{}, s.Values...), keys...)
+// compare bounds q by these keys.
+func (r rows) compare(q *gorm.DB, op string, keys ...any) *gorm.DB {
+	n := len(r.values) + len(keys)
+	if n == 0 {
+		return q
+	}
+	marks := strings.Repeat(", ?", n)[2:]
+	return q.Where("("+strings.Join(r.columns[:n], ", ")+") "+op+" ("+marks+")", append(append([]any{}, r.values...), keys...)...)
 }
 
 // Sieve makes a condition that is looked at row by row, on the way along a strip: no

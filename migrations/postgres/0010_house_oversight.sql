@@ -3,7 +3,7 @@
 -- column each. Every page of it is a stretch of one of these (see db.Strip).
 CREATE INDEX audit_events_at ON audit_events (chain, at);
 CREATE INDEX audit_events_of_tenant ON audit_events (chain, tenant_id, seq);
-CREATE INDEX audit_events_tenant_kind ON audit_events (chain, tenant_id, kind, seq);
+CREATE INDEX audit_events_tenant_kind ON audit_events (tenant_id, kind, seq);
 CREATE INDEX audit_events_kind ON audit_events (chain, kind, seq);
 CREATE INDEX audit_events_actor ON audit_events (chain, actor, seq);
 CREATE INDEX audit_events_about ON audit_events (chain, user_id, seq);
