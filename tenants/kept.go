@@ -22,6 +22,8 @@ type Kept[V any] struct {
 	// Page lists some, of all tenants or of those that are named: nil is all.
 	Page func(ctx context.Context, q page.Query, tenants []string) (page.Page[V], error)
 	Get  func(ctx context.Context, id string) (V, error)
+	// In reports whether it is among what these tenants have.
+	In func(ctx context.Context, id string, tenants []string) (bool, error)
 	// Put creates what has no id, and else changes it if the version fits.
 	Put func(ctx context.Context, v *V) (Difference, error)
 	// Delete takes it away if the version fits, with what hangs on it.
@@ -39,6 +41,7 @@ type kind[R, V any] struct {
 	value   func(R) V
 	mark    func(*R) (id *string, stamp *Stamp, name *string)
 	search  []string // columns whose beginning is searched
+	sorts   []string // nil: by name and by age
 	filters map[string]func(q *gorm.DB, value string) (*gorm.DB, error)
 	// within narrows to what the tenants have; nil: the kind belongs to no tenant.
 	within func(ctx context.Context, tenants []string) *gorm.DB
@@ -74,12 +77,26 @@ func (k kind[R, V]) get(ctx context.Context, id string) (v V, err error) {
 	return k.value(row), nil
 }
 
+func (k kind[R, V]) in(ctx context.Context, id string, tenants []string) (bool, error) {
+	if k.within == nil || len(tenants) == 0 {
+		return false, nil
+	}
+	var n int64
+	if err := k.all(ctx).Where("id = ? AND id IN (?)", id, k.within(ctx, tenants)).Count(&n).Error; err != nil {
+		return false, fmt.Errorf("tenants: %s of tenants: %w", k.name, err)
+	}
+	return n > 0, nil
+}
+
 // page asks for one row more than it shows: that there is one tells that there is a
 // next page.
 func (k kind[R, V]) page(ctx context.Context, q page.Query, tenants []string) (page.Page[V], error) {
 	none := page.Page[V]{Items: []V{}}
 	owner := db.ScopeOf(ctx).Subscription
-	l := page.List{Seal: k.s.Seal, Name: k.name, Owner: owner + "|" + strings.Join(tenants, ","), Sorts: []string{"name", "created"}}
+	l := page.List{Seal: k.s.Seal, Name: k.name, Owner: owner + "|" + strings.Join(tenants, ","), Sorts: k.sorts}
+	if l.Sorts == nil {
+		l.Sorts = []string{"name", "created"}
+	}
 	for f := range k.filters {
 		l.Filters = append(l.Filters, f)
 	}
@@ -99,7 +116,7 @@ func (k kind[R, V]) page(ctx context.Context, q page.Query, tenants []string) (p
 			return none, err
 		}
 	}
-	if a.Search != "" {
+	if a.Search != "" && len(k.search) > 0 {
 		rows = rows.Where(k.beginning(ctx, a.Search))
 	}
 	var found []R

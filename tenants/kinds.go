@@ -20,7 +20,7 @@ func (s *Store) Subscriptions() Kept[Subscription] {
 		mark:  func(r *subscriptionRow) (*string, *Stamp, *string) { return &r.ID, &r.Stamp, &r.Name },
 	}
 	return Kept[Subscription]{
-		Kind: k.name, Page: k.page, Get: k.get, Put: s.PutSubscription, Restore: k.raise,
+		Kind: k.name, Page: k.page, Get: k.get, In: k.in, Put: s.PutSubscription, Restore: k.raise,
 		Delete: func(ctx context.Context, id string, version int64) error {
 			return s.DB.Tx(ctx, func(ctx context.Context) error {
 				defer s.changed(ctx)
@@ -46,7 +46,7 @@ func (s *Store) Tenants() Kept[Tenant] {
 		},
 	}
 	return Kept[Tenant]{
-		Kind: k.name, Page: k.page, Get: k.get, Put: s.PutTenant, Delete: softly(s, k.bury), Restore: k.raise,
+		Kind: k.name, Page: k.page, Get: k.get, In: k.in, Put: s.PutTenant, Delete: softly(s, k.bury), Restore: k.raise,
 		Mark: func(v *Tenant) (*string, *Stamp) { return &v.ID, &v.Stamp },
 	}
 }
@@ -62,7 +62,7 @@ func (s *Store) KeptIDPs() Kept[IDP] {
 		},
 	}
 	return Kept[IDP]{
-		Kind: k.name, Page: k.page, Get: k.get, Put: s.PutIDP, Delete: softly(s, k.bury), Restore: k.raise,
+		Kind: k.name, Page: k.page, Get: k.get, In: k.in, Put: s.PutIDP, Delete: softly(s, k.bury), Restore: k.raise,
 		Mark: func(v *IDP) (*string, *Stamp) { return &v.ID, &v.Stamp },
 	}
 }
@@ -79,7 +79,7 @@ func (s *Store) ClientApps() Kept[ClientApp] {
 		},
 	}
 	return Kept[ClientApp]{
-		Kind: k.name, Page: k.page, Get: k.get, Put: s.PutClientApp, Delete: softly(s, k.bury), Restore: k.raise,
+		Kind: k.name, Page: k.page, Get: k.get, In: k.in, Put: s.PutClientApp, Delete: softly(s, k.bury), Restore: k.raise,
 		Mark: func(v *ClientApp) (*string, *Stamp) { return &v.ID, &v.Stamp },
 	}
 }
@@ -99,7 +99,7 @@ func (s *Store) Users() Kept[User] {
 		},
 	}
 	return Kept[User]{
-		Kind: k.name, Page: k.page, Get: k.get, Put: s.PutUser, Restore: s.restoreUser(k.raise), Delete: s.deleteUser(k.bury),
+		Kind: k.name, Page: k.page, Get: k.get, In: k.in, Put: s.PutUser, Restore: s.restoreUser(k.raise), Delete: s.deleteUser(k.bury),
 		Mark: func(v *User) (*string, *Stamp) { return &v.ID, &v.Stamp },
 	}
 }
@@ -117,7 +117,7 @@ func (s *Store) Groups() Kept[Group] {
 		},
 	}
 	return Kept[Group]{
-		Kind: k.name, Page: k.page, Get: k.get, Put: s.PutGroup,
+		Kind: k.name, Page: k.page, Get: k.get, In: k.in, Put: s.PutGroup,
 		Delete: func(ctx context.Context, id string, version int64) error {
 			return s.DB.Tx(ctx, func(ctx context.Context) error {
 				if err := s.unhang(ctx, id); err != nil {
@@ -145,9 +145,55 @@ func (s *Store) TwoFactors() Kept[TwoFactor] {
 		},
 	}
 	return Kept[TwoFactor]{
-		Kind: k.name, Page: k.page, Get: k.get, Delete: softly(s, k.bury), Restore: k.raise,
+		Kind: k.name, Page: k.page, Get: k.get, In: k.in, Delete: softly(s, k.bury), Restore: k.raise,
 		Mark: func(v *TwoFactor) (*string, *Stamp) { return &v.ID, &v.Stamp },
 	}
+}
+
+// Assignments is how the assignments of a subscription are kept.
+func (s *Store) Assignments() Kept[Assignment] {
+	k := kind[assignmentRow, Assignment]{
+		s: s, name: "assignment", sorts: []string{"created"},
+		filters: filters{"two_factor": filterText("two_factor_id"), "level": filterText("level"), "target": filterText("target_id")},
+		value:   func(r assignmentRow) Assignment { return r.Assignment },
+		mark:    func(r *assignmentRow) (*string, *Stamp, *string) { return &r.ID, &r.Stamp, &r.ID },
+		within: func(ctx context.Context, tenants []string) *gorm.DB {
+			return s.links(ctx, &assignmentRow{}).Select("id").Where(s.reaching(ctx, tenants))
+		},
+	}
+	return Kept[Assignment]{
+		Kind: k.name, Page: k.page, Get: k.get, In: k.in, Put: s.PutAssignment, Delete: k.remove,
+		Mark: func(v *Assignment) (*string, *Stamp) { return &v.ID, &v.Stamp },
+	}
+}
+
+// Exemptions is how the exemptions of a subscription are kept.
+func (s *Store) Exemptions() Kept[Exemption] {
+	k := kind[exemptionRow, Exemption]{
+		s: s, name: "exemption", sorts: []string{"created"}, filters: filters{"level": filterText("level"), "target": filterText("target_id")},
+		value: func(r exemptionRow) Exemption { return r.Exemption },
+		mark:  func(r *exemptionRow) (*string, *Stamp, *string) { return &r.ID, &r.Stamp, &r.ID },
+		within: func(ctx context.Context, tenants []string) *gorm.DB {
+			return s.links(ctx, &exemptionRow{}).Select("id").Where(s.reaching(ctx, tenants))
+		},
+	}
+	return Kept[Exemption]{
+		Kind: k.name, Page: k.page, Get: k.get, In: k.in, Put: s.PutExemption, Delete: k.remove,
+		Mark: func(v *Exemption) (*string, *Stamp) { return &v.ID, &v.Stamp },
+	}
+}
+
+// reaching is a condition that a target bears on sign-ins to any of these tenants: the
+// subscription, the tenants, and what they have.
+func (s *Store) reaching(ctx context.Context, tenants []string) *gorm.DB {
+	of := func(model any, column string) *gorm.DB {
+		return s.links(ctx, model).Select(column).Where("tenant_id IN ?", tenants)
+	}
+	members := of(&membershipRow{}, "user_id")
+	return s.DB.For(ctx).Where("target_id IN ?", append([]string{db.ScopeOf(ctx).Subscription}, tenants...)).
+		Or("target_id IN (?)", of(&tenantIDPRow{}, "idp_id")).Or("target_id IN (?)", of(&tenantClientAppRow{}, "client_app_id")).
+		Or("target_id IN (?)", members).
+		Or("target_id IN (?)", s.links(ctx, &groupMemberRow{}).Select("group_id").Where("user_id IN (?)", of(&membershipRow{}, "user_id")))
 }
 
 // softly deletes in one transaction with what hangs on the thing.

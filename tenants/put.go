@@ -43,6 +43,19 @@ type entity struct {
 	columns any            // the part of the row that is compared
 }
 
+// Describe lists the fields of a new entity that are not empty, as a change from nothing.
+func Describe(v any) []FieldChange {
+	fresh := reflect.Indirect(reflect.ValueOf(v))
+	d := compare(reflect.New(fresh.Type()).Interface(), v, nil)
+	for i, f := range d.Fields {
+		d.Fields[i].Old = ""
+		if f.New == "false" || f.New == "0" {
+			d.Fields[i].New = ""
+		}
+	}
+	return d.Fields
+}
+
 // put creates the row or brings it to what is wanted, as one compare-and-set. What has
 // an id is changed, its name perhaps too; what has none is found by its key. A version
 // that is given must be the present one. describe must point into the row it is given.
@@ -80,7 +93,7 @@ func put[R any](ctx context.Context, s *Store, want *R, describe func(*R) entity
 	d := compare(was.columns, e.columns, e.keep)
 	for _, f := range d.Fields {
 		if slices.Contains(e.fixed, f.Name) {
-			return Difference{}, invalid(f.Name, "cannot be changed later")
+			return Difference{}, invalid(strings.ToLower(f.Name), "cannot be changed later")
 		}
 	}
 	if !d.Changed() {
