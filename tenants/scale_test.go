@@ -75,8 +75,17 @@ func TestUsersByTheHundredThousand(t *testing.T) {
 				look(strict, mine.admin, page.Query{Sort: sort, Filter: f}, nil)
 			}
 			for _, f := range []map[string]string{
-				{"email": "mail7919@example.test"}, {"email": "none@example.test"}, {"tenant": mine.tenant.ID}, {"tenant": small.ID}, {"tenant": other.tenant.ID}, {"group": mine.group.ID}, {"second_factor": "enabled"},
-				{"second_factor": "none"}, {"method": "enrolled"}, {"method": "letter"}, {"second_factor": "none", "tenant": mine.tenant.ID, "active": "true"},
+				{"email": "mail7919@example.test"},
+				{"email": "none@example.test"},
+				{"tenant": mine.tenant.ID},
+				{"tenant": small.ID},
+				{"tenant": other.tenant.ID},
+				{"group": mine.group.ID},
+				{"second_factor": "enabled"},
+				{"second_factor": "none"},
+				{"method": "enrolled"},
+				{"method": "letter"},
+				{"second_factor": "none", "tenant": mine.tenant.ID, "active": "true"},
 			} {
 				look(along, mine.admin, page.Query{Sort: sort, Filter: f}, nil)
 			}
