@@ -58,6 +58,7 @@ func TestTwoTenants(t *testing.T) {
 				"Check":              "asks for nothing but base settings: BaseLayers",
 				"SMSRules":           "asks for nothing but the tenant in the context",
 				"Forget":             "forgets, and returns nothing",
+				"SealedColumns":      "for operators, who own the master key; what they do returns numbers",
 				"ReadAddress":        "reads what was typed, by the rules of the tenant in ctx: SMSRules",
 			},
 			Cases: w.isolationCases(b, bob, assignment, exemption),
@@ -140,6 +141,22 @@ func (w *world) isolationCases(b *customer, bob User, assignment Assignment, exe
 		{Method: "HoldUser", Do: func(ctx context.Context, see see) {
 			for epoch := range int64(9) {
 				yes(see)(w.HoldUser(ctx, b.anna.ID, epoch) == nil, nil)
+			}
+		}},
+		{Method: "States", Do: func(ctx context.Context, see see) { see(w.States(ctx)) }},
+		{Method: "Preview", Do: func(ctx context.Context, see see) {
+			for _, change := range changesOf(b) {
+				p, err := w.Preview(ctx, change, nobodyEnrolled)
+				see(p, err)
+				yes(see)(p.Reached > 0, err)
+			}
+		}},
+		{Method: "PreviewList", Do: func(ctx context.Context, see see) {
+			for _, change := range changesOf(b) {
+				for _, e := range Effects() {
+					p, err := w.PreviewList(ctx, change, e, page.Query{}, nobodyEnrolled)
+					see(p, err)
+				}
 			}
 		}},
 		{Method: "StrictApps", Do: func(ctx context.Context, see see) { see(w.StrictApps(ctx)) }},
@@ -237,6 +254,8 @@ func (w *world) isolationCases(b *customer, bob User, assignment Assignment, exe
 			see(w.SetTenantMembers(ctx, b.tenant.ID, nil))
 		}},
 		{Method: "SetTenantClientApps", Do: func(ctx context.Context, see see) { see(w.SetTenantClientApps(ctx, b.tenant.ID, nil)) }},
+		{Method: "AddTenantClientApp", Do: func(ctx context.Context, see see) { see(w.AddTenantClientApp(ctx, b.tenant.ID, b.app.ID)) }},
+		{Method: "AddTenantMember", Do: func(ctx context.Context, see see) { see(w.AddTenantMember(ctx, b.tenant.ID, bob.ID)) }},
 		{Method: "SetTenantIDPs", Do: func(ctx context.Context, see see) {
 			see(w.SetTenantIDPs(ctx, b.tenant.ID, []string{b.idp.ID}))
 			see(w.SetTenantIDPs(ctx, b.tenant.ID, nil))
@@ -320,4 +339,21 @@ func keptCase[V any](of func() Kept[V], tenant, id string) func(ctx context.Cont
 			see(k.Restore(ctx, id))
 		}
 	}
+}
+
+func nobodyEnrolled(context.Context, []string) (map[string]map[string]int, error) { return nil, nil }
+
+// changesOf are changes at everything of a customer's.
+func changesOf(b *customer) []Change {
+	enforced := true
+	var out []Change
+	for l, id := range map[Level]string{
+		LevelSubscription: b.sub.ID, LevelTenant: b.tenant.ID, LevelIDP: b.idp.ID, LevelClientApp: b.app.ID, LevelGroup: b.group.ID, LevelUser: b.anna.ID,
+	} {
+		out = append(out, Change{PutAssignment: &Assignment{TwoFactorID: b.letter.ID, Level: l, TargetID: id, Required: true}})
+		out = append(out, Change{Demand: &Demand{Level: l, TargetID: id, EnforceMFA: &enforced}})
+		out = append(out, Change{PutExemption: &Exemption{Level: l, TargetID: id, Until: firstOfMay.AddDate(1, 0, 0)}})
+		out = append(out, Change{RemoveExemption: &Exemption{Level: l, TargetID: id}})
+	}
+	return append(out, Change{Switch: &Switch{TwoFactorID: b.letter.ID, To: SwitchDelete}})
 }
