@@ -57,6 +57,13 @@ func New(c Config) *API {
 	a.groups()
 	a.assignments()
 	a.exemptions()
+	a.twoFactors()
+	a.links()
+	a.secrets()
+	a.help()
+	a.roles()
+	a.settings()
+	a.policy()
 	for _, schema := range a.doc.Components.Schemas.Map() {
 		neverNull(schema)
 	}

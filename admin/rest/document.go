@@ -57,7 +57,7 @@ func shapeOf[R, B any](doc *huma.OpenAPI, must, fixed []string) *shape {
 	reg := doc.Components.Schemas
 	s := &shape{
 		registry: reg, schema: reg.Schema(reflect.TypeFor[B](), false, ""), must: must, fixed: fixed,
-		readOnly: append(members(reflect.TypeFor[R]()), "subscription", "subscription_id", "deleted_at"),
+		readOnly: append(members(reflect.TypeFor[R]()), "id", "version", "created_at", "updated_at", "deleted_at", "subscription", "subscription_id"),
 	}
 	s.schema.Required = must
 	s.schema.PrecomputeMessages()
@@ -159,12 +159,16 @@ func (d documenter) list(filters []filter, sorts []string) {
 		d.param("query", "search", "What a name begins with.", false, text)
 	}
 	for _, f := range filters {
-		s := &huma.Schema{Type: huma.TypeString}
-		for _, c := range f.choices {
-			s.Enum = append(s.Enum, c)
-		}
-		d.param("query", f.name, f.doc, false, s)
+		d.param("query", f.name, f.doc, false, d.choice(f))
 	}
+}
+
+func (documenter) choice(f filter) *huma.Schema {
+	s := &huma.Schema{Type: huma.TypeString}
+	for _, c := range f.choices {
+		s.Enum = append(s.Enum, c)
+	}
+	return s
 }
 
 func (d documenter) ifMatch(stale reflect.Type) {
@@ -182,6 +186,11 @@ func (d documenter) notModified() {
 	d.op.Responses["304"] = &huma.Response{Description: "You have the present version."}
 }
 
+var pathDocs = map[string]string{
+	"subscription": "Id of the subscription.", "id": "Its id.", "type": "A type of second factor, such as totp.",
+	"idp": "Id of the IDP.", "client_app": "Id of the client app.", "member": "Id of the user.", "secret": "Id of the secret.",
+}
+
 // describe adds what all operations have in common.
 func describe(doc *huma.OpenAPI, op *operation) {
 	d := documenter{&API{doc: doc}, op}
@@ -196,9 +205,13 @@ func describe(doc *huma.OpenAPI, op *operation) {
 	for part := range strings.SplitSeq(op.Path, "/") {
 		if name, ok := strings.CutPrefix(part, "{"); ok {
 			name = strings.TrimSuffix(name, "}")
+			s := &huma.Schema{Type: huma.TypeString, Format: "uuid"}
+			if name == "type" {
+				s.Format = ""
+			}
 			ids = append(ids, &huma.Param{
-				Name: name, In: "path", Required: true, Schema: &huma.Schema{Type: huma.TypeString, Format: "uuid"},
-				Description: map[string]string{"subscription": "Id of the subscription.", "id": "Its id."}[name],
+				Name: name, In: "path", Required: true, Schema: s,
+				Description: pathDocs[name],
 			})
 		}
 	}

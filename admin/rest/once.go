@@ -87,7 +87,7 @@ func (a *API) keep(ctx context.Context, key string, out *answer) error {
 		return fmt.Errorf("rest: %w", err)
 	}
 	set := map[string]any{
-		"status": int64(out.status), "version": out.version, "location": out.location, "answer": a.Seal.Seal(text, "idempotency_keys", "answer", key),
+		"status": int64(out.status), "version": out.version, "location": out.location, "answer": a.Seal.Seal(text, answerPlace(key)...),
 	}
 	return db.One(a.DB.For(ctx).Model(&onceRow{}).Where("key = ?", key).UpdateColumns(set))
 }
@@ -106,7 +106,7 @@ func (a *API) before(ctx context.Context, c *call, asked onceRow) (*answer, erro
 	case admin.Sensitive(c.op.action) && !c.who.Fresh(a.Now()):
 		return nil, admin.ErrAgain
 	}
-	text, err := a.Seal.Open(row.Answer, "idempotency_keys", "answer", row.Key)
+	text, err := a.Seal.Open(row.Answer, answerPlace(row.Key)...)
 	if err != nil || row.Roles != asked.Roles {
 		f := failure(http.StatusConflict, "done_before", "This was done before, and its answer is not kept any more. See Location.")
 		if row.Location != "" {
@@ -140,3 +140,6 @@ func hashed(parts ...string) string {
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:])
 }
+
+// answerPlace is what an answer is sealed for.
+func answerPlace(key string) []string { return []string{"idempotency_keys", "answer", key} }

@@ -18,7 +18,7 @@ type operation struct {
 	huma.Operation
 	action admin.Action // empty: whoever has a role
 	body   *shape       // nil: it takes none
-	query  bool         // it is a list, with filters
+	query  bool         // it is a list, with filters; others take the parameters that they describe
 	once   bool         // it takes an Idempotency-Key
 	handle func(ctx context.Context, c *call) (*answer, error)
 }
@@ -31,13 +31,15 @@ type call struct {
 	scopes       []string
 	subscription string // of the path
 	id           string // of the path
+	other        string // of the path: what is linked to it, or is its
+	kind         string // of the path: a type of factor
 	body         body
 }
 
 // answer is what an operation gives; status 0 is its usual one.
 type answer struct {
 	status   int
-	version  int64  // the ETag; 0: none
+	version  int64  // the ETag; 0: none, and no lists have one
 	location string // path of what was made
 	next     string // address of the page that follows
 	body     any    // nil: none
@@ -62,7 +64,7 @@ func (a *API) run(op *operation, r *http.Request) (out *answer, err error) {
 	if err := a.place(ctx, c); err != nil {
 		return nil, err
 	}
-	if err := checkQuery(r, op.query); err != nil {
+	if err := checkQuery(r, op); err != nil {
 		return nil, err
 	}
 	if op.body != nil {
@@ -82,13 +84,17 @@ func (a *API) run(op *operation, r *http.Request) (out *answer, err error) {
 func (a *API) place(ctx context.Context, c *call) error {
 	vars := mux.Vars(c.Request)
 	for name, v := range vars {
-		if !id.Valid(v) {
+		switch {
+		case name == "type":
+			c.kind = v // the catalogue knows which there are
+		case !id.Valid(v):
 			return errUnknown
-		}
-		if name == "subscription" {
+		case name == "subscription":
 			c.subscription = v
-		} else {
+		case name == "id":
 			c.id = v
+		default:
+			c.other = v
 		}
 	}
 	in := db.Scope{Subscription: c.subscription}

@@ -3,9 +3,12 @@ package rest
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/danielgtaylor/huma/v2"
 
 	"twofold/internal/page"
 )
@@ -20,7 +23,7 @@ func active() filter { return filter{"active", "Whether it is active.", []string
 
 // checkQuery refuses parameters that nobody reads, that are given twice, or that no
 // column can be compared with.
-func checkQuery(r *http.Request, list bool) error {
+func checkQuery(r *http.Request, op *operation) error {
 	q, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return failure(http.StatusBadRequest, "query", "The query of the address cannot be read.")
@@ -30,7 +33,7 @@ func checkQuery(r *http.Request, list bool) error {
 		switch {
 		case !utf8.ValidString(name) || strings.ContainsRune(name, 0):
 			return failure(http.StatusBadRequest, "query", "The query of the address cannot be read.")
-		case !list:
+		case !op.query && !slices.ContainsFunc(op.Parameters, func(p *huma.Param) bool { return p.In == "query" && p.Name == name }):
 			faults = append(faults, Fault{name, "is not a parameter of this operation"})
 		case len(values) > 1:
 			faults = append(faults, Fault{name, "is given twice"})
@@ -39,6 +42,7 @@ func checkQuery(r *http.Request, list bool) error {
 		}
 	}
 	if len(faults) > 0 {
+		slices.SortFunc(faults, func(a, b Fault) int { return strings.Compare(a.Field, b.Field) })
 		return invalid(faults...)
 	}
 	return nil
