@@ -26,7 +26,7 @@ SELECT i, strftime('%Y-%m-%d %H:%M:%S+00:00', 1767225600 + i * STEP, 'unixepoch'
 
 // quick are settings of one connection that fills a database which nobody will miss.
 var quick = map[string][]string{
-	migrations.SQLite:   {"PRAGMA synchronous = OFF", "PRAGMA journal_mode = OFF", "PRAGMA cache_size = -400000", "PRAGMA temp_store = MEMORY", "PRAGMA analysis_limit = 1000"},
+	migrations.SQLite:   {"PRAGMA synchronous = OFF", "PRAGMA cache_size = -400000", "PRAGMA temp_store = MEMORY", "PRAGMA analysis_limit = 1000"},
 	migrations.Postgres: {"SET synchronous_commit = off", "SET maintenance_work_mem = '256MB'"},
 }
 
