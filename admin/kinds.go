@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"twofold/internal/db"
 	"twofold/internal/problem"
 	"twofold/tenants"
 )
@@ -31,6 +32,9 @@ func (a *Admin) ClientApps() Things[tenants.ClientApp] {
 		rules: func(ctx context.Context, e Edit[tenants.ClientApp]) error {
 			if e.Old == nil {
 				return nil
+			}
+			if e.Old.ClientID == ConsoleID(db.ScopeOf(ctx).Subscription) {
+				return errOwnApp
 			}
 			return a.mayTouch(ctx, e.Who, tenants.SubjectClientApp, e.Old.ID)
 		},
@@ -110,7 +114,12 @@ func (a *Admin) Exemptions() Things[tenants.Exemption] {
 	}
 }
 
+// ConsoleID is the client_id by which the people of a subscription sign in to its
+// administration.
+func ConsoleID(subscription string) string { return "console-" + subscription }
+
 var (
+	errOwnApp   = problem.New(problem.Conflict, "own_app", "This is the administration itself: Twofold keeps it as it must be. Take it from a tenant to keep its people out.")
 	errSelf     = problem.New(problem.Forbidden, "not_oneself", "Nobody may let himself off. Ask another administrator.")
 	errAbove    = problem.New(problem.Forbidden, "above", "This has a role that is wider than yours: only who has it too may change it.")
 	errOthers   = problem.New(problem.Forbidden, "other_tenants", "This user belongs to other tenants too. Ask an administrator of the subscription.")

@@ -113,10 +113,27 @@ func (a *Admin) mayLink(ctx context.Context, w Who, kind tenants.LinkKind, owner
 	return nil
 }
 
+// letIn lets who gets a role by a link, or takes one along, sign in to use it.
+func (a *Admin) letIn(ctx context.Context, kind tenants.LinkKind, owner, other string) error {
+	subject, id := tenants.SubjectUser, other
+	switch kind {
+	case tenants.LinkGroupMember:
+		subject, id = tenants.SubjectGroup, owner
+	case tenants.LinkTenantMember:
+	case tenants.LinkTenantIDP, tenants.LinkTenantClientApp, tenants.LinkUserIDP:
+		return nil
+	}
+	grants, err := a.Tenants.GrantsOf(ctx, subject, id)
+	if err != nil || len(grants) == 0 {
+		return err
+	}
+	return a.OnGrant(ctx, grants[0])
+}
+
 // afterLink ends what a user had by a link that is gone.
 func (a *Admin) afterLink(ctx context.Context, w Who, kind tenants.LinkKind, owner, other string, on bool) error {
 	if on {
-		return nil
+		return a.letIn(ctx, kind, owner, other)
 	}
 	switch kind {
 	case tenants.LinkTenantMember:

@@ -52,6 +52,9 @@ func (t Things[V]) Version(v *V) int64 { _, stamp := t.kept.Mark(v); return stam
 // ID is that of a value.
 func (t Things[V]) ID(v *V) string { id, _ := t.kept.Mark(v); return *id }
 
+// Restores reports whether what was deleted can be brought back.
+func (t Things[V]) Restores() bool { return t.kept.Restore != nil }
+
 func (t Things[V]) action(verb string) Action { return Action(t.kept.Kind + "." + verb) }
 
 // List lists what w may see of a subscription, a page at a time.

@@ -3,7 +3,9 @@ package console
 import (
 	"context"
 
+	"twofold/admin"
 	"twofold/internal/audit"
+	"twofold/internal/db"
 	"twofold/internal/problem"
 	"twofold/tenants"
 	"twofold/twofactor"
@@ -23,7 +25,7 @@ const appName = "twofold-console"
 
 // clientID is the console's client_id: those are unique on the server, and each
 // subscription has a console of its own.
-func clientID(subscriptionID string) string { return "console-" + subscriptionID }
+func clientID(subscriptionID string) string { return admin.ConsoleID(subscriptionID) }
 
 // minStrength is what a sign-in to the console must reach at least.
 const minStrength = twofactor.Strength2FA
@@ -60,6 +62,45 @@ func (c *Console) EnsureConsole(ctx context.Context, realm tenants.Realm) error 
 			"created": put.Created, "changes": append(put.Fields, link.Fields...),
 		})
 	})
+}
+
+// OnGrant ensures the console wherever those sign in who have been given a role: it is
+// admin.Admin.OnGrant, in the transaction that gives it. Who joins a group later signs in
+// where its members did then. Client apps use the REST API and need none.
+func (c *Console) OnGrant(ctx context.Context, g tenants.Grant) error {
+	ctx = db.WithScope(ctx, db.Scope{Subscription: g.HomeID})
+	var users []string
+	switch g.SubjectKind {
+	case tenants.SubjectUser:
+		users = []string{g.SubjectID}
+	case tenants.SubjectGroup:
+		members, err := c.Tenants.MembersOfGroup(ctx, g.SubjectID)
+		if err != nil {
+			return err
+		}
+		for _, m := range members {
+			users = append(users, m.UserID)
+		}
+	}
+	memberships, err := c.Tenants.TenantsOfUsers(ctx, users)
+	if err != nil {
+		return err
+	}
+	seen := map[string]bool{}
+	for _, m := range memberships {
+		if seen[m.In] {
+			continue
+		}
+		seen[m.In] = true
+		realm, err := c.Tenants.RealmByID(ctx, m.In)
+		if err != nil {
+			return err
+		}
+		if err := c.EnsureConsole(ctx, realm); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // errNoConsole is the one answer for a tenant that is not there and one without a

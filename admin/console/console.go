@@ -37,6 +37,7 @@ type Config struct {
 	Log       *slog.Logger
 	Tenants   *tenants.Store
 	Audit     *audit.Trail
+	Admin     *admin.Admin
 	UI        *ui.UI
 	PublicURL string // scheme://host[:port], without a trailing slash
 	// HTTP reaches the issuers below PublicURL, best without leaving the process.
@@ -55,7 +56,7 @@ type Console struct {
 
 // New makes a Console.
 func New(c Config) (*Console, error) {
-	if c.DB == nil || c.Seal == nil || c.Now == nil || c.Rand == nil || c.Log == nil || c.Tenants == nil || c.Audit == nil || c.UI == nil ||
+	if c.DB == nil || c.Seal == nil || c.Now == nil || c.Rand == nil || c.Log == nil || c.Tenants == nil || c.Audit == nil || c.Admin == nil || c.UI == nil ||
 		c.HTTP == nil || c.SessionLive == nil || c.PublicURL == "" {
 		return nil, errors.New("console: incomplete configuration")
 	}
@@ -75,33 +76,14 @@ func (c *Console) Mount(r *mux.Router) {
 	a.HandleFunc("/signout", c.page(c.signOut)).Methods(http.MethodPost)
 	a.HandleFunc("/setup", c.page(c.showSetup)).Methods(http.MethodGet, http.MethodHead)
 	a.HandleFunc("/setup", c.page(c.setUp)).Methods(http.MethodPost)
-	a.HandleFunc("/", c.page(c.signedIn(c.home))).Methods(http.MethodGet, http.MethodHead)
+	a.HandleFunc("/", c.at(start)).Methods(http.MethodGet, http.MethodHead)
+	c.mountPages(a)
 }
 
 func (c *Console) toHome(w http.ResponseWriter, r *http.Request) error {
 	http.Redirect(w, r, pathHome, http.StatusSeeOther)
 	return nil
 }
-
-// home says who is signed in.
-func (c *Console) home(w http.ResponseWriter, r *http.Request, s *Session) error {
-	c.UI.Render(w, r, http.StatusOK, homeView{Page: c.chrome(r), Name: s.User.DisplayName, Facts: []ui.Fact{
-		{Name: "Login name", Value: s.User.Name},
-		{Name: "Signed in at", Value: s.Realm.Tenant.Title},
-		{Name: "Since", Value: s.AuthTime.UTC().Format("2006-01-02 15:04 UTC")},
-	}})
-	return nil
-}
-
-// homeView is the first page.
-type homeView struct {
-	ui.Page
-	Name  string
-	Facts []ui.Fact
-}
-
-func (homeView) Template() string { return "console-home" }
-func (homeView) Title() string    { return "Administration" }
 
 // page runs h and shows its error: one place that turns errors into pages.
 func (c *Console) page(h web.HandlerFunc) http.HandlerFunc {

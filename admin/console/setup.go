@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -89,7 +90,7 @@ func (c *Console) drawSetup(w http.ResponseWriter, r *http.Request, status int, 
 
 // mark shows an error at its inputs, and puts the focus where it is wanted next.
 func mark(v *setupView, wrong *problem.Error) {
-	focus := 0
+	focus := max(0, slices.IndexFunc(v.Inputs, func(in ui.Input) bool { return in.Value == "" && in.Required }))
 	if wrong != nil && len(wrong.Fields) == 0 {
 		v.Error = wrong.Message
 	}

@@ -13,6 +13,7 @@ import (
 
 	jose "github.com/go-jose/go-jose/v4"
 
+	"twofold/internal/db"
 	"twofold/internal/testkit"
 	"twofold/tenants"
 )
@@ -330,6 +331,51 @@ func TestEnsureConsole(t *testing.T) {
 		must(t, err)
 		if got.ID != app.ID || !got.EnforceMFA || got.MinACR != app.MinACR || len(got.RedirectURIs) != 1 || w.events()[0] != "console.ensured" {
 			t.Errorf("%+v %v", got, w.events())
+		}
+	})
+}
+
+// TestOnGrant: who is given a role can sign in to the console where he is a member, and
+// nobody else can.
+func TestOnGrant(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		put := func(_ tenants.Difference, err error) { t.Helper(); must(t, err) }
+		sub := tenants.Subscription{Name: "acme", Title: "Acme", Active: true}
+		put(w.Tenants.PutSubscription(t.Context(), &sub))
+		ctx := db.WithScope(t.Context(), db.Scope{Subscription: sub.ID})
+		ids := map[string]string{}
+		for _, name := range []string{"one", "two", "three"} {
+			v := tenants.Tenant{Name: name, Title: name, Active: true}
+			put(w.Tenants.PutTenant(ctx, &v))
+			u := tenants.User{Name: name, DisplayName: name, Kind: tenants.Person, Active: true}
+			put(w.Tenants.PutUser(ctx, &u))
+			put(w.Tenants.AddTenantMember(ctx, v.ID, u.ID))
+			ids[name] = u.ID
+		}
+		group := tenants.Group{Name: "desk"}
+		put(w.Tenants.PutGroup(ctx, &group))
+		put(w.Tenants.SetGroupMembers(ctx, group.ID, []string{ids["two"]}))
+		open := func() (out []string) {
+			for _, name := range []string{"one", "two", "three"} {
+				if _, _, err := w.consoleOf(t.Context(), name); err == nil {
+					out = append(out, name)
+				}
+			}
+			return out
+		}
+		for _, c := range []struct {
+			kind, id string
+			want     []string
+		}{
+			{tenants.SubjectClientApp, "app", nil},
+			{tenants.SubjectUser, ids["one"], []string{"one"}},
+			{tenants.SubjectUser, ids["one"], []string{"one"}},
+			{tenants.SubjectGroup, group.ID, []string{"one", "two"}},
+		} {
+			must(t, w.OnGrant(t.Context(), tenants.Grant{SubscriptionID: sub.ID, Role: tenants.RoleHelpDesk, SubjectKind: c.kind, SubjectID: c.id, HomeID: sub.ID}))
+			if got := open(); !slices.Equal(got, c.want) {
+				t.Errorf("%s: %v, want %v", c.kind, got, c.want)
+			}
 		}
 	})
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/gorilla/mux"
 
+	"twofold/admin"
 	"twofold/admin/console"
 	"twofold/idp"
 	"twofold/idp/op"
@@ -50,6 +51,7 @@ type house struct {
 	ceremony *ceremony.Ceremony
 	provider *op.Provider
 	idp      *idp.IDP
+	admin    *admin.Admin
 	console  *console.Console
 	root     *mux.Router // all that is served
 	ui       *ui.UI
@@ -131,14 +133,19 @@ func build(ctx context.Context, p parts) (*house, error) {
 		Catalog: p.Catalog, Compose: h.tenants.Env.Compose,
 	})
 	h.ceremony.Notify, h.outbox.ReportURL = h.idp.Notify, h.idp.ReportURL
+	h.admin = &admin.Admin{
+		DB: d, Tenants: h.tenants, Ceremony: h.ceremony, Outbox: h.outbox, Audit: h.audit, HelpDesk: h.helpDesk(), Now: p.Now, Log: p.Log,
+		PublicURL: p.PublicURL, Preview: h.previewLetter,
+	}
 	h.root = mux.NewRouter().SkipClean(true)
 	h.idp.Mount(h.root)
 	if h.console, err = console.New(console.Config{
-		DB: d, Seal: p.Seal, Now: p.Now, Rand: rand.Reader, Log: p.Log, Tenants: h.tenants, Audit: h.audit, UI: h.ui, PublicURL: p.PublicURL,
-		HTTP: ownClient(h.root, p.PublicURL), SessionLive: h.idp.SessionLive,
+		DB: d, Seal: p.Seal, Now: p.Now, Rand: rand.Reader, Log: p.Log, Tenants: h.tenants, Audit: h.audit, Admin: h.admin, UI: h.ui,
+		PublicURL: p.PublicURL, HTTP: ownClient(h.root, p.PublicURL), SessionLive: h.idp.SessionLive,
 	}); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
+	h.admin.OnGrant = h.console.OnGrant
 	h.console.Mount(h.root)
 	return h, nil
 }
@@ -161,6 +168,11 @@ func (h *house) sealed() []masterkey.Column {
 	return slices.Concat(
 		h.keys.SealedColumns(), h.provider.SealedColumns(), h.tenants.SealedColumns(), h.ceremony.SealedColumns(), h.outbox.SealedColumns(),
 	)
+}
+
+// previewLetter shows a template with sample values.
+func (h *house) previewLetter(ctx context.Context, t tenants.Template, medium twofactor.Medium) (twofactor.Message, error) {
+	return h.composer(h.admin.PublicURL).Preview(ctx, t.Kind, medium, t.Lang, partsOf(t))
 }
 
 // smsRules are those of the tenant in ctx.

@@ -11,6 +11,7 @@ import (
 	jose "github.com/go-jose/go-jose/v4"
 
 	"twofold/internal/testkit"
+	"twofold/tenants"
 )
 
 // withAdmin gives an app the scope of the administration.
@@ -182,10 +183,11 @@ func TestBearerEnds(t *testing.T) {
 			{"user disabled", func(granted, string) { w.setActive(false) }, func(granted, string) { w.setActive(true) }},
 			{"app switched off", func(g granted, _ string) {
 				off := w.apps["web"]
-				off.Active = false
+				off.Active, off.Stamp = false, tenants.Stamp{}
 				w.put(w.store.PutClientApp(w.in(w.acme), &off))
 			}, func(granted, string) {
 				on := w.apps["web"]
+				on.Stamp = tenants.Stamp{}
 				w.put(w.store.PutClientApp(w.in(w.acme), &on))
 			}},
 			{"tenant switched off", func(granted, string) { w.tenantActive(false) }, func(granted, string) { w.tenantActive(true) }},
@@ -213,7 +215,7 @@ func TestBearerEnds(t *testing.T) {
 		w.refused("machine's, revoked", machine)
 		machine = w.machineToken("machine", "")
 		off := w.apps["machine"]
-		off.Active = false
+		off.Active, off.Stamp = false, tenants.Stamp{}
 		w.put(w.store.PutClientApp(w.in(w.acme), &off))
 		w.refused("machine's, app switched off", machine)
 	})
@@ -222,14 +224,14 @@ func TestBearerEnds(t *testing.T) {
 func (w *world) tenantActive(on bool) {
 	w.Helper()
 	v := w.acme.Tenant
-	v.Active = on
+	v.Active, v.Stamp = on, tenants.Stamp{}
 	w.put(w.store.PutTenant(w.in(w.acme), &v))
 }
 
 func (w *world) subscriptionActive(on bool) {
 	w.Helper()
 	v := w.acme.Subscription
-	v.Active = on
+	v.Active, v.Stamp = on, tenants.Stamp{}
 	w.put(w.store.PutSubscription(w.in(w.acme), &v))
 }
 
