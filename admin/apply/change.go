@@ -16,6 +16,7 @@ import (
 type change struct {
 	kind, name, id string
 	subscription   string // its id; empty for the platform
+	in             string // its name
 	label          string // how the report names the entity
 	created        bool
 	fields         []field
@@ -26,6 +27,7 @@ type field struct {
 	key            string
 	old, fresh     any      // string, bool, []string, time.Duration or time.Time
 	note           string   // instead of values: (set), (changed), (removed)
+	said           string   // what the report says in place of the note; the trail does not
 	added, removed []string // instead of values: names of a link list
 }
 
@@ -51,6 +53,8 @@ func (c *change) line() string {
 
 func (f field) words() string {
 	switch {
+	case f.said != "":
+		return f.said
 	case f.note != "":
 		return f.note
 	case f.added != nil || f.removed != nil:

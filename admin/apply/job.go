@@ -203,7 +203,7 @@ func (j *job) referTo(t target) {
 // where the file has several.
 func (j *job) changed(kind, name, id string, created bool, fields []field) *change {
 	c := &change{
-		kind: kind, name: name, id: id, subscription: j.sub.ID, label: j.label(kind+" ") + shownName(name),
+		kind: kind, name: name, id: id, subscription: j.sub.ID, in: j.sub.Name, label: j.label(kind+" ") + shownName(name),
 		created: created, fields: fields,
 	}
 	j.changes = append(j.changes, c)

@@ -56,6 +56,9 @@ func Parse(name string, data []byte) (*File, error) {
 // could not be read.
 func (p *parser) whole(d *document) {
 	subscriptions, tenantNames, clientIDs := names{}, names{}, names{}
+	each(p, d.Templates, kindTemplate, func(v *platformText) text {
+		return text{place: v.at, set: v.Kind.set && v.Lang.set, v: v.Kind.v + " " + tenants.NormalLang(v.Lang.v)}
+	})
 	for i := range d.Subscriptions {
 		s := &d.Subscriptions[i]
 		p.unique(subscriptions, kindSubscription, s.Name)

@@ -17,7 +17,7 @@ func (j *job) write(ctx context.Context) error {
 		return err
 	}
 	ctx = db.WithScope(ctx, db.Scope{Subscription: j.sub.ID})
-	if err := j.settings(ctx, j.spec.Settings, j.label("settings of "), j.sub.ID); err != nil {
+	if err := j.settings(ctx, j.spec.Settings, j.label("settings of "), j.sub.Name, j.sub.ID); err != nil {
 		return err
 	}
 	for _, step := range []func(context.Context) error{
@@ -135,9 +135,10 @@ func wantedTenant(s tenant, have tenants.Tenant, exists bool) (tenants.Tenant, t
 	want := have
 	if !exists {
 		s = withDefaults(s)
-		want = tenants.Tenant{Name: s.Name.v, Title: s.Name.v, IdleSeconds: secondsOf(min(usualIdle, s.SessionSeconds.v))}
+		want = usualTenant(s)
 	}
 	assign(&want.Title, s.Title)
+	assign(&want.LogoURL, s.LogoURL)
 	assign(&want.Accent, s.Accent)
 	assign(&want.EnforceMFA, s.EnforceMFA)
 	assign(&want.MinACR, s.MinACR)
@@ -156,6 +157,11 @@ func wantedTenant(s tenant, have tenants.Tenant, exists bool) (tenants.Tenant, t
 		want.IdleSeconds = secondsOf(s.IdleSeconds.v)
 	}
 	return want, s
+}
+
+// usualTenant is what a new tenant is before the file has its say.
+func usualTenant(s tenant) tenants.Tenant {
+	return tenants.Tenant{Name: s.Name.v, Title: s.Name.v, IdleSeconds: secondsOf(min(usualIdle, s.SessionSeconds.v))}
 }
 
 func secondsOf(d time.Duration) int64 { return int64(d / time.Second) }

@@ -39,7 +39,7 @@ func wantedUser(s user, have tenants.User, exists bool) (tenants.User, user) {
 	want := have
 	if !exists {
 		s = withDefaults(s)
-		want = tenants.User{Name: s.Name.v, DisplayName: cmp.Or(strings.TrimSpace(s.GivenName.v+" "+s.FamilyName.v), s.Name.v)}
+		want = usualUser(s)
 	}
 	// An address that was proven says nothing about the next one.
 	if s.Email.set && normalEmail(s.Email.v) != have.Email {
@@ -59,6 +59,11 @@ func wantedUser(s user, have tenants.User, exists bool) (tenants.User, user) {
 	assign(&want.Locale, s.Locale)
 	assign(&want.Active, s.Active)
 	return want, s
+}
+
+// usualUser is what a new user is before the file has its say.
+func usualUser(s user) tenants.User {
+	return tenants.User{Name: s.Name.v, DisplayName: cmp.Or(strings.TrimSpace(s.GivenName.v+" "+s.FamilyName.v), s.Name.v)}
 }
 
 func (j *job) putGroups(ctx context.Context) error {

@@ -107,7 +107,10 @@ func (r *run) write(ctx context.Context) error {
 	if err := r.problems.orNil(); err != nil {
 		return err
 	}
-	if err := r.settings(ctx, r.file.doc.Settings, "platform settings of ", ""); err != nil {
+	if err := r.settings(ctx, r.file.doc.Settings, "platform settings of ", "", ""); err != nil {
+		return err
+	}
+	if err := r.platformTemplates(ctx); err != nil {
 		return err
 	}
 	for _, j := range jobs {
