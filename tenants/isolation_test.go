@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"twofold/internal/page"
 	"twofold/internal/testkit"
 	"twofold/twofactor"
 )
@@ -35,6 +36,7 @@ func TestTwoTenants(t *testing.T) {
 		template := Template{Level: LevelTenant, TargetID: b.tenant.ID, Kind: "code", Lang: "en", Subject: "globex"}
 		done[Difference](t)(w.PutTemplate(b.ctx, &template))
 		done[Difference](t)(w.PutTemplate(b.admin, &Template{Level: LevelClientApp, TargetID: b.app.ID, Kind: "code", Lang: "en", Subject: "app of globex"}))
+		done[Difference](t)(w.PutGrant(b.admin, &Grant{SubscriptionID: b.sub.ID, Role: RoleHelpDesk, SubjectKind: SubjectUser, SubjectID: b.anna.ID, HomeID: b.sub.ID}))
 		w.Forget()
 
 		testkit.Isolation{
@@ -46,18 +48,24 @@ func TestTwoTenants(t *testing.T) {
 				"ListSubscriptions":  "for operators, who own the server",
 				"SubscriptionByName": "for operators",
 				"PutSubscription":    "for operators",
+				"Subscriptions":      "for operators",
+				"PutGrant":           "a role names its scope itself: package admin decides who may give it",
+				"DeleteGrant":        "for who has found the role by GrantByID",
+				"GrantByID":          "for package admin, which decides who may see it",
+				"GrantsIn":           "names its scope itself",
+				"SystemAdmins":       "counts over the whole server",
 				"SMSRules":           "asks for nothing but the tenant in the context",
 				"Forget":             "forgets, and returns nothing",
 				"ReadAddress":        "reads what was typed, by the rules of the tenant in ctx: SMSRules",
 			},
-			Cases: w.isolationCases(b, bob),
+			Cases: w.isolationCases(b, bob, assignment, exemption),
 		}.Run(t)
 	})
 }
 
 // isolationCases ask for b's things. A result that is only yes or no is shown as
 // a word of b's where it is yes.
-func (w *world) isolationCases(b *customer, bob User) []testkit.IsolationCase {
+func (w *world) isolationCases(b *customer, bob User, assignment Assignment, exemption Exemption) []testkit.IsolationCase {
 	type see = func(...any)
 	yes := func(see see) func(bool, error) {
 		return func(ok bool, err error) {
@@ -187,7 +195,6 @@ func (w *world) isolationCases(b *customer, bob User) []testkit.IsolationCase {
 		{Method: "PutGroup", Do: func(ctx context.Context, see see) {
 			v := Group{ID: b.group.ID, Name: "another"}
 			see(w.PutGroup(ctx, &v))
-			yes(see)(v.ID == b.group.ID, nil)
 		}},
 		{Method: "PutTwoFactor", Do: func(ctx context.Context, see see) {
 			v := TwoFactor{ID: b.letter.ID, Name: "letter of some", Type: "letter"}
@@ -232,5 +239,38 @@ func (w *world) isolationCases(b *customer, bob User) []testkit.IsolationCase {
 			see(w.SetTenantIDPs(ctx, b.tenant.ID, []string{b.idp.ID}))
 			see(w.SetTenantIDPs(ctx, b.tenant.ID, nil))
 		}},
+		{Method: "GrantsOf", Do: func(ctx context.Context, see see) { see(w.GrantsOf(ctx, SubjectUser, b.anna.ID)) }},
+		{Method: "Assignments", Do: keptCase(w.Assignments, b.tenant.ID, assignment.ID)},
+		{Method: "Exemptions", Do: keptCase(w.Exemptions, b.tenant.ID, exemption.ID)},
+		{Method: "Tenants", Do: keptCase(w.Tenants, b.tenant.ID, b.tenant.ID)},
+		{Method: "KeptIDPs", Do: keptCase(w.KeptIDPs, b.tenant.ID, b.idp.ID)},
+		{Method: "ClientApps", Do: keptCase(w.ClientApps, b.tenant.ID, b.app.ID)},
+		{Method: "Groups", Do: keptCase(w.Groups, b.tenant.ID, b.group.ID)},
+		{Method: "TwoFactors", Do: keptCase(w.TwoFactors, b.tenant.ID, b.letter.ID)},
+		{Method: "Users", Do: func(ctx context.Context, see see) {
+			see(w.Users().Page(ctx, page.Query{Filter: map[string]string{"tenant": b.tenant.ID}}, nil))
+			see(w.Users().Page(ctx, page.Query{Filter: map[string]string{"group": b.group.ID}}, nil))
+			see(w.Users().Page(ctx, page.Query{}, []string{b.tenant.ID}))
+			keptCase(w.Users, b.tenant.ID, b.anna.ID)(ctx, see)
+		}},
+	}
+}
+
+// keptCase does to something all that administrators can do to it.
+func keptCase[V any](of func() Kept[V], tenant, id string) func(ctx context.Context, see func(...any)) {
+	return func(ctx context.Context, see func(...any)) {
+		k := of()
+		see(k.Page(ctx, page.Query{}, nil))
+		see(k.Get(ctx, id))
+		yes := func(ok bool, err error) {
+			if ok && err == nil {
+				see("globex")
+			}
+		}
+		yes(k.In(ctx, id, []string{tenant}))
+		see(k.Delete(ctx, id, 0))
+		if k.Restore != nil {
+			see(k.Restore(ctx, id))
+		}
 	}
 }
