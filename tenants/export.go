@@ -13,10 +13,10 @@ import (
 // UserKey is the id of a user and the name that finds him.
 type UserKey struct{ ID, Name string }
 
-// UserKeys lists all users of the subscription in ctx, in no order: a few dozen
+// UserKeys lists all users, but those who are deleted, of the subscription in ctx, in no order: a few dozen
 // bytes each, for those who then read them in pieces.
 func (s *Store) UserKeys(ctx context.Context) ([]UserKey, error) {
-	return list(s.DB.For(ctx).Select("id", "name"), func(r userRow) UserKey { return UserKey{r.ID, r.Name} })
+	return list(s.DB.For(ctx).Select("id", "name").Where("deleted_at IS NULL"), func(r userRow) UserKey { return UserKey{r.ID, r.Name} })
 }
 
 // IDPsOfUsers lists the IDPs at which these users of the subscription in ctx can

@@ -90,6 +90,7 @@ func (x *exporter) subscriptions(ctx context.Context) ([]tenants.Subscription, e
 		return []tenants.Subscription{s}, err
 	}
 	subs, err := x.store.ListSubscriptions(ctx)
+	subs = slices.DeleteFunc(subs, func(s tenants.Subscription) bool { return s.Deleted() })
 	slices.SortFunc(subs, func(a, b tenants.Subscription) int { return strings.Compare(a.Name, b.Name) })
 	return subs, err
 }
@@ -112,7 +113,7 @@ func (x *exporter) platform(ctx context.Context) error {
 		item(x, indentStep, kindTemplate+" "+t.Kind+" in "+t.Lang+" of the platform", s, nil)
 	}
 	done()
-	return nil
+	return x.platformRoles(ctx)
 }
 
 // bases writes base settings: those of the subscription in ctx, or the platform's.

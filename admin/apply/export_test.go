@@ -67,6 +67,11 @@ func everything() string {
       - {to: {tenant: acme}, kind: code, lang: de-CH, subject: "no", html: "<p>a</p>\n\n  <p>b</p>\n", text: " a\n", sms: "$${env:X}"}
       - {to: {subscription: true}, kind: code, lang: en, text: "one\ntwo\n\nthree"}
       - {to: {client_app: expenses}, kind: code, lang: en, sms: "a\ttab\nand: #more\n\n"}
+    roles:
+      - {role: subscription_admin, to: {group: "$${"}, of: odd}
+      - {role: tenant_admin, tenant: acme, to: {user: anna}}
+      - {role: help_desk, to: {group: readers}}
+      - {role: help_desk, tenant: globex, to: {group: readers}}
   - name: odd
     title: "yes"
     enforce_mfa: true
@@ -102,7 +107,7 @@ func everything() string {
       - {name: "no"}
     client_apps:
       - {name: a, type: machine, client_secret: {env: SECRET}, scopes: [a, "no", "1"]}
-      - {name: "~", client_id: "!!int", type: web, client_secret: {env: SECRET}, redirect_uris: ["https://a.example/?a=b&c={d}", "http://[::1]:80/x"], post_logout_redirect_uris: [https://a.example], require_pkce: false, id_token_profile: true, min_acr: urn:twofold:acr:2fa, id_token_alg: ES256, auth_method: client_secret_post, grant_types: [authorization_code], active: false, enforce_mfa: true}
+      - {name: "~", client_id: "!!int", logo_url: https://a.example/a.png, accent: "#000000", type: web, client_secret: {env: SECRET}, redirect_uris: ["https://a.example/?a=b&c={d}", "http://[::1]:80/x"], post_logout_redirect_uris: [https://a.example], require_pkce: false, id_token_profile: true, min_acr: urn:twofold:acr:2fa, id_token_alg: ES256, auth_method: client_secret_post, grant_types: [authorization_code], active: false, enforce_mfa: true}
       - {name: keys, type: machine, auth_method: private_key_jwt, jwks: "{\"keys\": [{\"kty\": \"EC\"}]}\n"}
       - {name: many, type: web, redirect_uris: [https://one.example/a/long/address/of/an/app, https://two.example/a/long/address/of/an/app, https://three.example/a]}
     exemptions:
@@ -121,6 +126,10 @@ settings:
   ecall: {ECallAccountPassword: "${env:TOKEN}"}
 templates:
   - {kind: code, lang: en, subject: "# no comment", text: "\n\nBegins late\n", html: "{file}: no"}
+roles:
+  - {role: system_admin, to: {user: "no"}, of: odd}
+  - {role: auditor, to: {client_app: "~"}, of: odd}
+  - {role: auditor, to: {group: managers}, of: sample}
 ` + text
 }
 
@@ -214,6 +223,50 @@ func TestExportNothing(t *testing.T) {
 	}
 }
 
+// TestExportWithoutDeleted: what was deleted is not exported, nor what hung on it.
+func TestExportWithoutDeleted(t *testing.T) {
+	testkit.EachDatabase(t, func(t *testing.T, url string) {
+		w := newBase(t, url)
+		ctx := w.in("sample")
+		users := must[[]tenants.User](t)(w.store.UsersByName(ctx, []string{"bob"}))
+		idps := must[[]tenants.IDP](t)(w.store.ListIDPs(ctx))
+		apps := must[[]tenants.ClientApp](t)(w.store.ListClientApps(ctx))
+		factors := must[[]tenants.TwoFactor](t)(w.store.ListTwoFactors(ctx))
+		for _, err := range []error{
+			w.store.Users().Delete(ctx, users[0].ID, 0),
+			w.store.KeptIDPs().Delete(ctx, idps[0].ID, 0),
+			w.store.ClientApps().Delete(ctx, apps[0].ID, 0),
+			w.store.TwoFactors().Delete(ctx, factors[0].ID, 0),
+			w.store.Tenants().Delete(ctx, w.tenant("globex").ID, 0),
+		} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		text, warnings := w.export(apply.ExportOptions{})
+		if len(warnings) > 0 {
+			t.Errorf("warnings: %q", warnings)
+		}
+		for _, gone := range []string{"~", "bob", "globex", idps[0].Name, apps[0].Name, "name: " + factors[0].Name} {
+			if strings.Contains(text, gone) {
+				t.Errorf("%s is in the export:\n%s", gone, text)
+			}
+		}
+		before := w.dump()
+		if got := w.apply(text); got[0] != "= nothing to change" {
+			t.Errorf("got %q", got)
+		}
+		// What is deleted keeps its links: it may be restored.
+		w.apply("subscriptions: [{name: sample, tenants: [{name: acme, idps: [staff], client_apps: [field]}], groups: [{name: readers, members: [carla]}], users: [{name: anna, idps: [staff], tenants: [acme]}]}]\n")
+		after := w.dump()
+		for _, table := range []string{"tenant_idps", "memberships", "identities", "group_members"} {
+			if before[table] != after[table] {
+				t.Errorf("%s changed:\n%s\nbefore:\n%s", table, after[table], before[table])
+			}
+		}
+	})
+}
+
 // TestKept: ${kept} leaves what there is, and what is missing is never overlooked.
 func TestKept(t *testing.T) {
 	testkit.EachDatabase(t, func(t *testing.T, url string) {
@@ -275,9 +328,9 @@ func TestReferences(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 	for text, want := range map[string]string{
-		`title: "${env:X}"`:                 `f.yaml:2:12: subscriptions[0].title: cannot be a reference; write $${ for text that begins with ${`,
-		`users: [{name: u, password: "${secret"}]`: `f.yaml:2:33: subscriptions[0].users[0].password: is no reference: there are ${env:NAME}, ${file:PATH} and ${kept}; write $${ for text that begins with ${`,
-		`users: [{name: u, password: "${env:A B}"}]`: `f.yaml:2:33: subscriptions[0].users[0].password: must be the name of an environment variable: letters, digits and underscores`,
+		`title: "${env:X}"`:                                        `f.yaml:2:12: subscriptions[0].title: cannot be a reference; write $${ for text that begins with ${`,
+		`users: [{name: u, password: "${secret"}]`:                 `f.yaml:2:33: subscriptions[0].users[0].password: is no reference: there are ${env:NAME}, ${file:PATH} and ${kept}; write $${ for text that begins with ${`,
+		`users: [{name: u, password: "${env:A B}"}]`:               `f.yaml:2:33: subscriptions[0].users[0].password: must be the name of an environment variable: letters, digits and underscores`,
 		`client_apps: [{name: c, type: machine, jwks: "${kept}"}]`: `f.yaml:2:50: subscriptions[0].client_apps[0].jwks: has nothing to keep: it is no secret; leave the key out, or give the text`,
 	} {
 		_, err := apply.Parse("f.yaml", []byte("subscriptions:\n  - "+text+"\n    name: s\n"))

@@ -32,7 +32,7 @@ func (e *subExporter) all(ctx context.Context) error {
 		return err
 	}
 	for _, step := range []func(context.Context) error{
-		e.idps, e.clientApps, e.tenants, e.groupNames, e.users, e.groups, e.twoFactors, e.assignments, e.exemptions, e.templates,
+		e.idps, e.clientApps, e.tenants, e.groupNames, e.users, e.groups, e.twoFactors, e.assignments, e.exemptions, e.templates, e.subRoles,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -49,8 +49,10 @@ func (e *subExporter) label(kind, name string) string {
 	return kind + " " + shownName(e.sub.Name) + "/" + shownName(name)
 }
 
-// named sorts entities by name, and remembers their names.
-func named[T any](e *subExporter, kind string, list []T, of func(T) (name, id string)) {
+// named sorts entities by name, and remembers their names. It leaves out those that
+// are deleted.
+func named[T any](e *subExporter, kind string, list []T, of func(T) (name, id string)) []T {
+	list = slices.DeleteFunc(list, func(v T) bool { return isDeleted(v) })
 	slices.SortFunc(list, func(a, b T) int {
 		x, _ := of(a)
 		y, _ := of(b)
@@ -63,6 +65,7 @@ func named[T any](e *subExporter, kind string, list []T, of func(T) (name, id st
 		name, id := of(v)
 		e.names[kind][id] = name
 	}
+	return list
 }
 
 func (e *subExporter) idps(ctx context.Context) error {
@@ -70,7 +73,7 @@ func (e *subExporter) idps(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	named(e, kindIDP, list, func(v tenants.IDP) (string, string) { return v.Name, v.ID })
+	list = named(e, kindIDP, list, func(v tenants.IDP) (string, string) { return v.Name, v.ID })
 	defer e.section(subIndent, "idps")()
 	for _, v := range list {
 		var s idp
@@ -87,7 +90,7 @@ func (e *subExporter) clientApps(ctx context.Context) error {
 	if err := errors.Join(err1, err2); err != nil {
 		return err
 	}
-	named(e, kindClientApp, list, func(v tenants.ClientApp) (string, string) { return v.Name, v.ID })
+	list = named(e, kindClientApp, list, func(v tenants.ClientApp) (string, string) { return v.Name, v.ID })
 	defer e.section(subIndent, "client_apps")()
 	for _, v := range list {
 		var s clientApp
@@ -110,7 +113,7 @@ func (e *subExporter) tenants(ctx context.Context) error {
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return err
 	}
-	named(e, kindTenant, list, func(v tenants.Tenant) (string, string) { return v.Name, v.ID })
+	list = named(e, kindTenant, list, func(v tenants.Tenant) (string, string) { return v.Name, v.ID })
 	defer e.section(subIndent, "tenants")()
 	for _, v := range list {
 		var s tenant
@@ -135,12 +138,14 @@ func (e *subExporter) linked(kind, tenantID string, links []tenants.TenantLink) 
 
 // namesOf is a list of names, or no value if there are none.
 func (e *subExporter) namesOf(kind string, ids []string) texts {
-	if len(ids) == 0 {
-		return texts{}
+	names := make([]string, 0, len(ids))
+	for _, id := range ids {
+		if n, ok := e.names[kind][id]; ok { // and is not deleted
+			names = append(names, n)
+		}
 	}
-	names := make([]string, len(ids))
-	for i, id := range ids {
-		names[i] = e.names[kind][id]
+	if len(names) == 0 {
+		return texts{}
 	}
 	slices.Sort(names)
 	return textsOf(names)
@@ -171,7 +176,7 @@ func (e *subExporter) twoFactors(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	named(e, kindTwoFactor, list, func(v tenants.TwoFactor) (string, string) { return v.Name, v.ID })
+	list = named(e, kindTwoFactor, list, func(v tenants.TwoFactor) (string, string) { return v.Name, v.ID })
 	defer e.section(subIndent, "two_factors")()
 	for _, v := range list {
 		p, ok := e.store.Catalog[v.Type]
@@ -221,7 +226,7 @@ func (e *subExporter) assignments(ctx context.Context) error {
 	for _, s := range specs {
 		item(e.exporter, listIndent, e.label(kindAssignment, s.TwoFactor.v), s, nil)
 	}
-	e.leftOut("assignments", left)
+	e.leftOut("assignments of "+shownName(e.sub.Name), left)
 	return nil
 }
 
@@ -251,20 +256,20 @@ func (e *subExporter) exemptions(ctx context.Context) error {
 	for _, s := range specs {
 		item(e.exporter, listIndent, e.label(kindExemption, s.Of.v.String()), s, nil)
 	}
-	e.leftOut("exemptions", left)
+	e.leftOut("exemptions of "+shownName(e.sub.Name), left)
 	return nil
 }
 
 // leftOut says that something is for nobody the file names.
-func (e *subExporter) leftOut(what string, n int) {
+func (x *exporter) leftOut(what string, n int) {
 	if n == 0 {
 		return
 	}
 	why := "they are for what does not exist any more"
-	if e.opts.NoUsers {
+	if x.opts.NoUsers {
 		why = "they are for single users, or for what does not exist any more"
 	}
-	e.warn("%d %s of %s are left out: %s", n, what, shownName(e.sub.Name), why)
+	x.warn("%s are left out, %d of them: %s", what, n, why)
 }
 
 func (e *subExporter) templates(ctx context.Context) error {
@@ -290,7 +295,7 @@ func (e *subExporter) templates(ctx context.Context) error {
 		s.To, s.Subject.set = to, v.Subject != ""
 		item(e.exporter, listIndent, e.label(kindTemplate, v.Kind+" in "+v.Lang), s, nil)
 	}
-	e.leftOut("templates", left)
+	e.leftOut("templates of "+shownName(e.sub.Name), left)
 	return nil
 }
 

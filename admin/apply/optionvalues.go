@@ -174,7 +174,7 @@ func optionChanges(out []field, path string, f twofactor.Field, a, b any, given 
 	}
 	c := field{key: path, note: noteOf(a == nil, b == nil)}
 	if f.Kind != "" && !f.Secret && given.kind != originTree && scalar(a) && scalar(b) {
-		c.said = shownOption(a) + " → " + shownOption(b)
+		c.saidOld, c.saidFresh = shownOption(a), shownOption(b)
 	}
 	return append(out, c)
 }

@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"twofold/internal/db"
@@ -92,6 +93,11 @@ func (j *job) putIDPs(ctx context.Context) error {
 }
 
 func (j *job) putTenants(ctx context.Context) error {
+	idps, err1 := j.store.TenantIDPs(ctx)
+	apps, err2 := j.store.TenantClientApps(ctx)
+	if err := errors.Join(err1, err2); err != nil {
+		return err
+	}
 	for _, s := range j.spec.Tenants {
 		have, exists := j.tenants[s.Name.v]
 		want, s := wantedTenant(s, have, exists)
@@ -113,14 +119,14 @@ func (j *job) putTenants(ctx context.Context) error {
 		j.put(kindTenant, want.Name, want.ID)
 		fields := compare(s, have, want, d.Created)
 		if s.IDPs.set {
-			l, err := j.store.SetTenantIDPs(ctx, want.ID, j.idsOf(kindIDP, s.IDPs))
+			l, err := j.store.SetTenantIDPs(ctx, want.ID, append(j.idsOf(kindIDP, s.IDPs), j.buriedLinks(want.ID, idps)...))
 			if err != nil {
 				return err
 			}
 			fields = append(fields, j.linked("idps", kindIDP, l)...)
 		}
 		if s.ClientApps.set {
-			l, err := j.store.SetTenantClientApps(ctx, want.ID, j.idsOf(kindClientApp, s.ClientApps))
+			l, err := j.store.SetTenantClientApps(ctx, want.ID, append(j.idsOf(kindClientApp, s.ClientApps), j.buriedLinks(want.ID, apps)...))
 			if err != nil {
 				return err
 			}

@@ -54,6 +54,8 @@ func (j *job) wantedApp(s clientApp, have tenants.ClientApp, exists bool) (tenan
 	assign(&want.IDTokenProfile, s.IDTokenProfile)
 	assign(&want.EnforceMFA, s.EnforceMFA)
 	assign(&want.MinACR, s.MinACR)
+	assign(&want.LogoURL, s.LogoURL)
+	assign(&want.Accent, s.Accent)
 	assign(&want.Active, s.Active)
 	for _, l := range []struct {
 		to   *tenants.List

@@ -19,6 +19,7 @@ type document struct {
 	entry
 	Settings      bases          `key:"settings" help:"Base settings of the platform, by factor type: defaults for the options of every TwoFactor instance of that type."`
 	Templates     []platformText `key:"templates" table:"platform_templates" help:"Words of messages for everybody, other than those that come with Twofold."`
+	Roles         []platformRole `key:"roles" table:"platform_roles" help:"Who administers the whole server."`
 	Subscriptions []subscription `key:"subscriptions" help:"The customers, each with all it owns."`
 }
 
@@ -39,6 +40,7 @@ type subscription struct {
 	Assignments []assignment `key:"assignments" help:"Which instance is for whom."`
 	Exemptions  []exemption  `key:"exemptions" help:"Who is let off a required second factor, why and until when."`
 	Templates   []template   `key:"templates" help:"Words of messages, other than those that come with Twofold."`
+	Roles       []role       `key:"roles" help:"Who administers the subscription, or a tenant of it."`
 }
 
 type idp struct {
@@ -86,6 +88,8 @@ type clientApp struct {
 	IDTokenAlg             text   `key:"id_token_alg" default:"RS256" choices:"RS256,ES256" help:"Signature of ID tokens."`
 	IDTokenProfile         flag   `key:"id_token_profile" default:"false" help:"Puts profile claims into the ID token too, for libraries that never call userinfo."`
 	JWKS                   source `key:"jwks" help:"Public keys of the app as a JSON Web Key Set; needed for private_key_jwt."`
+	LogoURL                text   `key:"logo_url" default:"\"\"" check:"logo" help:"Address of the app's logo: https. Empty: the tenant's."`
+	Accent                 text   `key:"accent" default:"\"\"" check:"accent" help:"Colour of the sign-in pages for this app, as \"#rrggbb\"; empty: the tenant's."`
 	EnforceMFA             flag   `key:"enforce_mfa" default:"false" help:"Sign-ins for this app ask for a second factor."`
 	MinACR                 text   `key:"min_acr" default:"\"\"" check:"acr" help:"Weakest sign-in that the app accepts; empty: none is refused."`
 	Active                 flag   `key:"active" default:"true" help:"Whether it can be used."`
@@ -147,6 +151,21 @@ type platformText struct {
 	Text    source `key:"text" help:"Plain text of the mail."`
 	HTML    source `key:"html" help:"Body of the mail in HTML."`
 	SMS     source `key:"sms" help:"Text message."`
+}
+
+type platformRole struct {
+	entry
+	Role text   `key:"role" must:"true" choices:"system_admin,auditor" help:"system_admin: everything, on the whole server. auditor: reads the audit trail and the delivery log."`
+	To   target `key:"to" must:"true" levels:"user,group,client_app" help:"Who: {user: anna} or the like."`
+	Of   text   `key:"of" must:"true" help:"Name of the subscription that the user, group or client app belongs to."`
+}
+
+type role struct {
+	entry
+	Role   text   `key:"role" must:"true" choices:"subscription_admin,tenant_admin,help_desk,auditor" help:"subscription_admin: everything in the subscription. tenant_admin: runs a tenant. help_desk: helps users who cannot sign in. auditor: reads the audit trail and the delivery log."`
+	Tenant text   `key:"tenant" ref:"tenant" help:"Where: a tenant of the subscription. Absent: all of it."`
+	To     target `key:"to" must:"true" levels:"user,group,client_app" help:"Who: {group: managers} or the like."`
+	Of     text   `key:"of" derived:"this subscription" help:"Name of the subscription that the user, group or client app belongs to."`
 }
 
 type template struct {

@@ -100,3 +100,24 @@ func drawDefault(f reflect.StructField) string {
 	}
 	return "nothing"
 }
+
+// FieldKeys are the keys of each table by the fields of spec.go.
+func FieldKeys() map[string]map[string]string {
+	out := map[string]map[string]string{}
+	fieldKeys("file", reflect.TypeFor[document](), out)
+	return out
+}
+
+func fieldKeys(table string, t reflect.Type, out map[string]map[string]string) {
+	out[table] = map[string]string{}
+	for i := range t.NumField() {
+		f := t.Field(i)
+		if f.Tag.Get("key") == "" {
+			continue
+		}
+		if f.Type.Kind() == reflect.Slice {
+			fieldKeys(tableOf(f), f.Type.Elem(), out)
+		}
+		out[table][f.Name] = f.Tag.Get("key")
+	}
+}

@@ -7,7 +7,7 @@ import (
 	"gorm.io/gorm"
 )
 
-// Snapshot runs f in a transaction that only reads: all of it sees the database as
+// Snapshot runs f, which must only read, in a transaction: all of it sees the database as
 // it was at one moment, and it keeps nobody from writing meanwhile. A call inside a
 // transaction joins it.
 func (d *DB) Snapshot(ctx context.Context, f func(ctx context.Context) error) error {
