@@ -60,7 +60,7 @@ func newWorld(t *testing.T, url string) *world {
 	paper := factortest.NewFake(factortest.FakeConfig{Type: "paper", Enrolls: true, Fallback: true})
 	catalog := twofactor.NewCatalog(w.token.Provider(), paper.Provider())
 	store := tenants.New(tenants.Config{
-		DB: d, Seal: s, Now: w.clock.Now, Rand: rand.Reader, Log: log, Catalog: catalog, Gate: tenants.NewGate(),
+		DB: d, Seal: s, Now: w.clock.Now, Rand: rand.Reader, Log: log, Catalog: catalog, Gate: tenants.NewGate(), Argon2: tenants.Argon2{MemoryKiB: 64, Time: 1},
 		Env: twofactor.Env{Origin: "https://id.example.test", Now: w.clock.Now, Rand: rand.Reader, Log: log},
 	})
 	trail := &audit.Trail{DB: d, Seal: s, Now: w.clock.Now}

@@ -36,7 +36,7 @@ func done[T any](t testing.TB) func(T, error) {
 // passwords that cost nothing.
 type world struct {
 	*Store
-	t      *testing.T
+	t      testing.TB
 	clock  *testkit.Clock
 	logs   *testkit.LogBuffer
 	hashes atomic.Int64 // computed so far
@@ -49,7 +49,7 @@ func each(t *testing.T, f func(t *testing.T, w *world)) {
 
 var firstOfMay = time.Date(2026, 5, 1, 8, 0, 0, 0, time.UTC)
 
-func newWorld(t *testing.T, url string) *world {
+func newWorld(t testing.TB, url string) *world {
 	t.Helper()
 	w := &world{t: t, clock: testkit.NewClock(firstOfMay)}
 	var log *slog.Logger

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"time"
 
 	"twofold/internal/db"
 	"twofold/internal/problem"
@@ -29,27 +28,21 @@ func (e *InvalidError) Unwrap() error { return e.cause }
 // Open returns an instance of the subscription in ctx, ready for use. An instance
 // that is inactive, invalid or gone gives an *InvalidError.
 func (s *Store) Open(ctx context.Context, twoFactorID string) (twofactor.Instance, error) {
-	_, inst, err := s.openByID(ctx, twoFactorID)
-	return inst, err
-}
-
-func (s *Store) openByID(ctx context.Context, twoFactorID string) (twoFactorRow, twofactor.Instance, error) {
 	var row twoFactorRow
 	if err := s.DB.For(ctx).Where("id = ?", twoFactorID).Take(&row).Error; err != nil {
 		if db.IsNotFound(err) {
-			return row, twofactor.Instance{}, &InvalidError{Instance: twoFactorID, Reason: "it no longer exists"}
+			return twofactor.Instance{}, &InvalidError{Instance: twoFactorID, Reason: "it no longer exists"}
 		}
-		return row, twofactor.Instance{}, fmt.Errorf("tenants: two factor: %w", err)
+		return twofactor.Instance{}, fmt.Errorf("tenants: two factor: %w", err)
 	}
 	if !row.Active {
-		return row, twofactor.Instance{}, &InvalidError{Instance: row.Name, Reason: "it is inactive"}
+		return twofactor.Instance{}, &InvalidError{Instance: row.Name, Reason: "it is inactive"}
 	}
 	base, err := s.baseSettings(ctx)
 	if err != nil {
-		return row, twofactor.Instance{}, err
+		return twofactor.Instance{}, err
 	}
-	inst, err := s.open(row, base)
-	return row, inst, err
+	return s.open(row, base)
 }
 
 // openedFactors keeps opened factors by instance and by what they were opened
@@ -178,14 +171,19 @@ var errNoTwoFactor = problem.New(problem.NotFound, "two_factor_unknown", "There 
 
 func (s *Store) sealOptions(o Options, table, subscription, id string) string {
 	text, _ := json.Marshal(o) // a map of raw JSON that was decoded before
-	return s.Seal.Seal(text, table, "options", subscription, id)
+	return s.Seal.Seal(text, optionsPlace(table, subscription, id)...)
+}
+
+// optionsPlace binds sealed options to their row.
+func optionsPlace(table, subscription, id string) []string {
+	return []string{table, "options", subscription, id}
 }
 
 func (s *Store) openOptions(sealed, table, subscription, id string) (Options, error) {
 	if sealed == "" {
 		return Options{}, nil
 	}
-	text, err := s.Seal.Open(sealed, table, "options", subscription, id)
+	text, err := s.Seal.Open(sealed, optionsPlace(table, subscription, id)...)
 	if err != nil {
 		return nil, fmt.Errorf("tenants: options of %s: %w", id, err)
 	}
@@ -268,28 +266,22 @@ func (s *Store) NoteDelivery(ctx context.Context, twoFactorID string, failure st
 	return nil
 }
 
-// State of an instance, as words and a reason (SPEC §3.3).
-type State struct {
-	Word   string // invalid, inactive, untested, ready, failing
-	Reason string
-	Since  *time.Time
-}
-
-// StateOf judges an instance of the subscription in ctx.
-func (s *Store) StateOf(ctx context.Context, twoFactorID string) (State, error) {
-	row, _, err := s.openByID(ctx, twoFactorID)
-	var bad *InvalidError
+// fieldsOf opens a factor with options and says what it has against them.
+func (s *Store) fieldsOf(factorType string, o Options) []problem.Field {
+	merged, _ := json.Marshal(o)
+	env := s.Env
+	env.Log = s.Log
+	_, err := s.Catalog[factorType].Open(merged, env)
+	var oe *twofactor.OptionsError
 	switch {
-	case errors.As(err, &bad) && bad.Reason == "it is inactive":
-		return State{Word: "inactive"}, nil
-	case errors.As(err, &bad):
-		return State{Word: "invalid", Reason: bad.Reason}, nil
-	case err != nil:
-		return State{}, err
-	case row.FailingSince != nil:
-		return State{Word: "failing", Reason: row.LastError, Since: row.FailingSince}, nil
-	case row.LastSentAt == nil:
-		return State{Word: "untested"}, nil
+	case err == nil:
+		return nil
+	case errors.As(err, &oe):
+		out := make([]problem.Field, len(oe.Errors))
+		for i, f := range oe.Errors {
+			out[i] = problem.Field{Name: f.Field, Message: f.Message}
+		}
+		return out
 	}
-	return State{Word: "ready", Since: row.LastSentAt}, nil
+	return []problem.Field{{Message: reason(err)}}
 }

@@ -197,34 +197,76 @@ func TestUnknownOptionsAreRefused(t *testing.T) {
 func TestStateOf(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		c := w.customer("acme")
+		post := TwoFactor{Name: "post", Type: "post", Active: true}
+		done[Difference](t)(w.PutTwoFactor(c.admin, &post, goodOptions))
 		check := func(name, word, reason string, since *time.Time) {
 			t.Helper()
-			got, err := w.StateOf(c.admin, c.letter.ID)
+			got, err := w.StateOf(c.admin, post.ID)
 			if diff := cmp.Diff(State{word, reason, since}, got); err != nil || diff != "" {
 				t.Errorf("%s: %v %s", name, err, diff)
+			}
+			all, err := w.States(c.admin)
+			if diff := cmp.Diff(map[string]State{post.ID: got, c.letter.ID: {Word: "ready"}}, all); err != nil || diff != "" {
+				t.Errorf("%s: among all: %v %s", name, err, diff)
 			}
 		}
 		check("new", "untested", "", nil)
 		first := w.clock.Now()
-		must(t, w.NoteDelivery(c.ctx, c.letter.ID, "refused by the provider"))
+		must(t, w.NoteDelivery(c.ctx, post.ID, "refused by the provider"))
 		check("failed before it ever worked", "failing", "refused by the provider", &first)
 		w.clock.Advance(time.Hour)
-		must(t, w.NoteDelivery(c.ctx, c.letter.ID, "no connection"))
+		must(t, w.NoteDelivery(c.ctx, post.ID, "no connection"))
 		check("failed again", "failing", "no connection", &first)
 		sent := w.clock.Advance(time.Hour)
-		must(t, w.NoteDelivery(c.ctx, c.letter.ID, ""))
+		must(t, w.NoteDelivery(c.ctx, post.ID, ""))
 		check("worked", "ready", "", &sent)
 		failed := w.clock.Advance(time.Hour)
-		must(t, w.NoteDelivery(c.ctx, c.letter.ID, "no connection"))
+		must(t, w.NoteDelivery(c.ctx, post.ID, "no connection"))
 		check("failed anew", "failing", "no connection", &failed)
-		c.letter.Active = false
-		done[Difference](t)(w.PutTwoFactor(c.admin, &c.letter, goodOptions))
+		post.Active = false
+		done[Difference](t)(w.PutTwoFactor(c.admin, &post, goodOptions))
 		check("switched off", "inactive", "", nil)
-		c.letter.Active = true
-		done[Difference](t)(w.PutTwoFactor(c.admin, &c.letter, Options{}))
+		post.Active = true
+		done[Difference](t)(w.PutTwoFactor(c.admin, &post, Options{}))
 		check("options removed", "invalid", "Sender is required", nil)
-		done[Difference](t)(w.PutTwoFactor(c.admin, &c.letter, goodOptions))
+		done[Difference](t)(w.PutTwoFactor(c.admin, &post, goodOptions))
 		check("options set", "untested", "", nil)
+	})
+}
+
+// What delivers nothing has nothing that a test could send.
+func TestStateOfWhatSendsNothing(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		c := w.customer("acme")
+		want := map[string]State{c.letter.ID: {Word: "ready"}}
+		for _, tc := range []struct {
+			factorType, name string
+			active           bool
+			options          Options
+			want             State
+		}{
+			{"key", "valid", true, goodOptions, State{Word: "ready"}},
+			{"enrolled", "valid too", true, goodOptions, State{Word: "ready"}},
+			{"paper", "in place of others", true, goodOptions, State{Word: "ready"}},
+			{"key", "off", false, goodOptions, State{Word: "inactive"}},
+			{"key", "incomplete", true, nil, State{Word: "invalid", Reason: "Sender is required"}},
+			{"post", "sends", true, goodOptions, State{Word: "untested"}},
+		} {
+			f := TwoFactor{Name: tc.name, Type: tc.factorType, Active: tc.active}
+			done[Difference](t)(w.PutTwoFactor(c.admin, &f, tc.options))
+			if got, err := w.StateOf(c.admin, f.ID); err != nil || got != tc.want {
+				t.Errorf("%s: %+v, %v", tc.name, got, err)
+			}
+			want[f.ID] = tc.want
+		}
+		ctx, n := db.WithCounter(c.admin)
+		all, err := w.States(ctx)
+		if diff := cmp.Diff(want, all); err != nil || diff != "" || n.Count() > 2 {
+			t.Errorf("%v, %d round trips %s", err, n.Count(), diff)
+		}
+		if got, err := w.StateOf(c.admin, "nobody"); err != nil || got.Word != "invalid" {
+			t.Errorf("of none: %+v, %v", got, err)
+		}
 	})
 }
 

@@ -37,6 +37,7 @@ func TestTwoTenants(t *testing.T) {
 		done[Difference](t)(w.PutTemplate(b.ctx, &template))
 		done[Difference](t)(w.PutTemplate(b.admin, &Template{Level: LevelClientApp, TargetID: b.app.ID, Kind: "code", Lang: "en", Subject: "app of globex"}))
 		done[Difference](t)(w.PutGrant(b.admin, &Grant{SubscriptionID: b.sub.ID, Role: RoleHelpDesk, SubjectKind: SubjectUser, SubjectID: b.anna.ID, HomeID: b.sub.ID}))
+		done[Difference](t)(w.PutSettings(b.admin, "post", Options{"Length": []byte("7")}))
 		w.Forget()
 
 		testkit.Isolation{
@@ -54,8 +55,11 @@ func TestTwoTenants(t *testing.T) {
 				"GrantByID":          "for package admin, which decides who may see it",
 				"GrantsIn":           "names its scope itself",
 				"SystemAdmins":       "counts over the whole server",
+				"HashPassword":       "keeps nothing, and asks for nothing but words of the tenant in ctx",
+				"Check":              "asks for nothing but base settings: BaseLayers",
 				"SMSRules":           "asks for nothing but the tenant in the context",
 				"Forget":             "forgets, and returns nothing",
+				"SealedColumns":      "for operators, who own the master key; what they do returns numbers",
 				"ReadAddress":        "reads what was typed, by the rules of the tenant in ctx: SMSRules",
 			},
 			Cases: w.isolationCases(b, bob, assignment, exemption),
@@ -76,6 +80,18 @@ func (w *world) isolationCases(b *customer, bob User, assignment Assignment, exe
 	}
 	until := firstOfMay.Add(time.Hour)
 	return []testkit.IsolationCase{
+		{Method: "LinksOf", Do: func(ctx context.Context, see see) {
+			for kind, owner := range map[LinkKind]string{
+				LinkTenantMember: b.tenant.ID, LinkTenantClientApp: b.tenant.ID, LinkGroupMember: b.group.ID, LinkUserIDP: b.anna.ID,
+			} {
+				ids, err := w.LinksOf(ctx, kind, owner)
+				yes(see)(len(ids) > 0, err)
+			}
+		}},
+		{Method: "Layers", Do: func(ctx context.Context, see see) {
+			_, _, own, err := w.Layers(ctx, b.letter.ID)
+			yes(see)(string(own["Sender"]) == `"globex"`, err)
+		}},
 		{Method: "ClientApp", Do: func(ctx context.Context, see see) { see(w.ClientApp(ctx, b.app.ClientID)) }},
 		{Method: "ClientAppByID", Do: func(ctx context.Context, see see) { see(w.ClientAppByID(ctx, b.app.ID)) }},
 		{Method: "CheckClientSecret", Do: func(ctx context.Context, see see) {
@@ -138,6 +154,22 @@ func (w *world) isolationCases(b *customer, bob User, assignment Assignment, exe
 		{Method: "HoldUser", Do: func(ctx context.Context, see see) {
 			for epoch := range int64(9) {
 				yes(see)(w.HoldUser(ctx, b.anna.ID, epoch) == nil, nil)
+			}
+		}},
+		{Method: "States", Do: func(ctx context.Context, see see) { see(w.States(ctx)) }},
+		{Method: "Preview", Do: func(ctx context.Context, see see) {
+			for _, change := range changesOf(b) {
+				p, err := w.Preview(ctx, change, nobodyEnrolled)
+				see(p, err)
+				yes(see)(p.Reached > 0, err)
+			}
+		}},
+		{Method: "PreviewList", Do: func(ctx context.Context, see see) {
+			for _, change := range changesOf(b) {
+				for _, e := range Effects() {
+					p, err := w.PreviewList(ctx, change, e, page.Query{}, nobodyEnrolled)
+					see(p, err)
+				}
 			}
 		}},
 		{Method: "StrictApps", Do: func(ctx context.Context, see see) { see(w.StrictApps(ctx)) }},
@@ -235,9 +267,56 @@ func (w *world) isolationCases(b *customer, bob User, assignment Assignment, exe
 			see(w.SetTenantMembers(ctx, b.tenant.ID, nil))
 		}},
 		{Method: "SetTenantClientApps", Do: func(ctx context.Context, see see) { see(w.SetTenantClientApps(ctx, b.tenant.ID, nil)) }},
+		{Method: "AddTenantClientApp", Do: func(ctx context.Context, see see) { see(w.AddTenantClientApp(ctx, b.tenant.ID, b.app.ID)) }},
+		{Method: "AddTenantMember", Do: func(ctx context.Context, see see) { see(w.AddTenantMember(ctx, b.tenant.ID, bob.ID)) }},
 		{Method: "SetTenantIDPs", Do: func(ctx context.Context, see see) {
 			see(w.SetTenantIDPs(ctx, b.tenant.ID, []string{b.idp.ID}))
 			see(w.SetTenantIDPs(ctx, b.tenant.ID, nil))
+		}},
+		{Method: "Link", Do: func(ctx context.Context, see see) {
+			yes(see)(w.Link(ctx, LinkTenantIDP, b.tenant.ID, b.idp.ID))
+			yes(see)(w.Link(ctx, LinkTenantClientApp, b.tenant.ID, b.app.ID))
+			yes(see)(w.Link(ctx, LinkTenantMember, b.tenant.ID, b.anna.ID))
+			yes(see)(w.Link(ctx, LinkGroupMember, b.group.ID, b.anna.ID))
+			yes(see)(w.Link(ctx, LinkUserIDP, b.anna.ID, b.idp.ID))
+		}},
+		{Method: "Unlink", Do: func(ctx context.Context, see see) {
+			yes(see)(w.Unlink(ctx, LinkTenantMember, b.tenant.ID, b.anna.ID))
+			yes(see)(w.Unlink(ctx, LinkGroupMember, b.group.ID, b.anna.ID))
+		}},
+		{Method: "TenantsOf", Do: func(ctx context.Context, see see) {
+			ids, err := w.TenantsOf(ctx, bob.ID)
+			yes(see)(len(ids) > 0, err)
+			_, err = w.Link(ctx, LinkTenantMember, b.tenant.ID, bob.ID)
+			yes(see)(err == nil, err)
+		}},
+		{Method: "ClientSecrets", Do: func(ctx context.Context, see see) {
+			l, err := w.ClientSecrets(ctx, b.app.ID)
+			yes(see)(len(l) > 0, err)
+		}},
+		{Method: "NewClientSecret", Do: func(ctx context.Context, see see) {
+			_, err := w.NewClientSecret(ctx, b.app.ID, nil)
+			yes(see)(err == nil, err)
+		}},
+		{Method: "DeleteClientSecret", Do: func(ctx context.Context, see see) {
+			l, err := w.ClientSecrets(b.admin, b.app.ID)
+			if err != nil || len(l) == 0 {
+				panic(err)
+			}
+			err = w.DeleteClientSecret(ctx, b.app.ID, l[0].ID)
+			yes(see)(err == nil, err)
+		}},
+		{Method: "SettingsOf", Do: func(ctx context.Context, see see) {
+			o, err := w.SettingsOf(ctx, "post")
+			yes(see)(string(o.Options["Length"]) == "7", err)
+		}},
+		{Method: "BaseLayers", Do: func(ctx context.Context, see see) {
+			_, o, err := w.BaseLayers(ctx, "post")
+			yes(see)(string(o["Length"]) == "7", err)
+		}},
+		{Method: "KeepHash", Do: func(ctx context.Context, see see) {
+			err := w.KeepHash(ctx, b.anna.ID, "taken")
+			yes(see)(err == nil, err)
 		}},
 		{Method: "GrantsOf", Do: func(ctx context.Context, see see) { see(w.GrantsOf(ctx, SubjectUser, b.anna.ID)) }},
 		{Method: "Assignments", Do: keptCase(w.Assignments, b.tenant.ID, assignment.ID)},
@@ -273,4 +352,21 @@ func keptCase[V any](of func() Kept[V], tenant, id string) func(ctx context.Cont
 			see(k.Restore(ctx, id))
 		}
 	}
+}
+
+func nobodyEnrolled(context.Context, []string) (map[string]map[string]int, error) { return nil, nil }
+
+// changesOf are changes at everything of a customer's.
+func changesOf(b *customer) []Change {
+	enforced := true
+	var out []Change
+	for l, id := range map[Level]string{
+		LevelSubscription: b.sub.ID, LevelTenant: b.tenant.ID, LevelIDP: b.idp.ID, LevelClientApp: b.app.ID, LevelGroup: b.group.ID, LevelUser: b.anna.ID,
+	} {
+		out = append(out, Change{PutAssignment: &Assignment{TwoFactorID: b.letter.ID, Level: l, TargetID: id, Required: true}})
+		out = append(out, Change{Demand: &Demand{Level: l, TargetID: id, EnforceMFA: &enforced}})
+		out = append(out, Change{PutExemption: &Exemption{Level: l, TargetID: id, Until: firstOfMay.AddDate(1, 0, 0)}})
+		out = append(out, Change{RemoveExemption: &Exemption{Level: l, TargetID: id}})
+	}
+	return append(out, Change{Switch: &Switch{TwoFactorID: b.letter.ID, To: SwitchDelete}})
 }

@@ -151,38 +151,61 @@ func (s *Store) candidates(ctx context.Context, user User, enrolled map[string]i
 	}
 	var countries []string // asked for once, if anybody needs to know
 	for _, row := range rows {
-		inst, err := s.open(row, base)
-		var bad *InvalidError
-		if err != nil && !errors.As(err, &bad) {
+		i, err := s.prepare(row, base)
+		if err != nil {
 			return err
 		}
-		info := s.Catalog[row.Type].Info // also of what cannot be opened
-		c := Candidate{
-			ID: row.ID, Name: row.Name, Type: row.Type, Inactive: !row.Active, Strength: info.Strength, Needs: info.Needs, Fallback: info.Fallback,
-			Enrolls: info.Enrolls, Enrolled: enrolled[row.ID],
-		}
-		if bad != nil {
-			c.Invalid = bad.Reason
-		}
-		_, sends := inst.Factor.(twofactor.Sender)
-		for _, need := range info.Needs {
-			if need == twofactor.NeedsPhone && countries == nil {
-				if countries, _, err = s.SMSRules(ctx); err != nil {
-					return err
-				}
-			}
-			if why := lacking(user, need, countries); why != "" {
-				c.Lacking = why
-				// A mailbox of his own a user may always prove; a number where the tenant
-				// sends text messages at all.
-				if sends && (need == twofactor.NeedsEmail || len(countries) > 0) {
-					c.Proves = need
-				}
+		if countries == nil && slices.Contains(i.Needs, twofactor.NeedsPhone) {
+			if countries, _, err = s.SMSRules(ctx); err != nil {
+				return err
 			}
 		}
-		r.Instances[row.ID] = c
+		r.Instances[row.ID] = i.of(enrolled[row.ID], len(countries) > 0, func(need twofactor.Attribute) string { return lacking(user, need, countries) })
 	}
 	return nil
+}
+
+// prepared is an instance as it stands for everybody, whoever is asked for.
+type prepared struct {
+	Candidate
+	sends bool
+}
+
+// prepare opens an instance and says whether it can be used at all.
+func (s *Store) prepare(row twoFactorRow, base settingsOf) (prepared, error) {
+	inst, err := s.open(row, base)
+	var bad *InvalidError
+	if err != nil && !errors.As(err, &bad) {
+		return prepared{}, err
+	}
+	info := s.Catalog[row.Type].Info // also of what cannot be opened
+	p := prepared{Candidate: Candidate{
+		ID: row.ID, Name: row.Name, Type: row.Type, Inactive: !row.Active, Strength: info.Strength, Needs: info.Needs, Fallback: info.Fallback,
+		Enrolls: info.Enrolls,
+	}}
+	if bad != nil {
+		p.Invalid = bad.Reason
+	}
+	_, p.sends = inst.Factor.(twofactor.Sender)
+	return p, nil
+}
+
+// of is the instance for one user: how often he has set it up, whether the tenant sends
+// text messages at all, and what he lacks.
+func (i prepared) of(enrolled int, texts bool, lacks func(need twofactor.Attribute) string) Candidate {
+	c := i.Candidate
+	c.Enrolled = enrolled
+	for _, need := range c.Needs {
+		if why := lacks(need); why != "" {
+			c.Lacking = why
+			// A mailbox of his own a user may always prove; a number where the tenant
+			// sends text messages at all.
+			if i.sends && (need == twofactor.NeedsEmail || texts) {
+				c.Proves = need
+			}
+		}
+	}
+	return c
 }
 
 // lacking says in words what a user lacks to be reached, or nothing. countries are

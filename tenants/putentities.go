@@ -150,13 +150,7 @@ func (s *Store) PutGroup(ctx context.Context, v *Group) (Difference, error) {
 
 // PutAssignment assigns an instance, or changes whether it is required.
 func (s *Store) PutAssignment(ctx context.Context, v *Assignment) (Difference, error) {
-	if err := s.mustHave(ctx, v.Level, v.TargetID); err != nil {
-		return Difference{}, err
-	}
-	if v.GraceDays < 0 || v.GraceDays > maxGrace {
-		return Difference{}, invalid("grace_days", "must be from 0 to 365")
-	}
-	if err := s.mustHaveRow(ctx, &twoFactorRow{}, v.TwoFactorID, "two_factor"); err != nil {
+	if err := s.checkAssignment(ctx, v); err != nil {
 		return Difference{}, err
 	}
 	row := assignmentRow{Assignment: *v}
@@ -173,15 +167,10 @@ func (s *Store) PutAssignment(ctx context.Context, v *Assignment) (Difference, e
 
 // PutExemption exempts a user, client app or IDP until a date, with a reason.
 func (s *Store) PutExemption(ctx context.Context, v *Exemption) (Difference, error) {
-	switch {
-	case !exemptible(v.Level):
-		return Difference{}, invalid("level", "only a user, a client app or an IDP can be exempt")
-	case strings.TrimSpace(v.Reason) == "":
+	if strings.TrimSpace(v.Reason) == "" {
 		return Difference{}, invalid("reason", "is required")
-	case v.Until.IsZero():
-		return Difference{}, invalid("until", "is required")
 	}
-	if err := s.mustHave(ctx, v.Level, v.TargetID); err != nil {
+	if err := s.checkExempted(ctx, v); err != nil {
 		return Difference{}, err
 	}
 	v.Until = db.Micros(v.Until)

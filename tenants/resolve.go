@@ -326,23 +326,29 @@ func Explain(p Policy) Explanation {
 	for _, c := range p.Settable {
 		e.Settable = append(e.Settable, c.Name)
 	}
-	if !p.GraceUntil.IsZero() && p.Needed() {
+	outcome := p.Outcome()
+	if outcome == OutcomePostpone {
 		e.Grace = p.GraceUntil.UTC().Format(time.RFC3339)
 	}
 	if p.Exempt != nil {
 		e.Exempt = p.Exempt.Reason
 	}
-	switch {
-	case p.Needed() && len(p.Offered) == 0 && p.maySetUp():
-		e.Result = "a second factor must be set up first: " + strings.Join(e.Settable, ", ")
-	case p.Needed() && len(p.Offered) == 0:
-		e.Result = "refused: a second factor is needed and none can be used"
-	case p.Needed():
-		e.Result = "a second factor is asked for: " + strings.Join(e.Offered, ", ")
-	case p.Exempt != nil:
-		e.Result = "no second factor: exempt"
-	default:
-		e.Result = "no second factor: nothing requires one"
-	}
+	e.Result = p.result(outcome, e)
 	return e
+}
+
+func (p Policy) result(o Outcome, e Explanation) string {
+	switch {
+	case o == OutcomePostpone:
+		return "a second factor must be set up by " + e.Grace + ": " + strings.Join(e.Settable, ", ")
+	case o == OutcomeSetUp:
+		return "a second factor must be set up first: " + strings.Join(e.Settable, ", ")
+	case o == OutcomeRefused:
+		return "refused: a second factor is needed and none can be used"
+	case o == OutcomeAsked:
+		return "a second factor is asked for: " + strings.Join(e.Offered, ", ")
+	case p.Exempt != nil:
+		return "no second factor: exempt"
+	}
+	return "no second factor: nothing requires one"
 }

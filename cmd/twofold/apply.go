@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"twofold/admin/apply"
-	"twofold/migrations"
 )
 
 // usualRSABits are the bits of an RSA key where no command says another number.
@@ -172,17 +171,11 @@ func (d databaseFlags) openAt(ctx context.Context, s streams, publicURL string, 
 		return nil, err
 	}
 	slog.SetDefault(slog.New(slog.DiscardHandler)) // the protocol library chats there
-	h, err := build(ctx, parts{DatabaseURL: databaseURL, Seal: sealer, Log: d.logger(s), RSABits: rsaBits, providerFlags: providerFlags{PublicURL: publicURL}})
-	if err != nil {
-		return nil, err
-	}
+	schema := schemaIs
 	if strings.HasPrefix(databaseURL, "sqlite:") {
-		if _, err := migrations.Up(ctx, h.db.SQL(), h.db.Dialect()); err != nil {
-			return nil, errors.Join(err, h.close())
-		}
+		schema = schemaUp
 	}
-	if st, err := migrations.Check(ctx, h.db.SQL(), h.db.Dialect()); err != nil || st.Current != st.Latest {
-		return nil, errors.Join(errors.New("the database schema is not up to date: run twofold migrate"), err, h.close())
-	}
-	return h, nil
+	return build(ctx, parts{
+		DatabaseURL: databaseURL, Seal: sealer, Log: d.logger(s), RSABits: rsaBits, Schema: schema, providerFlags: providerFlags{PublicURL: publicURL},
+	})
 }
