@@ -70,11 +70,15 @@ func TestLinks(t *testing.T) {
 			status       int
 			code         string
 		}{
-			{"PUT", apps + "/" + w.ids["app one"], 204, ""}, {"PUT", apps + "/" + w.ids["app one"], 204, ""},
+			{"PUT", apps + "/" + w.ids["app one"], 204, ""},
+			{"PUT", apps + "/" + w.ids["app one"], 204, ""},
 			{"PUT", apps + "/" + w.ids["app two"], 422, "invalid"},
-			{"DELETE", tenant + "/members/" + user, 204, ""}, {"DELETE", tenant + "/members/" + user, 204, ""}, {"PUT", tenant + "/members/" + user, 204, ""},
+			{"DELETE", tenant + "/members/" + user, 204, ""},
+			{"DELETE", tenant + "/members/" + user, 204, ""},
+			{"PUT", tenant + "/members/" + user, 204, ""},
 			{"PUT", w.in("one", "/groups/"+w.ids["group one"]) + "/members/" + user, 204, ""},
-			{"DELETE", w.in("one", "/users/"+user) + "/idps/" + w.ids["idp one"], 204, ""}, {"PUT", w.in("one", "/users/"+user) + "/idps/" + w.ids["idp one"], 204, ""},
+			{"DELETE", w.in("one", "/users/"+user) + "/idps/" + w.ids["idp one"], 204, ""},
+			{"PUT", w.in("one", "/users/"+user) + "/idps/" + w.ids["idp one"], 204, ""},
 		} {
 			r := w.do("sub one", step.method, step.path, "")
 			if r.StatusCode != step.status && !(step.status == 422 && r.StatusCode == 404) {
@@ -107,7 +111,7 @@ func TestShownOnce(t *testing.T) {
 		want(t, w.do("sub one", http.MethodPost, path, `{"days":30}`, "Idempotency-Key", "s1"), 401, "sign_in_again")
 		w.fresh = true
 		var kept []string
-		must(t, w.db.QueryRaw(t.Context(), &kept, "SELECT answer FROM idempotency_keys"))
+		must(t, w.db.QueryRaw(t.Context(), &kept, "SELECT sealed FROM idempotency_keys"))
 		if len(kept) != 1 || strings.Contains(kept[0], secret) || !strings.HasPrefix(kept[0], "v1.") {
 			t.Errorf("kept: %q", kept)
 		}

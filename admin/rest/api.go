@@ -64,9 +64,7 @@ func New(c Config) *API {
 	a.roles()
 	a.settings()
 	a.policy()
-	for _, schema := range a.doc.Components.Schemas.Map() {
-		neverNull(schema)
-	}
+	a.finish()
 	a.bytes = sync.OnceValue(a.render)
 	return a
 }
