@@ -63,6 +63,7 @@ func New(c Config) *API {
 	a.help()
 	a.roles()
 	a.settings()
+	a.templates()
 	a.policy()
 	a.finish()
 	a.bytes = sync.OnceValue(a.render)
