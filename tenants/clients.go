@@ -68,8 +68,13 @@ func (s *Store) ClientAppByID(ctx context.Context, appID string) (ClientApp, err
 
 // AddClientSecret makes a secret, shown once and kept only as a MAC.
 func (s *Store) AddClientSecret(ctx context.Context, appID string) (string, error) {
+	return s.NewClientSecret(ctx, appID, nil)
+}
+
+// NewClientSecret is AddClientSecret with an end; nil: it has none.
+func (s *Store) NewClientSecret(ctx context.Context, appID string, expires *time.Time) (string, error) {
 	secret := "tfs_" + id.Token(s.Rand)
-	if err := s.PutClientSecret(ctx, appID, secret, nil); err != nil {
+	if err := s.PutClientSecret(ctx, appID, secret, expires); err != nil {
 		return "", err
 	}
 	return secret, nil

@@ -95,9 +95,10 @@ func TestClientApp(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		c, other := w.customer("acme"), w.customer("globex")
 		unassigned := c.app
-		unassigned.Name, unassigned.ClientID = "unassigned", "unassigned"
+		unassigned.ID, unassigned.Name, unassigned.ClientID = "", "unassigned", "unassigned"
 		done[Difference](t)(w.PutClientApp(c.admin, &unassigned))
 		inactive := unassigned
+		inactive.ID = ""
 		inactive.Name, inactive.ClientID, inactive.Active = "inactive", "inactive", false
 		done[Difference](t)(w.PutClientApp(c.admin, &inactive))
 		done[Difference](t)(w.SetTenantClientApps(c.admin, c.tenant.ID, []string{c.app.ID, inactive.ID}))

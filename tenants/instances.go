@@ -260,3 +260,23 @@ func (s *Store) NoteDelivery(ctx context.Context, twoFactorID string, failure st
 	}
 	return nil
 }
+
+// fieldsOf opens a factor with options and says what it has against them.
+func (s *Store) fieldsOf(factorType string, o Options) []problem.Field {
+	merged, _ := json.Marshal(o)
+	env := s.Env
+	env.Log = s.Log
+	_, err := s.Catalog[factorType].Open(merged, env)
+	var oe *twofactor.OptionsError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &oe):
+		out := make([]problem.Field, len(oe.Errors))
+		for i, f := range oe.Errors {
+			out[i] = problem.Field{Name: f.Field, Message: f.Message}
+		}
+		return out
+	}
+	return []problem.Field{{Message: reason(err)}}
+}

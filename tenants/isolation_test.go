@@ -35,6 +35,8 @@ func TestTwoTenants(t *testing.T) {
 		template := Template{Level: LevelTenant, TargetID: b.tenant.ID, Kind: "code", Lang: "en", Subject: "globex"}
 		done[Difference](t)(w.PutTemplate(b.ctx, &template))
 		done[Difference](t)(w.PutTemplate(b.admin, &Template{Level: LevelClientApp, TargetID: b.app.ID, Kind: "code", Lang: "en", Subject: "app of globex"}))
+		done[Difference](t)(w.PutGrant(b.admin, &Grant{SubscriptionID: b.sub.ID, Role: RoleHelpDesk, SubjectKind: SubjectUser, SubjectID: b.anna.ID, HomeID: b.sub.ID}))
+		done[Difference](t)(w.PutSettings(b.admin, "post", Options{"Length": []byte("7")}))
 		w.Forget()
 
 		testkit.Isolation{
@@ -46,18 +48,26 @@ func TestTwoTenants(t *testing.T) {
 				"ListSubscriptions":  "for operators, who own the server",
 				"SubscriptionByName": "for operators",
 				"PutSubscription":    "for operators",
+				"Subscriptions":      "for operators",
+				"PutGrant":           "a role names its scope itself: package admin decides who may give it",
+				"DeleteGrant":        "for who has found the role by GrantByID",
+				"GrantByID":          "for package admin, which decides who may see it",
+				"GrantsIn":           "names its scope itself",
+				"SystemAdmins":       "counts over the whole server",
+				"HashPassword":       "keeps nothing, and asks for nothing but words of the tenant in ctx",
+				"Check":              "asks for nothing but base settings: BaseLayers",
 				"SMSRules":           "asks for nothing but the tenant in the context",
 				"Forget":             "forgets, and returns nothing",
 				"ReadAddress":        "reads what was typed, by the rules of the tenant in ctx: SMSRules",
 			},
-			Cases: w.isolationCases(b, bob),
+			Cases: w.isolationCases(b, bob, assignment, exemption),
 		}.Run(t)
 	})
 }
 
 // isolationCases ask for b's things. A result that is only yes or no is shown as
 // a word of b's where it is yes.
-func (w *world) isolationCases(b *customer, bob User) []testkit.IsolationCase {
+func (w *world) isolationCases(b *customer, bob User, assignment Assignment, exemption Exemption) []testkit.IsolationCase {
 	type see = func(...any)
 	yes := func(see see) func(bool, error) {
 		return func(ok bool, err error) {
@@ -68,6 +78,18 @@ func (w *world) isolationCases(b *customer, bob User) []testkit.IsolationCase {
 	}
 	until := firstOfMay.Add(time.Hour)
 	return []testkit.IsolationCase{
+		{Method: "LinksOf", Do: func(ctx context.Context, see see) {
+			for kind, owner := range map[LinkKind]string{
+				LinkTenantMember: b.tenant.ID, LinkTenantClientApp: b.tenant.ID, LinkGroupMember: b.group.ID, LinkUserIDP: b.anna.ID,
+			} {
+				ids, err := w.LinksOf(ctx, kind, owner)
+				yes(see)(len(ids) > 0, err)
+			}
+		}},
+		{Method: "Layers", Do: func(ctx context.Context, see see) {
+			_, _, own, err := w.Layers(ctx, b.letter.ID)
+			yes(see)(string(own["Sender"]) == `"globex"`, err)
+		}},
 		{Method: "ClientApp", Do: func(ctx context.Context, see see) { see(w.ClientApp(ctx, b.app.ClientID)) }},
 		{Method: "ClientAppByID", Do: func(ctx context.Context, see see) { see(w.ClientAppByID(ctx, b.app.ID)) }},
 		{Method: "CheckClientSecret", Do: func(ctx context.Context, see see) {
@@ -191,7 +213,6 @@ func (w *world) isolationCases(b *customer, bob User) []testkit.IsolationCase {
 		{Method: "PutGroup", Do: func(ctx context.Context, see see) {
 			v := Group{ID: b.group.ID, Name: "another"}
 			see(w.PutGroup(ctx, &v))
-			yes(see)(v.ID == b.group.ID, nil)
 		}},
 		{Method: "PutTwoFactor", Do: func(ctx context.Context, see see) {
 			v := TwoFactor{ID: b.letter.ID, Name: "letter of some", Type: "letter"}
@@ -236,6 +257,84 @@ func (w *world) isolationCases(b *customer, bob User) []testkit.IsolationCase {
 			see(w.SetTenantIDPs(ctx, b.tenant.ID, []string{b.idp.ID}))
 			see(w.SetTenantIDPs(ctx, b.tenant.ID, nil))
 		}},
+		{Method: "Link", Do: func(ctx context.Context, see see) {
+			yes(see)(w.Link(ctx, LinkTenantIDP, b.tenant.ID, b.idp.ID))
+			yes(see)(w.Link(ctx, LinkTenantClientApp, b.tenant.ID, b.app.ID))
+			yes(see)(w.Link(ctx, LinkTenantMember, b.tenant.ID, b.anna.ID))
+			yes(see)(w.Link(ctx, LinkGroupMember, b.group.ID, b.anna.ID))
+			yes(see)(w.Link(ctx, LinkUserIDP, b.anna.ID, b.idp.ID))
+		}},
+		{Method: "Unlink", Do: func(ctx context.Context, see see) {
+			yes(see)(w.Unlink(ctx, LinkTenantMember, b.tenant.ID, b.anna.ID))
+			yes(see)(w.Unlink(ctx, LinkGroupMember, b.group.ID, b.anna.ID))
+		}},
+		{Method: "TenantsOf", Do: func(ctx context.Context, see see) {
+			ids, err := w.TenantsOf(ctx, bob.ID)
+			yes(see)(len(ids) > 0, err)
+			_, err = w.Link(ctx, LinkTenantMember, b.tenant.ID, bob.ID)
+			yes(see)(err == nil, err)
+		}},
+		{Method: "ClientSecrets", Do: func(ctx context.Context, see see) {
+			l, err := w.ClientSecrets(ctx, b.app.ID)
+			yes(see)(len(l) > 0, err)
+		}},
+		{Method: "NewClientSecret", Do: func(ctx context.Context, see see) {
+			_, err := w.NewClientSecret(ctx, b.app.ID, nil)
+			yes(see)(err == nil, err)
+		}},
+		{Method: "DeleteClientSecret", Do: func(ctx context.Context, see see) {
+			l, err := w.ClientSecrets(b.admin, b.app.ID)
+			if err != nil || len(l) == 0 {
+				panic(err)
+			}
+			err = w.DeleteClientSecret(ctx, b.app.ID, l[0].ID)
+			yes(see)(err == nil, err)
+		}},
+		{Method: "SettingsOf", Do: func(ctx context.Context, see see) {
+			o, err := w.SettingsOf(ctx, "post")
+			yes(see)(string(o.Options["Length"]) == "7", err)
+		}},
+		{Method: "BaseLayers", Do: func(ctx context.Context, see see) {
+			_, o, err := w.BaseLayers(ctx, "post")
+			yes(see)(string(o["Length"]) == "7", err)
+		}},
+		{Method: "KeepHash", Do: func(ctx context.Context, see see) {
+			err := w.KeepHash(ctx, b.anna.ID, "taken")
+			yes(see)(err == nil, err)
+		}},
+		{Method: "GrantsOf", Do: func(ctx context.Context, see see) { see(w.GrantsOf(ctx, SubjectUser, b.anna.ID)) }},
+		{Method: "Assignments", Do: keptCase(w.Assignments, b.tenant.ID, assignment.ID)},
+		{Method: "Exemptions", Do: keptCase(w.Exemptions, b.tenant.ID, exemption.ID)},
+		{Method: "Tenants", Do: keptCase(w.Tenants, b.tenant.ID, b.tenant.ID)},
+		{Method: "KeptIDPs", Do: keptCase(w.KeptIDPs, b.tenant.ID, b.idp.ID)},
+		{Method: "ClientApps", Do: keptCase(w.ClientApps, b.tenant.ID, b.app.ID)},
+		{Method: "Groups", Do: keptCase(w.Groups, b.tenant.ID, b.group.ID)},
+		{Method: "TwoFactors", Do: keptCase(w.TwoFactors, b.tenant.ID, b.letter.ID)},
+		{Method: "Users", Do: func(ctx context.Context, see see) {
+			see(w.Users().Page(ctx, page.Query{Filter: map[string]string{"tenant": b.tenant.ID}}, nil))
+			see(w.Users().Page(ctx, page.Query{Filter: map[string]string{"group": b.group.ID}}, nil))
+			see(w.Users().Page(ctx, page.Query{}, []string{b.tenant.ID}))
+			keptCase(w.Users, b.tenant.ID, b.anna.ID)(ctx, see)
+		}},
+	}
+}
+
+// keptCase does to something all that administrators can do to it.
+func keptCase[V any](of func() Kept[V], tenant, id string) func(ctx context.Context, see func(...any)) {
+	return func(ctx context.Context, see func(...any)) {
+		k := of()
+		see(k.Page(ctx, page.Query{}, nil))
+		see(k.Get(ctx, id))
+		yes := func(ok bool, err error) {
+			if ok && err == nil {
+				see("globex")
+			}
+		}
+		yes(k.In(ctx, id, []string{tenant}))
+		see(k.Delete(ctx, id, 0))
+		if k.Restore != nil {
+			see(k.Restore(ctx, id))
+		}
 	}
 }
 

@@ -123,21 +123,38 @@ func (s *Store) SetPassword(ctx context.Context, u User, password string, withMF
 // NewPassword checks password against the rules and hashes it. What it returns keeps
 // the hash, perhaps in a transaction that should not wait for hashing.
 func (s *Store) NewPassword(ctx context.Context, u User, password string, withMFA bool) (set func(context.Context) error, err error) {
+	hash, err := s.newHash(ctx, u, password, withMFA)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) error { return s.keepPassword(ctx, u.ID, hash) }, nil
+}
+
+// HashPassword checks a password that an administrator gives a user of the subscription
+// in ctx, who may not exist yet, and hashes it for KeepHash. It must be good enough to
+// stand without a second factor.
+func (s *Store) HashPassword(ctx context.Context, u User, password string) (hash string, err error) {
+	return s.newHash(ctx, u, password, false)
+}
+
+// KeepHash keeps what HashPassword made, or a hash of another system that CheckPassword
+// reads. A hash that nobody could sign in by is refused.
+func (s *Store) KeepHash(ctx context.Context, userID, hash string) error {
+	return s.keepPassword(ctx, userID, hash)
+}
+
+func (s *Store) newHash(ctx context.Context, u User, password string, withMFA bool) (string, error) {
 	if u.Kind != Person {
-		return nil, problem.New(problem.Invalid, "machine", "A machine user has no password.")
+		return "", problem.New(problem.Invalid, "machine", "A machine user has no password.")
 	}
 	realm := RealmFrom(ctx)
 	around := []string{u.Name, u.Email, u.DisplayName, realm.Tenant.Title, realm.Subscription.Title, "Twofold"}
 	if broken := passwordRule(password, withMFA, around); broken != nil {
 		broken.Fields = []problem.Field{{Name: "password", Message: broken.Message}}
 		broken.Message = "This password cannot be used: " + broken.Message
-		return nil, broken
+		return "", broken
 	}
-	hash, err := s.hash(ctx, password)
-	if err != nil {
-		return nil, err
-	}
-	return func(ctx context.Context) error { return s.keepPassword(ctx, u.ID, hash) }, nil
+	return s.hash(ctx, password)
 }
 
 func (s *Store) keepPassword(ctx context.Context, userID, hash string) error {

@@ -186,7 +186,7 @@ func TestPolicyRefuses(t *testing.T) {
 		outsider := User{Name: "outsider", Kind: Person, Active: true}
 		done[Difference](t)(w.PutUser(c.admin, &outsider))
 		app := c.app
-		app.Name, app.ClientID = "unassigned", "unassigned"
+		app.ID, app.Name, app.ClientID = "", "unassigned", "unassigned"
 		done[Difference](t)(w.PutClientApp(c.admin, &app))
 		idp := IDP{Name: "unassigned", Type: IDPLocal, Active: true}
 		done[Difference](t)(w.PutIDP(c.admin, &idp))

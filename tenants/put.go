@@ -36,18 +36,41 @@ func (d Difference) Changed() bool { return d.Created || len(d.Fields) > 0 }
 type entity struct {
 	id      *string
 	stamp   *Stamp
+	trash   *Trash         // nil: cannot be deleted softly
 	key     map[string]any // what finds it: columns to values
 	keep    []string       // fields that are not configuration: kept as they are
+	fixed   []string       // fields that are chosen once
 	columns any            // the part of the row that is compared
 }
 
-// put creates the row or brings it to what is wanted, as one compare-and-set.
-// describe must point into the row it is given.
+// Describe lists the fields of a new entity that are not empty, as a change from nothing.
+func Describe(v any) []FieldChange {
+	fresh := reflect.Indirect(reflect.ValueOf(v))
+	d := compare(reflect.New(fresh.Type()).Interface(), v, nil)
+	for i, f := range d.Fields {
+		d.Fields[i].Old = ""
+		if f.New == "false" || f.New == "0" {
+			d.Fields[i].New = ""
+		}
+	}
+	return d.Fields
+}
+
+// put creates the row or brings it to what is wanted, as one compare-and-set. What has
+// an id is changed, its name perhaps too; what has none is found by its key. A version
+// that is given must be the present one. describe must point into the row it is given.
 func put[R any](ctx context.Context, s *Store, want *R, describe func(*R) entity) (Difference, error) {
 	e := describe(want)
 	have := new(R)
-	err := s.DB.For(ctx).Where(e.key).Take(have).Error
+	key, given := e.key, *e.stamp
+	if *e.id != "" {
+		key = map[string]any{"id": *e.id}
+	}
+	err := s.DB.For(ctx).Where(key).Take(have).Error
 	now := db.Micros(s.Now())
+	if db.IsNotFound(err) && *e.id != "" {
+		return Difference{}, errGone
+	}
 	if db.IsNotFound(err) {
 		*e.id = id.New()
 		*e.stamp = Stamp{CreatedAt: now, UpdatedAt: now, Version: 1}
@@ -60,8 +83,19 @@ func put[R any](ctx context.Context, s *Store, want *R, describe func(*R) entity
 		return Difference{}, fmt.Errorf("tenants: put: %w", err)
 	}
 	was := describe(have)
+	switch {
+	case was.trash != nil && was.trash.Deleted():
+		return Difference{}, errGone
+	case given.Version != 0 && given.Version != was.stamp.Version:
+		return Difference{}, ErrStale
+	}
 	*e.id, *e.stamp = *was.id, *was.stamp
 	d := compare(was.columns, e.columns, e.keep)
+	for _, f := range d.Fields {
+		if slices.Contains(e.fixed, f.Name) {
+			return Difference{}, invalid(strings.ToLower(f.Name), "cannot be changed later")
+		}
+	}
 	if !d.Changed() {
 		*want = *have
 		return d, nil
@@ -78,12 +112,18 @@ func put[R any](ctx context.Context, s *Store, want *R, describe func(*R) entity
 	return d, nil
 }
 
+// ErrStale reports a version that is not the present one.
+var ErrStale = problem.New(problem.Stale, "changed", "Somebody else changed this meanwhile.")
+
+// errGone reports an id that there is nothing for, or nothing any more.
+var errGone = problem.New(problem.NotFound, "unknown", "There is no such thing, or it was deleted.")
+
 func taken(err error) error {
 	switch {
 	case db.IsDuplicate(err):
 		return problem.Wrap(problem.Conflict, "taken", "This name is taken already.", err)
 	case errors.Is(err, db.ErrStale):
-		return problem.Wrap(problem.Conflict, "changed", "Somebody else changed this meanwhile.", err)
+		return ErrStale
 	}
 	return fmt.Errorf("tenants: put: %w", err)
 }

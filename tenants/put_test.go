@@ -263,7 +263,7 @@ func TestPutTaken(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		c, other := w.customer("acme"), w.customer("globex")
 		a := c.app
-		a.Name, a.ClientID = "second", other.app.ClientID
+		a.ID, a.Name, a.ClientID = "", "second", other.app.ClientID
 		for name, value := range map[string]any{
 			"tenant name of another": &Tenant{Name: "globex"}, "client_id of another": &a,
 		} {
@@ -291,7 +291,7 @@ func TestPutAgainstAnotherChange(t *testing.T) {
 			}
 			return entity{id: &r.ID, stamp: &r.Stamp, key: map[string]any{"name": "anna"}, columns: &r.User}
 		})
-		if problem.From(err).Kind != problem.Conflict || d.Changed() {
+		if !errors.Is(err, ErrStale) || d.Changed() {
 			t.Errorf("got %+v, %v", d, err)
 		}
 	})

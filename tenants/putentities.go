@@ -15,7 +15,7 @@ func (s *Store) PutSubscription(ctx context.Context, v *Subscription) (Differenc
 	}
 	row := subscriptionRow{*v}
 	d, err := put(ctx, s, &row, func(r *subscriptionRow) entity {
-		return entity{id: &r.ID, stamp: &r.Stamp, key: map[string]any{"name": v.Name}, columns: &r.Subscription}
+		return entity{id: &r.ID, stamp: &r.Stamp, trash: &r.Trash, key: map[string]any{"name": v.Name}, columns: &r.Subscription}
 	})
 	if err != nil {
 		return Difference{}, err
@@ -35,7 +35,7 @@ func (s *Store) PutTenant(ctx context.Context, v *Tenant) (Difference, error) {
 	var d Difference
 	err := s.DB.Tx(ctx, func(ctx context.Context) (err error) {
 		d, err = put(ctx, s, &row, func(r *tenantRow) entity {
-			return entity{id: &r.ID, stamp: &r.Stamp, key: map[string]any{"name": v.Name}, keep: []string{"SubscriptionID"}, columns: &r.Tenant}
+			return entity{id: &r.ID, stamp: &r.Stamp, trash: &r.Trash, key: map[string]any{"name": v.Name}, keep: []string{"SubscriptionID"}, fixed: []string{"Name"}, columns: &r.Tenant}
 		})
 		if err != nil || !d.Created || s.OnTenant == nil {
 			return err
@@ -60,7 +60,7 @@ func (s *Store) PutIDP(ctx context.Context, v *IDP) (Difference, error) {
 	}
 	row := idpRow{IDP: *v}
 	d, err := put(ctx, s, &row, func(r *idpRow) entity {
-		return entity{id: &r.ID, stamp: &r.Stamp, key: map[string]any{"name": v.Name}, columns: &r.IDP}
+		return entity{id: &r.ID, stamp: &r.Stamp, trash: &r.Trash, key: map[string]any{"name": v.Name}, fixed: []string{"Type"}, columns: &r.IDP}
 	})
 	if err != nil {
 		return Difference{}, err
@@ -77,7 +77,7 @@ func (s *Store) PutClientApp(ctx context.Context, v *ClientApp) (Difference, err
 	}
 	row := clientAppRow{ClientApp: *v}
 	d, err := put(ctx, s, &row, func(r *clientAppRow) entity {
-		return entity{id: &r.ID, stamp: &r.Stamp, key: map[string]any{"name": v.Name}, columns: &r.ClientApp}
+		return entity{id: &r.ID, stamp: &r.Stamp, trash: &r.Trash, key: map[string]any{"name": v.Name}, columns: &r.ClientApp}
 	})
 	if err != nil {
 		return Difference{}, err
@@ -94,14 +94,34 @@ func (s *Store) PutUser(ctx context.Context, v *User) (Difference, error) {
 	if err := checkUser(v); err != nil {
 		return Difference{}, err
 	}
+	var d Difference
+	err := s.DB.Tx(ctx, func(ctx context.Context) (err error) {
+		d, err = s.putUser(ctx, v)
+		return err
+	})
+	return d, err
+}
+
+func (s *Store) putUser(ctx context.Context, v *User) (Difference, error) {
 	row := userRow{User: *v}
 	d, err := put(ctx, s, &row, func(r *userRow) entity {
-		return entity{id: &r.ID, stamp: &r.Stamp, key: map[string]any{"name": v.Name}, keep: []string{"LastTwoFactorID", "CredentialEpoch", "ProveFirst"}, columns: &r.User}
+		return entity{
+			id: &r.ID, stamp: &r.Stamp, trash: &r.Trash, key: map[string]any{"name": v.Name},
+			keep: []string{"LastTwoFactorID", "CredentialEpoch", "ProveFirst"}, columns: &r.User,
+		}
 	})
 	if err != nil {
 		return Difference{}, err
 	}
 	*v = row.User
+	if i := slices.IndexFunc(d.Fields, func(f FieldChange) bool { return f.Name == "Name" }); i >= 0 {
+		// The name is also what the local IDPs know the user by.
+		err := s.DB.For(ctx).Model(&identityRow{}).Where("user_id = ? AND subject = ?", v.ID, d.Fields[i].Old).
+			UpdateColumns(map[string]any{"subject": v.Name}).Error
+		if err != nil {
+			return Difference{}, taken(err)
+		}
+	}
 	if slices.ContainsFunc(d.Fields, func(f FieldChange) bool { return slices.Contains(credentialFields, f.Name) }) {
 		v.CredentialEpoch++
 		return d, s.RaiseEpoch(ctx, v.ID)
@@ -110,7 +130,7 @@ func (s *Store) PutUser(ctx context.Context, v *User) (Difference, error) {
 }
 
 // credentialFields are those of a user by which he proves himself, or may no longer.
-var credentialFields = []string{"Email", "EmailVerified", "Phone", "PhoneVerified", "Kind", "Active"}
+var credentialFields = []string{"Name", "Email", "EmailVerified", "Phone", "PhoneVerified", "Kind", "Active"}
 
 // PutGroup creates a group of the subscription in ctx, found by name.
 func (s *Store) PutGroup(ctx context.Context, v *Group) (Difference, error) {

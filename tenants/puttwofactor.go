@@ -37,7 +37,11 @@ func (s *Store) PutTwoFactor(ctx context.Context, v *TwoFactor, options Options)
 
 func (s *Store) putTwoFactor(ctx context.Context, v *TwoFactor, options Options) (Difference, error) {
 	var have twoFactorRow
-	err := s.DB.For(ctx).Where("name = ?", v.Name).Take(&have).Error
+	key := map[string]any{"name": v.Name}
+	if v.ID != "" {
+		key = map[string]any{"id": v.ID}
+	}
+	err := s.DB.For(ctx).Where(key).Take(&have).Error
 	if err != nil && !db.IsNotFound(err) {
 		return Difference{}, fmt.Errorf("tenants: put two factor: %w", err)
 	}
@@ -47,7 +51,7 @@ func (s *Store) putTwoFactor(ctx context.Context, v *TwoFactor, options Options)
 	row := twoFactorRow{TwoFactor: *v, OptionsSealed: have.OptionsSealed}
 	d, err := put(ctx, s, &row, func(r *twoFactorRow) entity {
 		return entity{
-			id: &r.ID, stamp: &r.Stamp, key: map[string]any{"name": v.Name},
+			id: &r.ID, stamp: &r.Stamp, trash: &r.Trash, key: map[string]any{"name": v.Name},
 			keep: []string{"LastSentAt", "FailingSince", "LastError"}, columns: &r.TwoFactor,
 		}
 	})

@@ -17,6 +17,12 @@ type Stamp struct {
 	Version   int64
 }
 
+// Trash says since when something is deleted. It is inactive then, and its name is free.
+type Trash struct{ DeletedAt *time.Time }
+
+// Deleted reports whether it is.
+func (t Trash) Deleted() bool { return t.DeletedAt != nil }
+
 // Subscription is a customer; it owns everything else.
 type Subscription struct {
 	ID, Name, Title string
@@ -24,6 +30,7 @@ type Subscription struct {
 	MinACR          string // weakest acr accepted, empty: none
 	Active          bool
 	Stamp
+	Trash
 }
 
 // Tenant is a realm: an issuer of its own.
@@ -45,6 +52,7 @@ type Tenant struct {
 	Locale         string // language of pages and messages when nobody asks for another; empty: English
 	Active         bool
 	Stamp
+	Trash
 }
 
 // IDPLocal is the IDP type whose users and passwords are kept here.
@@ -56,6 +64,7 @@ type IDP struct {
 	EnforceMFA            bool
 	Active                bool
 	Stamp
+	Trash
 }
 
 // Kinds of client apps.
@@ -82,8 +91,11 @@ type ClientApp struct {
 	IDTokenProfile         bool   // put profile claims into the ID token too
 	EnforceMFA             bool
 	MinACR                 string
+	Accent                 string // "#rrggbb" or empty: the tenant's
+	LogoURL                string // empty: the tenant's
 	Active                 bool
 	Stamp
+	Trash
 }
 
 // Public reports whether the app cannot keep a secret.
@@ -118,6 +130,7 @@ type User struct {
 	ProveFirst bool
 	Active     bool
 	Stamp
+	Trash
 }
 
 // Factor is what a second factor may know of u. Only proven addresses count.
@@ -165,6 +178,7 @@ type TwoFactor struct {
 	FailingSince   *time.Time
 	LastError      string
 	Stamp
+	Trash
 }
 
 // Assignment puts an instance to a level's target.

@@ -16,7 +16,7 @@ import (
 // so that form, validation and reference page cannot disagree.
 //
 // Tags: json (the option's name), label, help, required:"true", choices:"a,b",
-// min, max, kind (to override). A Secret field is write-only; a struct field is
+// min, max, kind (to override), guards. A Secret field is write-only; a struct field is
 // a JSON object with fields of its own; an embedded struct is part of the whole.
 // What tags cannot say, a Validator says. Define panics when O cannot be
 // described: a programming mistake.
@@ -53,7 +53,7 @@ func fieldsOf(v reflect.Value) []Field {
 		}
 		f := Field{
 			Name: optionName(sf), Label: sf.Tag.Get("label"), Help: sf.Tag.Get("help"),
-			Required: sf.Tag.Get("required") == "true", Secret: sf.Type == secretType,
+			Required: sf.Tag.Get("required") == "true", Secret: sf.Type == secretType, Guards: sf.Tag.Get("guards") == "true",
 			Min: tagInt(sf, "min"), Max: tagInt(sf, "max"),
 		}
 		if f.Label == "" {

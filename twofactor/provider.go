@@ -107,6 +107,9 @@ type Field struct {
 	Choices                    []string
 	Min, Max                   int     // bounds of a number, or of a code's length; 0: none
 	Fields                     []Field // of a KindJSON
+	// Guards says that the value tells where the secrets beside it go, or whose they are:
+	// who changes it must give them again.
+	Guards bool
 }
 
 // Catalog is the visible list of providers, by Info.Type.

@@ -98,11 +98,12 @@ func palettes(tokens string) (light, dark palette, err error) {
 	return light, dark, nil
 }
 
-// accentSheet is the style sheet for one accent. It holds computed values only.
-func accentSheet(c rgb, light, dark palette) string {
+// accentSheet is the style sheet for one accent, for the elements that where
+// selects. It holds computed values only.
+func accentSheet(where string, c rgb, light, dark palette) string {
 	l, d := light.fit(c), dark.fit(c)
 	var b strings.Builder
-	b.WriteString("@layer tokens{:root{")
+	b.WriteString("@layer tokens{" + where + "{")
 	for _, role := range []struct {
 		name        string
 		light, dark rgb

@@ -20,6 +20,7 @@ const assetPrefix = "/assets/"
 // bundles are the style sheets that pages link, one per layout, in parts.
 func bundles() map[string][]string {
 	return map[string][]string{
+		"admin.css":   {"tokens.css", "admintokens.css", "base.css", "components.css", "admin.css"},
 		"account.css": {"tokens.css", "base.css", "components.css", "wide.css", "account.css"},
 		"signin.css":  {"tokens.css", "base.css", "components.css", "signin.css"},
 		"wide.css":    {"tokens.css", "base.css", "components.css", "wide.css"},
@@ -27,7 +28,7 @@ func bundles() map[string][]string {
 }
 
 // singles are served as they are.
-func singles() []string { return []string{"signin.js", "favicon.svg", "twofold.svg"} }
+func singles() []string { return []string{"admin.js", "signin.js", "favicon.svg", "twofold.svg"} }
 
 // asset is one file, ready to be written.
 type asset struct {
@@ -108,10 +109,11 @@ func zip(raw []byte) ([]byte, error) {
 }
 
 // Assets serves /assets/: embedded files under names that hold their hash, and
-// accent-{rrggbb}.css for any colour. Mount it at the root of the server.
+// accent-{rrggbb}.css for any colour, with sample-{rrggbb}.css for a sample of a page
+// within another. Mount it at the root of the server.
 func (u *UI) Assets() http.Handler { return u.assets }
 
-var accentFile = regexp.MustCompile(`^accent-([0-9a-f]{6})\.css$`)
+var accentFile = regexp.MustCompile(`^(accent|sample)-([0-9a-f]{6})\.css$`)
 
 // ServeHTTP implements http.Handler.
 func (a *assets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -127,8 +129,12 @@ func (a *assets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if m := accentFile.FindStringSubmatch(file); m != nil {
 		// Not immutable: the next version may fit colours differently.
 		h.Set("Cache-Control", "public, max-age=86400")
-		c, _ := parseHex("#" + m[1])
-		writeBody(w, "text/css; charset=utf-8", []byte(accentSheet(c, a.light, a.dark)))
+		where := ":root"
+		if m[1] == "sample" {
+			where = ".sample"
+		}
+		c, _ := parseHex("#" + m[2])
+		writeBody(w, "text/css; charset=utf-8", []byte(accentSheet(where, c, a.light, a.dark)))
 		return
 	}
 	found, ok := a.byFile[file]

@@ -27,7 +27,7 @@ func fetch(h http.Handler, method, path, encoding string) *httptest.ResponseReco
 // TestAssetsOfPages fetches every asset that a page names.
 func TestAssetsOfPages(t *testing.T) {
 	h := newUI(t).Assets()
-	limits := map[string]int{"signin.css": 12 << 10, "signin.js": 10 << 10}
+	limits := map[string]int{"signin.css": 12 << 10, "signin.js": 10 << 10, "admin.css": 40 << 10, "admin.js": 12 << 10}
 	hash := regexp.MustCompile(`\.[0-9a-f]{8}\.`)
 	for name, page := range drawStories(t, "en") {
 		for _, m := range assetLink.FindAllStringSubmatch(page, -1) {
@@ -39,7 +39,7 @@ func TestAssetsOfPages(t *testing.T) {
 			if limit := limits[file]; limit > 0 && plain.Body.Len() > limit {
 				t.Errorf("%s has %d bytes, limit %d", file, plain.Body.Len(), limit)
 			}
-			if strings.HasPrefix(file, "accent-") {
+			if strings.HasPrefix(file, "accent-") || strings.HasPrefix(file, "sample-") {
 				continue
 			}
 			if got := plain.Header().Get("Cache-Control"); got != "public, max-age=31536000, immutable" {
@@ -80,6 +80,8 @@ func TestAssets(t *testing.T) {
 		{"folder", "GET", "/assets/", "", 404, "text/plain; charset=utf-8", ""},
 		{"outside", "GET", "/assets/../templates/layout.html", "", 404, "text/plain; charset=utf-8", ""},
 		{"accent", "GET", "/assets/accent-ff8800.css", "", 200, "text/css; charset=utf-8", ""},
+		{"sample", "GET", "/assets/sample-ff8800.css", "", 200, "text/css; charset=utf-8", ""},
+		{"sample not hex", "GET", "/assets/sample-ff880g.css", "", 404, "text/plain; charset=utf-8", ""},
 		{"accent in capitals", "GET", "/assets/accent-FF8800.css", "", 404, "text/plain; charset=utf-8", ""},
 		{"accent too long", "GET", "/assets/accent-ff88000.css", "", 404, "text/plain; charset=utf-8", ""},
 		{"accent not hex", "GET", "/assets/accent-ff880g.css", "", 404, "text/plain; charset=utf-8", ""},
@@ -95,10 +97,12 @@ func TestAssets(t *testing.T) {
 
 // TestAccentSheet checks that the sheet holds nothing but computed colours.
 func TestAccentSheet(t *testing.T) {
-	got := fetch(newUI(t).Assets(), http.MethodGet, "/assets/accent-ff8800.css", "").Body.String()
-	want := regexp.MustCompile(`^@layer tokens\{:root\{(--(accent|accent-hover|on-accent|accent-text):light-dark\(#[0-9a-f]{6},#[0-9a-f]{6}\);){4}\}\}\n$`)
-	if !want.MatchString(got) {
-		t.Errorf("got %s", got)
+	for file, where := range map[string]string{"accent": ":root", "sample": `\.sample`} {
+		got := fetch(newUI(t).Assets(), http.MethodGet, "/assets/"+file+"-ff8800.css", "").Body.String()
+		want := regexp.MustCompile(`^@layer tokens\{` + where + `\{(--(accent|accent-hover|on-accent|accent-text):light-dark\(#[0-9a-f]{6},#[0-9a-f]{6}\);){4}\}\}\n$`)
+		if !want.MatchString(got) {
+			t.Errorf("got %s", got)
+		}
 	}
 }
 
@@ -113,7 +117,7 @@ func TestRawValuesLiveInTokens(t *testing.T) {
 		t.Fatal(files, err)
 	}
 	for _, f := range files {
-		if filepath.Base(f) == "tokens.css" {
+		if base := filepath.Base(f); base == "tokens.css" || base == "admintokens.css" {
 			continue
 		}
 		b, err := os.ReadFile(f)

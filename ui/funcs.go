@@ -19,7 +19,22 @@ func (u *UI) funcs() template.FuncMap {
 		"logo":     logoURL,
 		"name":     cleanName,
 		"titlebar": titlebar,
+		"column":   columnAt,
+		"linked":   func(c AdminCell, url string) AdminCell { c.URL = url; return c },
+		"refresh":  refreshOf,
+		"row":      func(r AdminRow, columns []AdminColumn) rowOf { return rowOf{r, columns} },
+		"under":    func(token string, it any) under { return under{token, it} },
+		"mail":     mailBlocks,
+		"sample":   sampleURL,
+		"figures":  Figures,
 	}
+}
+
+// under is something to draw within a page: templates that hold forms need the
+// page's anti-forgery token beside it.
+type under struct {
+	Token string
+	It    any
 }
 
 // words are the functions of templates that speak, bound to one language, since
@@ -50,6 +65,12 @@ func accentURL(colour string) string {
 		return ""
 	}
 	return assetPrefix + "accent-" + c.String()[1:] + ".css"
+}
+
+// sampleURL is the style sheet of an accent for the samples of sign-in pages that a
+// page of another accent shows.
+func sampleURL(colour string) string {
+	return strings.Replace(accentURL(colour), "/accent-", "/sample-", 1)
 }
 
 func langTag(tag string) string {

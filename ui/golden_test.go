@@ -25,6 +25,9 @@ var assetHash = regexp.MustCompile(`(/assets/[a-z]+)\.[0-9a-f]{8}\.`)
 func TestGolden(t *testing.T) {
 	seen := map[string]bool{}
 	for name, page := range drawStories(t, "en") {
+		if name == "admin.list-thousand" {
+			continue // a thousand rows like those of admin.list
+		}
 		file := filepath.Join("testdata", name+".html")
 		seen[file] = true
 		got := assetHash.ReplaceAllString(page, "$1.HASH.")

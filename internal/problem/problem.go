@@ -24,9 +24,10 @@ const (
 	Gone                        // 410: over, start again
 	TooMany                     // 429, see RetryAfter
 	Unavailable                 // 503, see RetryAfter
+	Stale                       // 412: the version given is not the present one
 )
 
-var statuses = [...]int{500, 400, 401, 403, 404, 405, 409, 410, 429, 503}
+var statuses = [...]int{500, 400, 401, 403, 404, 405, 409, 410, 429, 503, 412}
 
 // Status is the HTTP status of k.
 func (k Kind) Status() int {

@@ -11,7 +11,7 @@ import (
 // Options are the options of an instance. Their names are those that
 // administrators know from other systems (SPEC §3.4).
 type Options struct {
-	ECallAccountName       string           `json:"ECallAccountName" label:"Account name" help:"Name of the account, better of a sub-user for interfaces. The REST interface must be switched on in the eCall portal." required:"true"`
+	ECallAccountName       string           `json:"ECallAccountName" label:"Account name" guards:"true" help:"Name of the account, better of a sub-user for interfaces. The REST interface must be switched on in the eCall portal." required:"true"`
 	ECallAccountPassword   twofactor.Secret `json:"ECallAccountPassword" label:"Account password" help:"Password of that account. eCall may take some minutes to notice a new one." required:"true"`
 	ECallAccountFromNumber string           `json:"ECallAccountFromNumber" label:"From" help:"A number of up to 16 digits, or a sender name of up to 11 characters that eCall has approved." required:"true"`
 	oob.Options

@@ -27,18 +27,18 @@ const (
 
 // MailServer says how mail leaves. The options of the other type are ignored.
 type MailServer struct {
-	MailType string `json:"MailType" label:"Type" help:"SMTP, or M365 for Microsoft 365." choices:"SMTP,M365"`
+	MailType string `json:"MailType" label:"Type" guards:"true" help:"SMTP, or M365 for Microsoft 365." choices:"SMTP,M365"`
 
-	Host      string           `json:"Host" label:"Host" help:"SMTP: name of the mail server."`
-	Port      int              `json:"Port" label:"Port" help:"SMTP: 465 for TLS from the start, usually 587 for STARTTLS." min:"1" max:"65535"`
-	EnableSSL bool             `json:"EnableSSL" label:"Use TLS" help:"SMTP: TLS from the start on port 465, STARTTLS required on others. Without it mail travels in clear, and credentials only to this very machine."`
-	UserName  string           `json:"UserName" label:"User name" help:"SMTP: leave empty for a server that asks for none."`
+	Host      string           `json:"Host" label:"Host" guards:"true" help:"SMTP: name of the mail server."`
+	Port      int              `json:"Port" label:"Port" guards:"true" help:"SMTP: 465 for TLS from the start, usually 587 for STARTTLS." min:"1" max:"65535"`
+	EnableSSL bool             `json:"EnableSSL" label:"Use TLS" guards:"true" help:"SMTP: TLS from the start on port 465, STARTTLS required on others. Without it mail travels in clear, and credentials only to this very machine."`
+	UserName  string           `json:"UserName" label:"User name" guards:"true" help:"SMTP: leave empty for a server that asks for none."`
 	Password  twofactor.Secret `json:"Password" label:"Password" help:"SMTP: password of that user."`
 	Timeout   int              `json:"Timeout" label:"Timeout" help:"SMTP: milliseconds for a whole delivery." min:"1000" max:"60000"`
 
-	ClientID     string           `json:"ClientId" label:"Client ID" help:"M365: application (client) ID of the app registration. It needs the application permission Mail.Send; limit it to one mailbox, or it may send as anybody."`
+	ClientID     string           `json:"ClientId" label:"Client ID" guards:"true" help:"M365: application (client) ID of the app registration. It needs the application permission Mail.Send; limit it to one mailbox, or it may send as anybody."`
 	ClientSecret twofactor.Secret `json:"ClientSecret" label:"Client secret" help:"M365: a client secret of that registration."`
-	TenantID     string           `json:"TenantId" label:"Tenant ID" help:"M365: directory (tenant) ID."`
+	TenantID     string           `json:"TenantId" label:"Tenant ID" guards:"true" help:"M365: directory (tenant) ID."`
 	UserID       string           `json:"UserId" label:"Mailbox" help:"M365: user principal name or ID of the mailbox that sends."`
 }
 

@@ -10,7 +10,7 @@ import (
 // Options are the options of an instance. Their names are those that
 // administrators know from other systems (SPEC §3.4).
 type Options struct {
-	TwilioAccountSid    string           `json:"TwilioAccountSid" label:"Account SID" help:"AC and 32 characters, from the Twilio console." required:"true"`
+	TwilioAccountSid    string           `json:"TwilioAccountSid" label:"Account SID" guards:"true" help:"AC and 32 characters, from the Twilio console." required:"true"`
 	TwilioAuthToken     twofactor.Secret `json:"TwilioAuthToken" label:"Auth token" help:"From the Twilio console, beside the account SID." required:"true"`
 	TwilioSmsFromNumber string           `json:"TwilioSmsFromNumber" label:"From" help:"A number of the account such as +41791234567, a sender name of up to 11 characters, or a messaging service (MG and 32 characters)." required:"true"`
 	oob.Options

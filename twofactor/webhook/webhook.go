@@ -18,7 +18,7 @@ const (
 
 // Options are the options of an instance (SPEC §3.4).
 type Options struct {
-	URL           string           `json:"Url" label:"Address" help:"Where the hook is called: https://HOST/PATH. It must be at a public address, unless the operator allows others." required:"true"`
+	URL           string           `json:"Url" label:"Address" guards:"true" help:"Where the hook is called: https://HOST/PATH. It must be at a public address, unless the operator allows others." required:"true"`
 	SigningSecret twofactor.Secret `json:"SigningSecret" label:"Signing secret" help:"Signs calls and replies, known to both sides: at least 32 characters, better random." required:"true"`
 	Mode          string           `json:"Mode" label:"Mode" help:"With deliver we make and check the code and the hook sends it; with decide the hook owns the code, and code length has no effect." choices:"deliver,decide"`
 	oob.Options

@@ -59,11 +59,16 @@ func (b book) troubled() ui.Page {
 // Languages are those that the stories are told in, English first.
 func Languages() []string { return []string{"en", "de", "fr", "it"} }
 
-// Stories lists every page in every state, in a language.
+// Stories lists every page in every state, in a language. The admin frame is told in
+// English only.
 func Stories(lang string) []Story {
 	b := book{lang}
-	return slices.Concat(b.signInStories(), b.brandStories(), b.challengeStories(), b.chooseStories(),
+	stories := slices.Concat(b.signInStories(), b.brandStories(), b.challengeStories(), b.chooseStories(),
 		b.refusedStories(), b.enrollStories(), b.resetStories(), b.problemStories(), b.endStories(), b.accountStories(), b.wideStories())
+	if lang == Languages()[0] {
+		stories = append(stories, adminStories()...)
+	}
+	return stories
 }
 
 func (b book) signIn(change func(*ui.SignIn)) ui.SignIn {

@@ -66,12 +66,20 @@ func newIndex(stories []Story) index {
 		}
 		last := &v.Tables[len(v.Tables)-1]
 		row := []ui.Cell{{Text: s.Name, URL: FileName(s.Name, "en")}, {Text: s.View.Title()}}
-		for _, lang := range Languages()[1:] {
+		for _, lang := range languagesOf(group) {
 			row = append(row, ui.Cell{Text: lang, URL: FileName(s.Name, lang)})
 		}
 		last.Rows = append(last.Rows, row)
 	}
 	return v
+}
+
+// languagesOf are the languages that a group is told in besides English.
+func languagesOf(group string) []string {
+	if group == "admin" {
+		return nil
+	}
+	return Languages()[1:]
 }
 
 // FileName is the name of the file with a story in a language.

@@ -1,0 +1,131 @@
+package admin
+
+import (
+	"context"
+	"slices"
+
+	"twofold/internal/db"
+	"twofold/tenants"
+)
+
+// linkActions say what it takes to see and to change a link, by what owns it. Who runs a
+// tenant may take its own users in and out, and nothing else.
+var linkActions = map[tenants.LinkKind]struct{ read, write Action }{
+	tenants.LinkTenantIDP:       {TenantRead, IDPWrite},
+	tenants.LinkTenantClientApp: {TenantRead, ClientAppWrite},
+	tenants.LinkTenantMember:    {UserRead, UserWrite},
+	tenants.LinkGroupMember:     {GroupRead, GroupWrite},
+	tenants.LinkUserIDP:         {UserRead, UserWrite},
+}
+
+// Linked lists what an owner is linked to, by id.
+func (a *Admin) Linked(ctx context.Context, w Who, subscription string, kind tenants.LinkKind, owner string) ([]string, error) {
+	if err := a.maySeeOwner(ctx, w, subscription, kind, owner); err != nil {
+		return nil, err
+	}
+	ids, err := a.Tenants.LinksOf(a.scope(ctx, subscription), kind, owner)
+	if err != nil || kind != tenants.LinkTenantMember && kind != tenants.LinkGroupMember {
+		return ids, err
+	}
+	return ids, nil
+}
+
+// maySeeOwner finds the owner of a link as w sees it.
+func (a *Admin) maySeeOwner(ctx context.Context, w Who, subscription string, kind tenants.LinkKind, owner string) (err error) {
+	switch kind {
+	case tenants.LinkTenantIDP, tenants.LinkTenantClientApp, tenants.LinkTenantMember:
+		_, err = a.TenantsOf().Get(ctx, w, subscription, owner)
+	case tenants.LinkGroupMember:
+		_, err = a.Groups().Get(ctx, w, subscription, owner)
+	case tenants.LinkUserIDP:
+		_, err = a.Users().Get(ctx, w, subscription, owner)
+	}
+	return err
+}
+
+// Link links two things, or takes the link away. It reports whether anything changed.
+func (a *Admin) Link(ctx context.Context, w Who, subscription string, kind tenants.LinkKind, owner, other string, on bool) (changed bool, err error) {
+	if err := a.maySeeOwner(ctx, w, subscription, kind, owner); err != nil {
+		return false, err
+	}
+	do := linkActions[kind].write
+	mine := w.Tenants(do, subscription)
+	if mine != nil && !(kind == tenants.LinkTenantMember && slices.Contains(mine, owner)) {
+		return false, errMayNot
+	}
+	if kind == tenants.LinkTenantMember {
+		if _, err := a.Users().Get(ctx, w, subscription, other); err != nil {
+			return false, err // whom one does not see one takes nowhere
+		}
+	}
+	ctx = a.scope(ctx, subscription)
+	err = a.DB.Tx(ctx, func(ctx context.Context) error {
+		if err := a.mayLink(ctx, w, kind, owner, other); err != nil {
+			return err
+		}
+		change := a.Tenants.Unlink
+		if on {
+			change = a.Tenants.Link
+		}
+		if changed, err = change(ctx, kind, owner, other); err != nil || !changed {
+			return err
+		}
+		if err := a.afterLink(ctx, w, kind, owner, other, on); err != nil {
+			return err
+		}
+		event, f := "config.linked", tenants.FieldChange{Name: string(kind), New: other}
+		if !on {
+			event, f = "config.unlinked", tenants.FieldChange{Name: string(kind), Old: other}
+		}
+		return a.record(ctx, w, event, thing{linkOwner(kind), owner, owner}, []tenants.FieldChange{f})
+	})
+	return changed, err
+}
+
+func linkOwner(kind tenants.LinkKind) string {
+	switch kind {
+	case tenants.LinkGroupMember:
+		return "group"
+	case tenants.LinkUserIDP:
+		return "user"
+	case tenants.LinkTenantIDP, tenants.LinkTenantClientApp, tenants.LinkTenantMember:
+	}
+	return "tenant"
+}
+
+// mayLink refuses what would give or take a role that w could not give: a group's roles
+// are its members' (SPEC §8.3).
+func (a *Admin) mayLink(ctx context.Context, w Who, kind tenants.LinkKind, owner, other string) error {
+	switch kind {
+	case tenants.LinkGroupMember:
+		if err := a.mayTouch(ctx, w, tenants.SubjectGroup, owner); err != nil {
+			return err
+		}
+		return nil
+	case tenants.LinkUserIDP:
+		return a.mayTouch(ctx, w, tenants.SubjectUser, owner)
+	case tenants.LinkTenantMember:
+		return a.mayTouch(ctx, w, tenants.SubjectUser, other)
+	case tenants.LinkTenantIDP, tenants.LinkTenantClientApp:
+	}
+	return nil
+}
+
+// afterLink ends what a user had by a link that is gone.
+func (a *Admin) afterLink(ctx context.Context, w Who, kind tenants.LinkKind, owner, other string, on bool) error {
+	if on {
+		return nil
+	}
+	switch kind {
+	case tenants.LinkTenantMember:
+		in := db.WithScope(ctx, db.Scope{Subscription: db.ScopeOf(ctx).Subscription, Tenant: owner})
+		_, err := a.HelpDesk.EndUser(in, other, w.ID, "no longer a member of the tenant")
+		return err
+	case tenants.LinkGroupMember:
+		return a.keepSystemAdmin(ctx)
+	case tenants.LinkUserIDP:
+		return a.Tenants.RaiseEpoch(ctx, owner)
+	case tenants.LinkTenantIDP, tenants.LinkTenantClientApp:
+	}
+	return nil
+}

@@ -1,0 +1,228 @@
+package tenants
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"twofold/internal/db"
+	"twofold/internal/problem"
+)
+
+// LinkKind says what is linked to what: the owner first.
+type LinkKind string
+
+// Kinds of links.
+const (
+	LinkTenantIDP       LinkKind = "tenant_idp"
+	LinkTenantClientApp LinkKind = "tenant_client_app"
+	LinkTenantMember    LinkKind = "tenant_member"
+	LinkGroupMember     LinkKind = "group_member"
+	LinkUserIDP         LinkKind = "user_idp" // by the user's name
+)
+
+// link is the table of a kind of link, and what its columns lead to.
+type link struct {
+	model         any
+	owner, other  string // columns
+	ownerOf, kind any    // models that the ids must be of
+}
+
+func (k LinkKind) link() (link, bool) {
+	l, ok := map[LinkKind]link{
+		LinkTenantIDP:       {&tenantIDPRow{}, "tenant_id", "idp_id", &tenantRow{}, &idpRow{}},
+		LinkTenantClientApp: {&tenantClientAppRow{}, "tenant_id", "client_app_id", &tenantRow{}, &clientAppRow{}},
+		LinkTenantMember:    {&membershipRow{}, "tenant_id", "user_id", &tenantRow{}, &userRow{}},
+		LinkGroupMember:     {&groupMemberRow{}, "group_id", "user_id", &groupRow{}, &userRow{}},
+		LinkUserIDP:         {&identityRow{}, "user_id", "idp_id", &userRow{}, &idpRow{}},
+	}[k]
+	return l, ok
+}
+
+// LinksOf lists what an owner of the subscription in ctx is linked to, by id.
+func (s *Store) LinksOf(ctx context.Context, kind LinkKind, owner string) ([]string, error) {
+	l, ok := kind.link()
+	if !ok {
+		return nil, invalid("kind", "is no kind of link")
+	}
+	ids := []string{}
+	if err := s.links(ctx, l.model).Where(map[string]any{l.owner: owner}).Order(l.other).Pluck(l.other, &ids).Error; err != nil {
+		return nil, fmt.Errorf("tenants: links: %w", err)
+	}
+	return ids, nil
+}
+
+// Link links two things of the subscription in ctx. It reports whether they were not
+// linked before.
+func (s *Store) Link(ctx context.Context, kind LinkKind, owner, other string) (fresh bool, err error) {
+	l, ok := kind.link()
+	if !ok {
+		return false, invalid("kind", "is no kind of link")
+	}
+	for _, end := range []struct {
+		model     any
+		id, field string
+	}{{l.ownerOf, owner, l.owner}, {l.kind, other, l.other}} {
+		if err := s.mustHaveLive(ctx, end.model, end.id, end.field); err != nil {
+			return false, err
+		}
+	}
+	sub := db.ScopeOf(ctx).Subscription
+	in := ctx
+	var row any
+	switch kind {
+	case LinkTenantIDP:
+		in, row = db.WithScope(ctx, db.Scope{Subscription: sub, Tenant: owner}), &tenantIDPRow{sub, owner, other}
+	case LinkTenantClientApp:
+		in, row = db.WithScope(ctx, db.Scope{Subscription: sub, Tenant: owner}), &tenantClientAppRow{sub, owner, other}
+	case LinkTenantMember:
+		in, row = db.WithScope(ctx, db.Scope{Subscription: sub, Tenant: owner}), &membershipRow{sub, owner, other}
+	case LinkGroupMember:
+		row = &groupMemberRow{sub, owner, other}
+	case LinkUserIDP:
+		var u userRow
+		if err := s.DB.For(ctx).Where("id = ?", owner).Take(&u).Error; err != nil {
+			return false, notFound(err, errNoUser)
+		}
+		row = &identityRow{sub, other, u.Name, owner}
+	}
+	err = s.DB.Tx(in, func(ctx context.Context) error { return s.DB.For(ctx).Create(row).Error })
+	switch {
+	case db.IsDuplicate(err):
+		return false, nil
+	case db.IsForeignKey(err):
+		return false, invalid(l.other, "does not exist")
+	case err != nil:
+		return false, fmt.Errorf("tenants: link: %w", err)
+	}
+	s.changed(ctx)
+	return true, nil
+}
+
+// Unlink takes a link away. It reports whether there was one.
+func (s *Store) Unlink(ctx context.Context, kind LinkKind, owner, other string) (gone bool, err error) {
+	l, ok := kind.link()
+	if !ok {
+		return false, invalid("kind", "is no kind of link")
+	}
+	res := s.links(ctx, l.model).Where(map[string]any{l.owner: owner, l.other: other}).Delete(l.model)
+	if res.Error != nil {
+		return false, fmt.Errorf("tenants: unlink: %w", res.Error)
+	}
+	s.changed(ctx)
+	return res.RowsAffected > 0, nil
+}
+
+// mustHaveLive is mustHaveRow for what can be deleted softly.
+func (s *Store) mustHaveLive(ctx context.Context, model any, id, field string) error {
+	q := s.DB.For(ctx).Model(model).Where("id = ?", id)
+	if _, hard := model.(*groupRow); !hard {
+		q = q.Where("deleted_at IS NULL")
+	}
+	var n int64
+	if err := q.Count(&n).Error; err != nil {
+		return fmt.Errorf("tenants: %s: %w", field, err)
+	}
+	if n == 0 {
+		return invalid(field, "does not exist")
+	}
+	return nil
+}
+
+// ClientSecret is one of an app's secrets: all but the secret itself.
+type ClientSecret struct {
+	ID        string
+	CreatedAt time.Time
+	ExpiresAt *time.Time
+}
+
+// ClientSecrets lists the secrets of an app of the subscription in ctx, the oldest first.
+func (s *Store) ClientSecrets(ctx context.Context, appID string) ([]ClientSecret, error) {
+	q := s.DB.For(ctx).Where("client_app_id = ?", appID).Order("id")
+	return list(q, func(r clientSecretRow) ClientSecret { return ClientSecret{r.ID, r.CreatedAt, r.ExpiresAt} })
+}
+
+// DeleteClientSecret ends one of an app's secrets at once.
+func (s *Store) DeleteClientSecret(ctx context.Context, appID, secretID string) error {
+	err := db.One(s.DB.For(ctx).Where("client_app_id = ? AND id = ?", appID, secretID).Delete(&clientSecretRow{}))
+	switch {
+	case errors.Is(err, db.ErrStale):
+		return problem.New(problem.NotFound, "secret_unknown", "There is no such secret.")
+	case err != nil:
+		return fmt.Errorf("tenants: delete client secret: %w", err)
+	}
+	s.changed(ctx)
+	return nil
+}
+
+// Settings are the base settings of a factor type, secrets too: for keeping them as they
+// are, never for showing them. Version 0 means that there are none.
+type Settings struct {
+	Options Options
+	Version int64
+}
+
+// SettingsOf reads the base settings of a factor type: of the subscription in ctx, or
+// of the platform when ctx has none.
+func (s *Store) SettingsOf(ctx context.Context, factorType string) (Settings, error) {
+	sub := db.ScopeOf(ctx).Subscription
+	var row settingsRow
+	err := s.DB.For(db.AllTenants(ctx)).Where("subscription_id = ? AND factor_type = ?", sub, factorType).Take(&row).Error
+	if db.IsNotFound(err) {
+		return Settings{Options: Options{}}, nil
+	}
+	if err != nil {
+		return Settings{}, fmt.Errorf("tenants: settings: %w", err)
+	}
+	o, err := s.openOptions(row.OptionsSealed, "settings", sub, factorType)
+	return Settings{o, row.Version}, err
+}
+
+// Layers are the options of an instance as each level sets them, the widest first.
+// Secrets are among them: they are for merging, never for showing.
+func (s *Store) Layers(ctx context.Context, twoFactorID string) (platform, subscription, own Options, err error) {
+	var row twoFactorRow
+	if err := s.DB.For(ctx).Where("id = ?", twoFactorID).Take(&row).Error; err != nil {
+		return nil, nil, nil, notFound(err, errNoTwoFactor)
+	}
+	if own, err = s.openOptions(row.OptionsSealed, "two_factors", row.SubscriptionID, row.ID); err != nil {
+		return nil, nil, nil, err
+	}
+	platform, subscription, err = s.BaseLayers(ctx, row.Type)
+	return platform, subscription, own, err
+}
+
+// BaseLayers are the base settings that reach a factor type in the subscription in ctx.
+func (s *Store) BaseLayers(ctx context.Context, factorType string) (platform, subscription Options, err error) {
+	base, err := s.baseSettings(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	return base.of(s, factorType, db.ScopeOf(ctx).Subscription)
+}
+
+// Check says what lacks or is wrong if an instance of a type had these options of its
+// own, with all that it inherits in the subscription in ctx; nothing if it would be valid.
+func (s *Store) Check(ctx context.Context, factorType string, own Options) ([]problem.Field, error) {
+	if err := s.knownOptions(factorType, own); err != nil {
+		return problem.From(err).Fields, nil
+	}
+	platform, subscription, err := s.BaseLayers(ctx, factorType)
+	if err != nil {
+		return nil, err
+	}
+	return s.fieldsOf(factorType, mergeOptions(platform, subscription, own)), nil
+}
+
+// TenantsOf lists the tenants of a user, sorted.
+func (s *Store) TenantsOf(ctx context.Context, userID string) ([]string, error) {
+	of, err := s.TenantsOfUsers(ctx, []string{userID})
+	ids := make([]string, len(of))
+	for i, m := range of {
+		ids[i] = m.In
+	}
+	slices.Sort(ids)
+	return ids, err
+}
