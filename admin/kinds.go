@@ -33,6 +33,9 @@ func (a *Admin) ClientApps() Things[tenants.ClientApp] {
 			if e.Old == nil {
 				return nil
 			}
+			if e.Old.ClientID == ConsoleID(db.ScopeOf(ctx).Subscription) {
+				return errOwnApp
+			}
 			return a.mayTouch(ctx, e.Who, tenants.SubjectClientApp, e.Old.ID)
 		},
 	}
@@ -48,7 +51,7 @@ func (a *Admin) Groups() Things[tenants.Group] {
 			}
 			return a.mayTouch(ctx, e.Who, tenants.SubjectGroup, e.Old.ID)
 		},
-		after: func(ctx context.Context, e Edit[tenants.Group]) error { return a.keepSystemAdmin(ctx) },
+		gives: true,
 	}
 }
 
@@ -72,11 +75,9 @@ func (a *Admin) Users() Things[tenants.User] {
 			if e.Old == nil || e.New != nil && e.New.Active {
 				return nil
 			}
-			if err := a.endUser(ctx, e.Who, e.Old.ID); err != nil {
-				return err
-			}
-			return a.keepSystemAdmin(ctx)
+			return a.endUser(ctx, e.Who, e.Old.ID)
 		},
+		gives: true,
 	}
 }
 
@@ -113,7 +114,12 @@ func (a *Admin) Exemptions() Things[tenants.Exemption] {
 	}
 }
 
+// ConsoleID is the client_id by which the people of a subscription sign in to its
+// administration.
+func ConsoleID(subscription string) string { return "console-" + subscription }
+
 var (
+	errOwnApp   = problem.New(problem.Conflict, "own_app", "This is the administration itself: Twofold keeps it as it must be. Take it from a tenant to keep its people out.")
 	errSelf     = problem.New(problem.Forbidden, "not_oneself", "Nobody may let himself off. Ask another administrator.")
 	errAbove    = problem.New(problem.Forbidden, "above", "This has a role that is wider than yours: only who has it too may change it.")
 	errOthers   = problem.New(problem.Forbidden, "other_tenants", "This user belongs to other tenants too. Ask an administrator of the subscription.")
@@ -151,24 +157,24 @@ func (a *Admin) wholly(ctx context.Context, mine []string, userID string) error 
 	return nil
 }
 
-// keepSystemAdmin takes the transaction in ctx back if nobody is left who may do
-// everything.
-func (a *Admin) keepSystemAdmin(ctx context.Context) error {
-	n, err := a.Tenants.SystemAdmins(ctx)
+// keepSystemAdmin makes a change in the transaction in ctx, and takes it back if by it
+// nobody is left who may do everything. An installation that is run from the command
+// line alone has nobody before either.
+func (a *Admin) keepSystemAdmin(ctx context.Context, change func(context.Context) error) error {
+	before, err := a.Tenants.SystemAdmins(ctx)
 	if err != nil {
 		return fmt.Errorf("admin: %w", err)
 	}
-	if n == 0 && a.hadSystemAdmin(ctx) {
+	if err := change(ctx); err != nil || before == 0 {
+		return err
+	}
+	switch left, err := a.Tenants.SystemAdmins(ctx); {
+	case err != nil:
+		return fmt.Errorf("admin: %w", err)
+	case left == 0:
 		return errLast
 	}
 	return nil
-}
-
-// hadSystemAdmin reports whether the role was ever given: an installation that is run
-// from the command line alone has none.
-func (a *Admin) hadSystemAdmin(ctx context.Context) bool {
-	grants, err := a.Tenants.GrantsIn(ctx, "")
-	return err != nil || slices.ContainsFunc(grants, func(g tenants.Grant) bool { return g.Role == tenants.RoleSystemAdmin })
 }
 
 // endUser ends all that a user has open, in all his tenants.
@@ -177,10 +183,12 @@ func (a *Admin) endUser(ctx context.Context, w Who, userID string) error {
 	if err != nil {
 		return err
 	}
-	sub := db.ScopeOf(ctx).Subscription
 	for _, m := range of {
-		in := db.WithScope(ctx, db.Scope{Subscription: sub, Tenant: m.In})
-		if _, err := a.HelpDesk.EndUser(in, userID, w.ID, "the user was changed by an administrator"); err != nil {
+		realm, err := a.Tenants.RealmByID(ctx, m.In)
+		if err != nil {
+			return err
+		}
+		if _, err := a.HelpDesk.EndUser(tenants.WithRealm(ctx, realm), userID, w.ID, "the user was changed by an administrator"); err != nil {
 			return err
 		}
 	}

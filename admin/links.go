@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 
-	"twofold/internal/db"
 	"twofold/tenants"
 )
 
@@ -23,11 +22,7 @@ func (a *Admin) Linked(ctx context.Context, w Who, subscription string, kind ten
 	if err := a.maySeeOwner(ctx, w, subscription, kind, owner); err != nil {
 		return nil, err
 	}
-	ids, err := a.Tenants.LinksOf(a.scope(ctx, subscription), kind, owner)
-	if err != nil || kind != tenants.LinkTenantMember && kind != tenants.LinkGroupMember {
-		return ids, err
-	}
-	return ids, nil
+	return a.Tenants.LinksOf(a.scope(ctx, subscription), kind, owner)
 }
 
 // maySeeOwner finds the owner of a link as w sees it.
@@ -60,26 +55,33 @@ func (a *Admin) Link(ctx context.Context, w Who, subscription string, kind tenan
 	}
 	ctx = a.scope(ctx, subscription)
 	err = a.DB.Tx(ctx, func(ctx context.Context) error {
-		if err := a.mayLink(ctx, w, kind, owner, other); err != nil {
+		return a.keepSystemAdmin(ctx, func(ctx context.Context) error {
+			changed, err = a.link(ctx, w, kind, owner, other, on)
 			return err
-		}
-		change := a.Tenants.Unlink
-		if on {
-			change = a.Tenants.Link
-		}
-		if changed, err = change(ctx, kind, owner, other); err != nil || !changed {
-			return err
-		}
-		if err := a.afterLink(ctx, w, kind, owner, other, on); err != nil {
-			return err
-		}
-		event, f := "config.linked", tenants.FieldChange{Name: string(kind), New: other}
-		if !on {
-			event, f = "config.unlinked", tenants.FieldChange{Name: string(kind), Old: other}
-		}
-		return a.record(ctx, w, event, thing{linkOwner(kind), owner, owner}, []tenants.FieldChange{f})
+		})
 	})
 	return changed, err
+}
+
+func (a *Admin) link(ctx context.Context, w Who, kind tenants.LinkKind, owner, other string, on bool) (changed bool, err error) {
+	if err := a.mayLink(ctx, w, kind, owner, other); err != nil {
+		return false, err
+	}
+	change := a.Tenants.Unlink
+	if on {
+		change = a.Tenants.Link
+	}
+	if changed, err = change(ctx, kind, owner, other); err != nil || !changed {
+		return false, err
+	}
+	if err := a.afterLink(ctx, w, kind, owner, other, on); err != nil {
+		return false, err
+	}
+	event, f := "config.linked", tenants.FieldChange{Name: string(kind), New: other}
+	if !on {
+		event, f = "config.unlinked", tenants.FieldChange{Name: string(kind), Old: other}
+	}
+	return true, a.record(ctx, w, event, thing{linkOwner(kind), owner, owner}, []tenants.FieldChange{f})
 }
 
 func linkOwner(kind tenants.LinkKind) string {
@@ -111,21 +113,39 @@ func (a *Admin) mayLink(ctx context.Context, w Who, kind tenants.LinkKind, owner
 	return nil
 }
 
+// letIn lets who gets a role by a link, or takes one along, sign in to use it.
+func (a *Admin) letIn(ctx context.Context, kind tenants.LinkKind, owner, other string) error {
+	subject, id := tenants.SubjectUser, other
+	switch kind {
+	case tenants.LinkGroupMember:
+		subject, id = tenants.SubjectGroup, owner
+	case tenants.LinkTenantMember:
+	case tenants.LinkTenantIDP, tenants.LinkTenantClientApp, tenants.LinkUserIDP:
+		return nil
+	}
+	grants, err := a.Tenants.GrantsOf(ctx, subject, id)
+	if err != nil || len(grants) == 0 {
+		return err
+	}
+	return a.OnGrant(ctx, grants[0])
+}
+
 // afterLink ends what a user had by a link that is gone.
 func (a *Admin) afterLink(ctx context.Context, w Who, kind tenants.LinkKind, owner, other string, on bool) error {
 	if on {
-		return nil
+		return a.letIn(ctx, kind, owner, other)
 	}
 	switch kind {
 	case tenants.LinkTenantMember:
-		in := db.WithScope(ctx, db.Scope{Subscription: db.ScopeOf(ctx).Subscription, Tenant: owner})
-		_, err := a.HelpDesk.EndUser(in, other, w.ID, "no longer a member of the tenant")
+		realm, err := a.Tenants.RealmByID(ctx, owner)
+		if err != nil {
+			return err
+		}
+		_, err = a.HelpDesk.EndUser(tenants.WithRealm(ctx, realm), other, w.ID, "no longer a member of the tenant")
 		return err
-	case tenants.LinkGroupMember:
-		return a.keepSystemAdmin(ctx)
 	case tenants.LinkUserIDP:
 		return a.Tenants.RaiseEpoch(ctx, owner)
-	case tenants.LinkTenantIDP, tenants.LinkTenantClientApp:
+	case tenants.LinkTenantIDP, tenants.LinkTenantClientApp, tenants.LinkGroupMember:
 	}
 	return nil
 }

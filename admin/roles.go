@@ -101,17 +101,9 @@ func (a *Admin) Revoke(ctx context.Context, w Who, grantID string) error {
 		return errAbove
 	}
 	return a.DB.Tx(ctx, func(ctx context.Context) error {
-		if err := a.Tenants.DeleteGrant(ctx, grantID); err != nil {
+		err := a.keepSystemAdmin(ctx, func(ctx context.Context) error { return a.Tenants.DeleteGrant(ctx, grantID) })
+		if err != nil {
 			return err
-		}
-		if g.Role == tenants.RoleSystemAdmin {
-			n, err := a.Tenants.SystemAdmins(ctx)
-			if err != nil {
-				return err
-			}
-			if n == 0 {
-				return errLast
-			}
 		}
 		return a.recordGrant(ctx, w, "role.revoked", g)
 	})

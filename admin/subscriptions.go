@@ -104,10 +104,8 @@ func (a *Admin) DeleteSubscription(ctx context.Context, w Who, id string, versio
 		return &StaleError[tenants.Subscription]{Yours: old, Theirs: old}
 	}
 	return a.DB.Tx(ctx, func(ctx context.Context) error {
-		if err := a.Tenants.Subscriptions().Delete(ctx, id, version); err != nil {
-			return err
-		}
-		if err := a.keepSystemAdmin(ctx); err != nil {
+		err := a.keepSystemAdmin(ctx, func(ctx context.Context) error { return a.Tenants.Subscriptions().Delete(ctx, id, version) })
+		if err != nil {
 			return err
 		}
 		return a.record(a.scope(ctx, id), w, "config.deleted", thing{"subscription", old.Name, id}, nil)

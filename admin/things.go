@@ -23,6 +23,8 @@ type Things[V any] struct {
 	rules func(ctx context.Context, e Edit[V]) error
 	// after runs in the transaction, once the change is made; nil: nothing follows.
 	after func(ctx context.Context, e Edit[V]) error
+	// gives says that somebody may be system_admin by such a thing: a change must leave one.
+	gives bool
 }
 
 // Edit is one change: Old is nil for something new, New for something that goes.
@@ -49,6 +51,9 @@ func (t Things[V]) Version(v *V) int64 { _, stamp := t.kept.Mark(v); return stam
 
 // ID is that of a value.
 func (t Things[V]) ID(v *V) string { id, _ := t.kept.Mark(v); return *id }
+
+// Restores reports whether what was deleted can be brought back.
+func (t Things[V]) Restores() bool { return t.kept.Restore != nil }
 
 func (t Things[V]) action(verb string) Action { return Action(t.kept.Kind + "." + verb) }
 
@@ -202,35 +207,42 @@ func (t Things[V]) mayEdit(e *Edit[V], verb, subscription string) error {
 func (t Things[V]) write(ctx context.Context, subscription string, e Edit[V], do func(context.Context) (tenants.Difference, error)) error {
 	ctx = t.admin.scope(ctx, subscription)
 	return t.admin.DB.Tx(ctx, func(ctx context.Context) error {
-		if e.Tenants != nil {
-			if err := t.inTenant(ctx, e); err != nil {
-				return err
-			}
+		if t.gives && e.Old != nil {
+			return t.admin.keepSystemAdmin(ctx, func(ctx context.Context) error { return t.change(ctx, e, do) })
 		}
-		if t.rules != nil {
-			if err := t.rules(ctx, e); err != nil {
-				return err
-			}
-		}
-		d, err := do(ctx)
-		if err != nil {
+		return t.change(ctx, e, do)
+	})
+}
+
+func (t Things[V]) change(ctx context.Context, e Edit[V], do func(context.Context) (tenants.Difference, error)) error {
+	if e.Tenants != nil {
+		if err := t.inTenant(ctx, e); err != nil {
 			return err
 		}
-		if t.after != nil {
-			if err := t.after(ctx, e); err != nil {
-				return err
-			}
+	}
+	if t.rules != nil {
+		if err := t.rules(ctx, e); err != nil {
+			return err
 		}
-		switch {
-		case e.New == nil:
-			return t.admin.record(ctx, e.Who, "config.deleted", t.about(e.Old), nil)
-		case e.Old == nil:
-			return t.admin.record(ctx, e.Who, "config.created", t.about(e.New), tenants.Describe(e.New))
-		case d.Changed():
-			return t.admin.record(ctx, e.Who, "config.changed", t.about(e.New), d.Fields)
+	}
+	d, err := do(ctx)
+	if err != nil {
+		return err
+	}
+	if t.after != nil {
+		if err := t.after(ctx, e); err != nil {
+			return err
 		}
-		return nil
-	})
+	}
+	switch {
+	case e.New == nil:
+		return t.admin.record(ctx, e.Who, "config.deleted", t.about(e.Old), nil)
+	case e.Old == nil:
+		return t.admin.record(ctx, e.Who, "config.created", t.about(e.New), tenants.Describe(e.New))
+	case d.Changed():
+		return t.admin.record(ctx, e.Who, "config.changed", t.about(e.New), d.Fields)
+	}
+	return nil
 }
 
 func (t Things[V]) about(v *V) thing { return thing{t.kept.Kind, t.name(*v), t.ID(v)} }

@@ -36,7 +36,7 @@ type world struct {
 	realms map[string]tenants.Realm
 	ids    map[string]string // of users and instances
 	told   []string          // "event user"
-	ended  []string          // "tenant user actor"
+	ended  []string          // "everywhere user actor"
 	broken error             // what telling the user fails with
 }
 
@@ -60,7 +60,7 @@ func newWorld(t *testing.T, url string) *world {
 	paper := factortest.NewFake(factortest.FakeConfig{Type: "paper", Enrolls: true, Fallback: true})
 	catalog := twofactor.NewCatalog(w.token.Provider(), paper.Provider())
 	store := tenants.New(tenants.Config{
-		DB: d, Seal: s, Now: w.clock.Now, Rand: rand.Reader, Log: log, Catalog: catalog, Gate: tenants.NewGate(),
+		DB: d, Seal: s, Now: w.clock.Now, Rand: rand.Reader, Log: log, Catalog: catalog, Gate: tenants.NewGate(), Argon2: tenants.Argon2{MemoryKiB: 64, Time: 1},
 		Env: twofactor.Env{Origin: "https://id.example.test", Now: w.clock.Now, Rand: rand.Reader, Log: log},
 	})
 	trail := &audit.Trail{DB: d, Seal: s, Now: w.clock.Now}
@@ -77,8 +77,10 @@ func newWorld(t *testing.T, url string) *world {
 		},
 		Sessions: func(context.Context, string) (int, error) { return 2, nil },
 		EndUser: func(ctx context.Context, userID, actor, why string) (int, error) {
-			w.ended = append(w.ended, tenants.RealmFrom(ctx).Tenant.Name+" "+w.name(userID)+" "+actor)
-			return 1, nil
+			if s := db.ScopeOf(ctx); s.Tenant == "" && s.Subscription != "" {
+				w.ended = append(w.ended, "everywhere "+w.name(userID)+" "+actor)
+			}
+			return 2, nil
 		},
 	}
 	w.customer("one", []string{"acme", "globex"}, "anna", "bob")

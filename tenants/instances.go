@@ -171,14 +171,19 @@ var errNoTwoFactor = problem.New(problem.NotFound, "two_factor_unknown", "There 
 
 func (s *Store) sealOptions(o Options, table, subscription, id string) string {
 	text, _ := json.Marshal(o) // a map of raw JSON that was decoded before
-	return s.Seal.Seal(text, table, "options", subscription, id)
+	return s.Seal.Seal(text, optionsPlace(table, subscription, id)...)
+}
+
+// optionsPlace binds sealed options to their row.
+func optionsPlace(table, subscription, id string) []string {
+	return []string{table, "options", subscription, id}
 }
 
 func (s *Store) openOptions(sealed, table, subscription, id string) (Options, error) {
 	if sealed == "" {
 		return Options{}, nil
 	}
-	text, err := s.Seal.Open(sealed, table, "options", subscription, id)
+	text, err := s.Seal.Open(sealed, optionsPlace(table, subscription, id)...)
 	if err != nil {
 		return nil, fmt.Errorf("tenants: options of %s: %w", id, err)
 	}

@@ -23,6 +23,7 @@ func TestTwoTenants(t *testing.T) {
 		b.app.EnforceMFA = true
 		done[Difference](t)(w.PutClientApp(b.admin, &b.app))
 		must(t, w.PutClientSecret(b.admin, b.app.ID, "secret of an app", nil))
+		done[Difference](t)(w.PutSettings(b.admin, "letter", Options{"Sender": []byte(`"globex"`)}))
 		assignment := Assignment{TwoFactorID: b.letter.ID, Level: LevelUser, TargetID: b.anna.ID}
 		exemption := Exemption{Level: LevelUser, TargetID: b.anna.ID, Reason: "globex", Until: firstOfMay.AddDate(0, 0, 1)}
 		done[Difference](t)(w.PutAssignment(b.admin, &assignment))
@@ -58,6 +59,7 @@ func TestTwoTenants(t *testing.T) {
 				"Check":              "asks for nothing but base settings: BaseLayers",
 				"SMSRules":           "asks for nothing but the tenant in the context",
 				"Forget":             "forgets, and returns nothing",
+				"SealedColumns":      "for operators, who own the master key; what they do returns numbers",
 				"ReadAddress":        "reads what was typed, by the rules of the tenant in ctx: SMSRules",
 			},
 			Cases: w.isolationCases(b, bob, assignment, exemption),
@@ -113,6 +115,18 @@ func (w *world) isolationCases(b *customer, bob User, assignment Assignment, exe
 			s, err := w.StateOf(ctx, b.letter.ID)
 			see(s)
 			yes(see)(s.Word != "invalid", err)
+		}},
+		{Method: "UserKeys", Do: func(ctx context.Context, see see) { see(w.UserKeys(ctx)) }},
+		{Method: "IDPsOfUsers", Do: func(ctx context.Context, see see) { see(w.IDPsOfUsers(ctx, []string{b.anna.ID, bob.ID})) }},
+		{Method: "WithPassword", Do: func(ctx context.Context, see see) { see(w.WithPassword(ctx, []string{b.anna.ID, bob.ID})) }},
+		{Method: "WithClientSecret", Do: func(ctx context.Context, see see) { see(w.WithClientSecret(ctx)) }},
+		{Method: "TenantIDPs", Do: func(ctx context.Context, see see) { see(w.TenantIDPs(ctx)) }},
+		{Method: "TenantClientApps", Do: func(ctx context.Context, see see) { see(w.TenantClientApps(ctx)) }},
+		{Method: "BaseSettings", Do: func(ctx context.Context, see see) {
+			m, err := w.BaseSettings(ctx)
+			for factorType, o := range m {
+				see(factorType, string(o["Sender"]), err)
+			}
 		}},
 		{Method: "IDPs", Do: func(ctx context.Context, see see) { see(w.IDPs(ctx)) }},
 		{Method: "ListTenants", Do: func(ctx context.Context, see see) { see(w.ListTenants(ctx)) }},
@@ -253,6 +267,8 @@ func (w *world) isolationCases(b *customer, bob User, assignment Assignment, exe
 			see(w.SetTenantMembers(ctx, b.tenant.ID, nil))
 		}},
 		{Method: "SetTenantClientApps", Do: func(ctx context.Context, see see) { see(w.SetTenantClientApps(ctx, b.tenant.ID, nil)) }},
+		{Method: "AddTenantClientApp", Do: func(ctx context.Context, see see) { see(w.AddTenantClientApp(ctx, b.tenant.ID, b.app.ID)) }},
+		{Method: "AddTenantMember", Do: func(ctx context.Context, see see) { see(w.AddTenantMember(ctx, b.tenant.ID, bob.ID)) }},
 		{Method: "SetTenantIDPs", Do: func(ctx context.Context, see see) {
 			see(w.SetTenantIDPs(ctx, b.tenant.ID, []string{b.idp.ID}))
 			see(w.SetTenantIDPs(ctx, b.tenant.ID, nil))

@@ -115,12 +115,9 @@ func (d databaseFlags) sealer(databaseURL string) (*seal.Sealer, error) {
 		return seal.New(key)
 	}
 	path, onDisk := strings.CutPrefix(databaseURL, "sqlite:")
-	file := d.MasterKeyFile
-	if file == "" {
-		if !onDisk {
-			return nil, errors.New("no master key: give --master-key-file, or set TWOFOLD_MASTER_KEY")
-		}
-		file = path + ".key"
+	file, err := d.keyFile(databaseURL)
+	if err != nil {
+		return nil, err
 	}
 	if onDisk {
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
@@ -132,6 +129,33 @@ func (d databaseFlags) sealer(databaseURL string) (*seal.Sealer, error) {
 		return nil, err
 	}
 	return seal.New(keys...)
+}
+
+// keyFile is where the master keys are.
+func (d databaseFlags) keyFile(databaseURL string) (string, error) {
+	path, onDisk := strings.CutPrefix(databaseURL, "sqlite:")
+	switch {
+	case d.MasterKeyFile != "":
+		return d.MasterKeyFile, nil
+	case onDisk:
+		return path + ".key", nil
+	}
+	return "", errors.New("no master key: give --master-key-file, or set TWOFOLD_MASTER_KEY")
+}
+
+// existing is the database URL, of a database that is there: what only looks after one
+// must not make one.
+func (d databaseFlags) existing() (string, error) {
+	databaseURL, err := d.url()
+	if err != nil {
+		return "", err
+	}
+	if path, onDisk := strings.CutPrefix(databaseURL, "sqlite:"); onDisk {
+		if _, err := os.Stat(path); err != nil {
+			return "", fmt.Errorf("no database: %w", err)
+		}
+	}
+	return databaseURL, nil
 }
 
 func (l logFlags) logger(s streams) *slog.Logger {

@@ -17,7 +17,6 @@ import (
 	"twofold/admin/apply"
 	"twofold/cmd/twofold/demo"
 	"twofold/internal/fakes"
-	"twofold/migrations"
 )
 
 type demoCmd struct {
@@ -136,18 +135,11 @@ func (c *demoCmd) house(ctx context.Context, log *slog.Logger, facts demo.Facts)
 	if err != nil {
 		return nil, err
 	}
-	h, err := build(ctx, parts{DatabaseURL: d.Database, Seal: sealer, Log: log, RSABits: 2048, providerFlags: providerFlags{
+	return build(ctx, parts{DatabaseURL: d.Database, Seal: sealer, Log: log, RSABits: 2048, Schema: schemaUp, providerFlags: providerFlags{
 		PublicURL:             facts.ProviderURL,
 		AllowPrivateAddresses: []string{"127.0.0.0/8", "::1/128"}, // the demo's own webhook
 		endpointFlags:         endpointFlags{EndpointTwilio: facts.AppURL + "/services/twilio", EndpointEcall: facts.AppURL + "/services/ecall"},
 	}})
-	if err != nil {
-		return nil, err
-	}
-	if _, err := migrations.Up(ctx, h.db.SQL(), h.db.Dialect()); err != nil {
-		return nil, errors.Join(err, h.close())
-	}
-	return h, nil
 }
 
 // site is the app, the mailbox, and the services below /services/.

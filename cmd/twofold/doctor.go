@@ -5,10 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 
 	"twofold/internal/db"
-	"twofold/migrations"
 )
 
 type doctorCmd struct{ databaseFlags }
@@ -25,18 +26,27 @@ func (c *doctorCmd) Run(ctx context.Context, s streams) error {
 		return d.verdict()
 	}
 	slog.SetDefault(slog.New(slog.DiscardHandler)) // the protocol library chats there
-	h, err := build(ctx, parts{DatabaseURL: databaseURL, Seal: sealer, Log: c.logger(s), providerFlags: providerFlags{PublicURL: "http://localhost"}})
-	if d.check("database", err); err != nil {
+	reached := false
+	h, err := build(ctx, parts{
+		DatabaseURL: databaseURL, Seal: sealer, Log: c.logger(s), providerFlags: providerFlags{PublicURL: "http://localhost"},
+		Schema: func(ctx context.Context, db *db.DB) error {
+			reached = true
+			d.check("database", nil)
+			d.check("schema", schemaIs(ctx, db))
+			return d.verdict()
+		},
+	})
+	switch {
+	case !reached:
+		d.check("database", err)
+	case err != nil && d.faults == 0:
+		d.check("master key", err)
+	}
+	if err != nil {
 		return d.verdict()
 	}
 	defer func() { _ = h.close() }()
-	st, err := migrations.Check(ctx, h.db.SQL(), h.db.Dialect())
-	if err == nil && st.Current != st.Latest {
-		err = fmt.Errorf("version %d, this program needs %d: run twofold migrate", st.Current, st.Latest)
-	}
-	if d.check("schema", err); err != nil {
-		return d.verdict()
-	}
+	d.keys(ctx, h)
 	n, err := h.outbox.Pending(ctx)
 	d.check(fmt.Sprintf("outbox: %d waiting", n), err)
 	subs, err := h.tenants.ListSubscriptions(ctx)
@@ -64,6 +74,33 @@ func (d *doctor) check(what string, err error) {
 	}
 	d.faults++
 	fmt.Fprintf(d.s.Out, "fault  %s: %v\n", what, err)
+}
+
+// keys says what is sealed under which key. Only what no key opens is a fault.
+func (d *doctor) keys(ctx context.Context, h *house) {
+	use, err := h.keyUse(ctx)
+	if d.check("sealed values", err); err != nil {
+		return
+	}
+	for i, id := range h.keys.Seal.KeyIDs() {
+		switch n := use[id].total(); {
+		case i == 0:
+			d.check(fmt.Sprintf("key %s seals: %d values", id, n), nil)
+		case n == 0:
+			d.note("key %s: nothing is sealed under it; if it is an old one, run twofold keys drop %s", id, id)
+		default:
+			d.note("key %s: %d values are still sealed under it; run twofold keys rotate", id, n)
+		}
+		delete(use, id)
+	}
+	for _, id := range slices.Sorted(maps.Keys(use)) {
+		d.check("key "+named(id), fmt.Errorf("there is no such key, but %d values are sealed under it: %s", use[id].total(), use[id]))
+	}
+}
+
+// note tells what is worth knowing and no fault.
+func (d *doctor) note(format string, args ...any) {
+	fmt.Fprintf(d.s.Out, "note   "+format+"\n", args...)
 }
 
 func (d *doctor) subscription(ctx context.Context, h *house, name string) {

@@ -2,9 +2,12 @@ package main
 
 import (
 	"os"
+	"strconv"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"twofold/internal/seal"
 )
 
 // TestScripts runs the command as operators do: testdata/script, on SQLite. This
@@ -21,6 +24,16 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			// keyid NAME FILE N sets a variable to the id of the Nth key of a key file.
+			"keyid": func(ts *testscript.TestScript, _ bool, args []string) {
+				keys, err := seal.ReadKeyFile(ts.MkAbs(args[1]), false, nil)
+				ts.Check(err)
+				n, err := strconv.Atoi(args[2])
+				ts.Check(err)
+				id, err := seal.KeyID(keys[n-1])
+				ts.Check(err)
+				ts.Setenv(args[0], id)
+			},
 			"twofold": func(ts *testscript.TestScript, neg bool, args []string) {
 				if err := ts.Exec(self, args...); (err != nil) != neg {
 					ts.Fatalf("twofold %v: %v", args, err)

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"twofold/internal/db"
 	"twofold/migrations"
 )
 
@@ -47,30 +48,40 @@ func (c *serveCmd) Run(ctx context.Context, s streams) error {
 	}
 	log := c.logger(s)
 	slog.SetDefault(log) // the OIDC library logs there
-	h, err := build(ctx, parts{DatabaseURL: databaseURL, Seal: sealer, Log: log, providerFlags: c.providerFlags})
+	h, err := build(ctx, parts{DatabaseURL: databaseURL, Seal: sealer, Log: log, Schema: c.schema(log), providerFlags: c.providerFlags})
 	if err != nil {
 		return err
 	}
 	defer func() { _ = h.close() }()
-	if err := c.schema(ctx, h); err != nil {
-		return err
-	}
 	https := strings.HasPrefix(c.PublicURL, "https://")
 	return h.serve(ctx, listenTo{Public: c.Listen, Ops: c.OpsListen, Cert: c.TLSCert, Key: c.TLSKey, DrainDelay: c.DrainDelay}, h.handler(https, proxies))
 }
 
-func (c *serveCmd) schema(ctx context.Context, h *house) error {
-	if c.MigrateAtStart == "auto" {
-		done, err := migrations.Up(ctx, h.db.SQL(), h.db.Dialect())
+func (c *serveCmd) schema(log *slog.Logger) func(context.Context, *db.DB) error {
+	if c.MigrateAtStart != "auto" {
+		return schemaIs
+	}
+	return func(ctx context.Context, d *db.DB) error {
+		done, err := migrations.Up(ctx, d.SQL(), d.Dialect())
 		if len(done) > 0 {
-			h.log.InfoContext(ctx, "database schema brought up to date", "versions", done)
+			log.InfoContext(ctx, "database schema brought up to date", "versions", done)
 		}
 		return err
 	}
-	st, err := migrations.Check(ctx, h.db.SQL(), h.db.Dialect())
+}
+
+// schemaIs refuses a database whose schema is not this program's.
+func schemaIs(ctx context.Context, d *db.DB) error {
+	st, err := migrations.Check(ctx, d.SQL(), d.Dialect())
 	if err == nil && st.Current != st.Latest {
 		err = fmt.Errorf("the database schema has version %d, this program needs %d: run twofold migrate", st.Current, st.Latest)
 	}
+	return err
+}
+
+// schemaUp brings a database up to this program's schema.
+func schemaUp(ctx context.Context, d *db.DB) error {
+	_, err := migrations.Up(ctx, d.SQL(), d.Dialect())
 	return err
 }
 

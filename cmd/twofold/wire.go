@@ -10,17 +10,21 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/gorilla/mux"
 
+	"twofold/admin"
+	"twofold/admin/console"
 	"twofold/idp"
 	"twofold/idp/op"
 	"twofold/internal/audit"
 	"twofold/internal/db"
 	"twofold/internal/limits"
+	"twofold/internal/masterkey"
 	"twofold/internal/outbound"
 	"twofold/internal/problem"
 	"twofold/internal/seal"
@@ -37,6 +41,7 @@ import (
 // house is everything wired: the only place that knows everyone.
 type house struct {
 	db       *db.DB
+	keys     masterkey.House
 	log      *slog.Logger
 	now      func() time.Time
 	audit    *audit.Trail
@@ -46,6 +51,9 @@ type house struct {
 	ceremony *ceremony.Ceremony
 	provider *op.Provider
 	idp      *idp.IDP
+	admin    *admin.Admin
+	console  *console.Console
+	root     *mux.Router // all that is served
 	ui       *ui.UI
 	metrics  *metrics
 }
@@ -59,6 +67,9 @@ type parts struct {
 	Catalog     twofactor.Catalog
 	RSABits     int // of new tenants' keys; 0: 3072
 	Argon2      tenants.Argon2
+	// Schema brings the database to its schema, or refuses: the house's own keys are read
+	// from it. Nil: the schema is there.
+	Schema func(ctx context.Context, d *db.DB) error
 	providerFlags
 }
 
@@ -79,7 +90,12 @@ func build(ctx context.Context, p parts) (*house, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &house{db: d, log: p.Log, now: p.Now, metrics: newMetrics()}
+	keys, err := unlock(ctx, d, p)
+	if err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	p.Seal = keys.Seal
+	h := &house{db: d, log: p.Log, now: p.Now, metrics: newMetrics(), keys: keys}
 	h.audit = &audit.Trail{DB: d, Seal: p.Seal, Now: p.Now}
 	h.limits = &limits.Limiter{DB: d, Seal: p.Seal, Now: p.Now}
 	h.tenants = tenants.New(tenants.Config{
@@ -117,7 +133,46 @@ func build(ctx context.Context, p parts) (*house, error) {
 		Catalog: p.Catalog, Compose: h.tenants.Env.Compose,
 	})
 	h.ceremony.Notify, h.outbox.ReportURL = h.idp.Notify, h.idp.ReportURL
+	h.admin = &admin.Admin{
+		DB: d, Tenants: h.tenants, Ceremony: h.ceremony, Outbox: h.outbox, Audit: h.audit, HelpDesk: h.helpDesk(), Now: p.Now, Log: p.Log,
+		PublicURL: p.PublicURL, Preview: h.previewLetter,
+	}
+	h.root = mux.NewRouter().SkipClean(true)
+	h.idp.Mount(h.root)
+	if h.console, err = console.New(console.Config{
+		DB: d, Seal: p.Seal, Now: p.Now, Rand: rand.Reader, Log: p.Log, Tenants: h.tenants, Audit: h.audit, Admin: h.admin, UI: h.ui,
+		PublicURL: p.PublicURL, HTTP: ownClient(h.root, p.PublicURL), SessionLive: h.idp.SessionLive,
+	}); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	h.admin.OnGrant = h.console.OnGrant
+	h.console.Mount(h.root)
 	return h, nil
+}
+
+// unlock has the schema made and reads the keys that the database holds.
+func unlock(ctx context.Context, d *db.DB, p parts) (masterkey.House, error) {
+	keys := masterkey.House{DB: d, Seal: p.Seal}
+	if p.Schema != nil {
+		if err := p.Schema(ctx, d); err != nil {
+			return keys, err
+		}
+	}
+	var err error
+	keys.Seal, err = keys.Load(ctx, rand.Reader)
+	return keys, err
+}
+
+// sealed are all columns of sealed values. A test finds one that is not among them.
+func (h *house) sealed() []masterkey.Column {
+	return slices.Concat(
+		h.keys.SealedColumns(), h.provider.SealedColumns(), h.tenants.SealedColumns(), h.ceremony.SealedColumns(), h.outbox.SealedColumns(),
+	)
+}
+
+// previewLetter shows a template with sample values.
+func (h *house) previewLetter(ctx context.Context, t tenants.Template, medium twofactor.Medium) (twofactor.Message, error) {
+	return h.composer(h.admin.PublicURL).Preview(ctx, t.Kind, medium, t.Lang, partsOf(t))
 }
 
 // smsRules are those of the tenant in ctx.
@@ -149,8 +204,6 @@ func partsOf(t tenants.Template) letters.Parts {
 
 // handler is the public surface.
 func (h *house) handler(https bool, proxies []netip.Prefix) http.Handler {
-	r := mux.NewRouter().SkipClean(true)
-	h.idp.Mount(r)
 	shell := &web.Shell{
 		Log: h.log, Now: h.now, Proxies: proxies, HSTS: https, Observe: h.metrics.request,
 		Failed: func(w http.ResponseWriter, r *http.Request) {
@@ -160,7 +213,7 @@ func (h *house) handler(https bool, proxies []netip.Prefix) http.Handler {
 			})
 		},
 	}
-	return shell.Wrap(r)
+	return shell.Wrap(h.root)
 }
 
 // work runs what a replica does beside answering, until ctx ends.
@@ -182,7 +235,7 @@ func (h *house) sweep(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		err := errors.Join(h.idp.Sweep(ctx), h.provider.Sweep(ctx), h.ceremony.Sweep(ctx), h.outbox.Sweep(ctx), h.limits.Sweep(ctx))
+		err := errors.Join(h.idp.Sweep(ctx), h.provider.Sweep(ctx), h.ceremony.Sweep(ctx), h.outbox.Sweep(ctx), h.limits.Sweep(ctx), h.console.Sweep(ctx))
 		if err != nil && ctx.Err() == nil {
 			h.log.ErrorContext(ctx, "sweep failed", "error", err)
 		}

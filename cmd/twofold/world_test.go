@@ -49,6 +49,7 @@ type world struct {
 	ids    map[string]string // "tenant acme" → id
 
 	catalog     twofactor.Catalog // nil: the built-in one
+	masterKeys  [][]byte          // nil: testKey
 	databaseURL string
 	stopWork    func() // stops outbox and sweeps, waits for them
 }
@@ -101,7 +102,10 @@ func (w *world) replica(databaseURL string) {
 	w.url = "http://" + srv.Listener.Addr().String()
 	log, buf := testkit.Logs(t)
 	w.logs = buf
-	sealer, err := seal.New(testKey)
+	if w.masterKeys == nil {
+		w.masterKeys = [][]byte{testKey}
+	}
+	sealer, err := seal.New(w.masterKeys...)
 	if err != nil {
 		t.Fatal(err)
 	}

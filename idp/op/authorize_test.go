@@ -100,6 +100,7 @@ func TestAuthorizeShowsAPageInsteadOfRedirecting(t *testing.T) {
 		if _, _, err := w.authorize(asked(web)); !problem.Is(err, problem.Invalid) {
 			t.Error(err)
 		}
+		web.Version = off.Version
 		w.put(w.store.PutClientApp(w.in(w.acme), &web))
 	})
 	for name, query := range map[string]string{"bad escape": "client_id=%zz", "semicolons": "a=1;b=2", "too long": strings.Repeat("x", 70_000)} {

@@ -14,7 +14,7 @@ import (
 // Event is one entry. Detail must hold no secret, code or full address.
 type Event struct {
 	ID             string `gorm:"primaryKey"`
-	Chain          string // subscription id, or "platform"
+	Chain          string // subscription id, or platformChain
 	Seq            int64
 	At             time.Time
 	SubscriptionID string
@@ -86,7 +86,7 @@ func (t *Trail) Record(ctx context.Context, e Event, detail any) error {
 	e.SubscriptionID = either(e.SubscriptionID, scope.Subscription)
 	e.TenantID = either(e.TenantID, scope.Tenant)
 	e.Request, e.Address = either(e.Request, origin.Request), either(e.Address, origin.Address)
-	e.Chain = either(e.SubscriptionID, "platform")
+	e.Chain = either(e.SubscriptionID, platformChain)
 	err = t.DB.Tx(ctx, func(ctx context.Context) error { return t.append(ctx, &e) })
 	if err != nil {
 		return fmt.Errorf("audit: %s: %w", e.Kind, err)

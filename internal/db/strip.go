@@ -10,8 +10,9 @@ import (
 
 // Strip is a stretch of an index: the rows that hold Values in its first columns, in the
 // order of the keys that follow. A long list is read along strips, so that a page costs
-// what it shows, whatever statistics a planner has or lacks: the order that is asked for
-// is that of one index alone, and bounds are compared as rows of its columns.
+// what it shows: of all indexes that begin with the same column, none gives that order
+// for less, whatever a planner believes of the values. Indexes that strips go by must
+// begin with the column of the owner, so that there is no other one to mistake for it.
 type Strip struct {
 	Columns []string // the first columns of an index, at least one
 	Values  []any    // what they hold
@@ -24,38 +25,29 @@ type Strip struct {
 
 // Of is the rows of the strip among those of q, at most n of them.
 func (s Strip) Of(q *gorm.DB, n int) *gorm.DB {
-	low, lows := s.bound(">=", s.From)
-	high, highs := s.bound("<", s.To)
-	switch {
-	case s.After != nil && s.Down:
-		high, highs = s.row("<", s.After...)
-	case s.After != nil:
-		low, lows = s.row(">", s.After...)
+	for i, c := range s.Columns {
+		q = q.Where(c+" = ?", s.Values[i])
+	}
+	if s.From != nil && (s.After == nil || s.Down) {
+		q = s.compare(q, ">=", s.From)
+	}
+	if s.To != nil && (s.After == nil || !s.Down) {
+		q = s.compare(q, "<", s.To)
 	}
 	way := ""
 	if s.Down {
 		way = " DESC"
 	}
-	order := make([]string, 0, len(s.Columns)+len(s.Keys))
-	for _, c := range append(append(order, s.Columns...), s.Keys...) {
-		order = append(order, c+way)
+	if s.After != nil {
+		q = s.compare(q, map[bool]string{false: ">", true: "<"}[s.Down], s.After...)
 	}
-	return q.Where(low, lows...).Where(high, highs...).Order(strings.Join(order, ", ")).Limit(n)
+	return q.Order(strings.Join(s.Keys, way+", ") + way).Limit(n)
 }
 
-// bound is that of the first key, or of the strip where there is none.
-func (s Strip) bound(op string, key any) (string, []any) {
-	if key != nil {
-		return s.row(op, key)
-	}
-	return s.row(op[:1] + "=")
-}
-
-// row compares the first columns of the index, as many as there are keys, as one value.
-func (s Strip) row(op string, keys ...any) (string, []any) {
-	columns := append(append([]string{}, s.Columns...), s.Keys[:len(keys)]...)
-	marks := strings.Repeat(", ?", len(columns))[2:]
-	return "(" + strings.Join(columns, ", ") + ") " + op + " (" + marks + ")", append(append([]any{}, s.Values...), keys...)
+// compare bounds q by the first keys, as one value.
+func (s Strip) compare(q *gorm.DB, op string, keys ...any) *gorm.DB {
+	marks := strings.Repeat(", ?", len(keys))[2:]
+	return q.Where("("+strings.Join(s.Keys[:len(keys)], ", ")+") "+op+" ("+marks+")", keys...)
 }
 
 // Sieve makes a condition that is looked at row by row, on the way along a strip: no

@@ -10,8 +10,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 )
 
@@ -22,7 +20,10 @@ const KeySize = 32
 var ErrOpen = errors.New("seal: value does not open")
 
 // Sealer seals under its first key and opens under any.
-type Sealer struct{ keys []derived }
+type Sealer struct {
+	keys []derived
+	macs [][]byte // MACs are made by the first one and checked by any
+}
 
 type derived struct {
 	id   string
@@ -42,9 +43,25 @@ func New(masters ...[]byte) (*Sealer, error) {
 		if err != nil {
 			return nil, err
 		}
-		s.keys = append(s.keys, d)
+		s.keys, s.macs = append(s.keys, d), append(s.macs, d.mac)
 	}
 	return s, nil
+}
+
+// WithMACKeys returns a Sealer that makes MACs by the first of these keys and checks
+// them by any, so that MACs do not depend on the master keys.
+func (s *Sealer) WithMACKeys(keys ...[]byte) *Sealer { return &Sealer{keys: s.keys, macs: keys} }
+
+// MACKeys are those that MACs are made and checked by. They are secret.
+func (s *Sealer) MACKeys() [][]byte { return s.macs }
+
+// KeyIDs names the master keys, the sealing one first.
+func (s *Sealer) KeyIDs() []string {
+	ids := make([]string, len(s.keys))
+	for i, k := range s.keys {
+		ids[i] = k.id
+	}
+	return ids
 }
 
 func derive(master []byte) (derived, error) {
@@ -68,15 +85,43 @@ func derive(master []byte) (derived, error) {
 	if err != nil {
 		return derived{}, fmt.Errorf("seal: %w", err)
 	}
-	return derived{id: hex.EncodeToString(kid[:4]), aead: aead, mac: mac}, nil
+	return derived{id: hex.EncodeToString(kid[:idSize]), aead: aead, mac: mac}, nil
+}
+
+// idSize is how many bytes of a derived value name a key. Knowing them helps nobody.
+const idSize = 4
+
+// KeyID is the name of a master key in sealed values. It tells nothing about the key.
+func KeyID(master []byte) (string, error) {
+	d, err := derive(master)
+	return d.id, err
+}
+
+// PrefixLen is the length of what sealed values begin with: version and key.
+const PrefixLen = len("v1.") + 2*idSize + len(".")
+
+// Prefix is what values begin with that are sealed under the first key.
+func (s *Sealer) Prefix() string { return "v1." + s.keys[0].id + "." }
+
+// KeyOf is the id of the key that a value, or the beginning of one, was sealed under;
+// empty if it is no sealed value.
+func KeyOf(sealed string) string {
+	if len(sealed) < PrefixLen {
+		return ""
+	}
+	version, rest, _ := strings.Cut(sealed[:PrefixLen], ".")
+	keyID, end, ok := strings.Cut(rest, ".")
+	if _, err := hex.DecodeString(keyID); version != "v1" || err != nil || !ok || end != "" {
+		return ""
+	}
+	return keyID
 }
 
 // Seal encrypts plain for one place, named by parts such as table, column, tenant
 // and row id. The result is text: v1.KEYID.BASE64.
 func (s *Sealer) Seal(plain []byte, place ...string) string {
-	k := s.keys[0]
-	ct := k.aead.Seal(nil, nil, plain, aad(place)) //nolint:gosec // this AEAD draws its nonce itself
-	return "v1." + k.id + "." + base64.RawURLEncoding.EncodeToString(ct)
+	ct := s.keys[0].aead.Seal(nil, nil, plain, aad(place)) //nolint:gosec // this AEAD draws its nonce itself
+	return s.Prefix() + base64.RawURLEncoding.EncodeToString(ct)
 }
 
 // Open decrypts what Seal made for the same place. Any failure is ErrOpen.
@@ -103,19 +148,19 @@ func (s *Sealer) Open(sealed string, place ...string) ([]byte, error) {
 }
 
 // MAC authenticates parts under the first key, for one purpose.
-func (s *Sealer) MAC(purpose string, parts ...string) []byte { return s.keys[0].sum(purpose, parts) }
+func (s *Sealer) MAC(purpose string, parts ...string) []byte { return sum(s.macs[0], purpose, parts) }
 
-// CheckMAC reports in constant time whether sum is the MAC of parts under any key.
-func (s *Sealer) CheckMAC(sum []byte, purpose string, parts ...string) bool {
+// CheckMAC reports in constant time whether mac is the MAC of parts under any key.
+func (s *Sealer) CheckMAC(mac []byte, purpose string, parts ...string) bool {
 	ok := false
-	for _, k := range s.keys {
-		ok = hmac.Equal(sum, k.sum(purpose, parts)) || ok
+	for _, k := range s.macs {
+		ok = hmac.Equal(mac, sum(k, purpose, parts)) || ok
 	}
 	return ok
 }
 
-func (d derived) sum(purpose string, parts []string) []byte {
-	h := hmac.New(sha256.New, d.mac)
+func sum(key []byte, purpose string, parts []string) []byte {
+	h := hmac.New(sha256.New, key)
 	h.Write(aad(append([]string{purpose}, parts...)))
 	return h.Sum(nil)
 }
@@ -127,62 +172,4 @@ func aad(parts []string) []byte {
 		b = fmt.Appendf(b, "%d:%s|", len(p), p)
 	}
 	return b
-}
-
-// ParseKey reads a master key: 32 bytes as 64 hex digits or base64.
-func ParseKey(text string) ([]byte, error) {
-	text = strings.TrimSpace(text)
-	if b, err := hex.DecodeString(text); err == nil && len(b) == KeySize {
-		return b, nil
-	}
-	for _, enc := range []*base64.Encoding{base64.StdEncoding, base64.RawStdEncoding, base64.URLEncoding, base64.RawURLEncoding} {
-		if b, err := enc.DecodeString(text); err == nil && len(b) == KeySize {
-			return b, nil
-		}
-	}
-	return nil, fmt.Errorf("seal: a master key is %d bytes as hex or base64", KeySize)
-}
-
-// ReadKeyFile reads master keys from a file, one a line, the sealing one first.
-// With create, a missing file is made with one new key, readable by its owner alone.
-func ReadKeyFile(path string, create bool, random io.Reader) ([][]byte, error) {
-	text, err := os.ReadFile(path)
-	if errors.Is(err, os.ErrNotExist) && create {
-		return createKeyFile(path, random)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("seal: %w", err)
-	}
-	var keys [][]byte
-	for line := range strings.Lines(string(text)) {
-		if strings.TrimSpace(line) == "" {
-			continue
-		}
-		k, err := ParseKey(line)
-		if err != nil {
-			return nil, err
-		}
-		keys = append(keys, k)
-	}
-	if len(keys) == 0 {
-		return nil, errors.New("seal: the key file holds no key")
-	}
-	return keys, nil
-}
-
-func createKeyFile(path string, random io.Reader) ([][]byte, error) {
-	key := make([]byte, KeySize)
-	if _, err := io.ReadFull(random, key); err != nil {
-		return nil, fmt.Errorf("seal: %w", err)
-	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("seal: %w", err)
-	}
-	// Sealed values must not outlive the key in a power cut.
-	_, err = f.WriteString(hex.EncodeToString(key) + "\n")
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return nil, fmt.Errorf("seal: %w", err)
-	}
-	return [][]byte{key}, nil
 }

@@ -1,0 +1,49 @@
+package console
+
+import (
+	"net/http"
+
+	"github.com/gorilla/mux"
+
+	"twofold/ui"
+)
+
+// mountPages puts all pages of the administration on the router of /admin: those of a
+// subscription below /admin/s/{sub}, those of the whole server beside.
+func (c *Console) mountPages(a *mux.Router) {
+	a.HandleFunc("/switch", c.at(switchTo)).Methods(http.MethodGet)
+	s := a.PathPrefix("/s/{sub}").Subrouter()
+	s.HandleFunc("/", c.at(home)).Methods(http.MethodGet, http.MethodHead)
+	mount(c, s, groups())
+}
+
+// start leads to the subscription that somebody administers: the one that he belongs to,
+// or the first of others.
+func start(d *desk) error {
+	if len(d.all) == 0 {
+		return d.render(http.StatusOK, ui.AdminDetail{AdminPage: d.frame("Administration")})
+	}
+	d.sub = d.all[0]
+	for _, s := range d.all {
+		if s.ID == d.Realm.Subscription.ID {
+			d.sub = s
+		}
+	}
+	return d.go303(d.path(""))
+}
+
+// switchTo leads to another subscription.
+func switchTo(d *desk) error {
+	id := d.r.URL.Query().Get(ui.FieldSubscription)
+	sub, err := d.Admin.Subscription(d.r.Context(), d.who, id)
+	if err != nil {
+		return err
+	}
+	d.sub = sub
+	return d.go303(d.path(""))
+}
+
+// home is the first page of a subscription.
+func home(d *desk) error {
+	return d.render(http.StatusOK, ui.AdminDetail{AdminPage: d.frame(titleOf(d.sub.Title, d.sub.Name))})
+}
