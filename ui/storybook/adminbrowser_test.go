@@ -3,6 +3,7 @@ package storybook_test
 import (
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
