@@ -176,7 +176,7 @@ func TestDocumentIsServed(t *testing.T) {
 		"openapi.json": "application/openapi+json", "openapi.yaml": "application/openapi+yaml", "openapi-3.0.json": "application/openapi+json", "openapi-3.0.yaml": "application/openapi+yaml",
 	} {
 		r := w.do("", http.MethodGet, "/admin/v1/"+name, "")
-		if r.StatusCode != 200 || r.text != string(w.api.OpenAPI(name)) || r.Header.Get("Content-Type") != media {
+		if r.StatusCode != http.StatusOK || r.text != string(w.api.OpenAPI(name)) || r.Header.Get("Content-Type") != media {
 			t.Errorf("%s: %d %s", name, r.StatusCode, r.Header.Get("Content-Type"))
 		}
 	}
@@ -253,7 +253,7 @@ func TestForeignThingsAreNotThere(t *testing.T) {
 						}
 					}
 					r := w.do("sub one", strings.ToUpper(method), at, body, headers...)
-					if r.StatusCode != 404 {
+					if r.StatusCode != http.StatusNotFound {
 						t.Errorf("%s %s: %d %s", op.OperationID, at, r.StatusCode, r.text)
 					}
 					tried++
