@@ -8,6 +8,7 @@ type AdminPage struct {
 	Rail          []AdminGroup // the groups of the rail, in their order
 	Subscriptions []AdminScope // drawn when there are at least two
 	SwitchURL     string       // GET, with FieldSubscription: where another subscription is chosen
+	HomeURL       string       // where the name leads; empty: /admin/
 	SearchURL     string       // GET, with FieldQuery; empty: /admin/search
 	Asked         string       // what was searched for
 	UserName      string       // who is signed in
@@ -86,6 +87,14 @@ func (p AdminPage) Find() string {
 		return "/admin/search"
 	}
 	return p.SearchURL
+}
+
+// Home is where the name at the top leads.
+func (p AdminPage) Home() string {
+	if p.HomeURL == "" {
+		return "/admin/"
+	}
+	return p.HomeURL
 }
 
 // Switches reports whether there is a subscription to switch to.

@@ -65,6 +65,8 @@ func (f AdminField) Ways() string {
 		return string(DrawFixed)
 	case f.Draw != DrawInput:
 		return string(f.Draw)
+	case f.Kind == twofactor.KindPassword:
+		return string(DrawSecret)
 	case f.Kind == twofactor.KindJSON:
 		return "group"
 	case f.Kind == twofactor.KindBool:
@@ -92,8 +94,12 @@ func (f AdminField) Picked(o AdminOption) bool {
 	return o.Chosen || f.Draw != DrawBoxes && o.Value == f.Value
 }
 
-// Words are what a value that cannot be changed is called.
+// Words are what a value that cannot be changed is called. Of a secret they say only
+// whether it is set.
 func (f AdminField) Words() string {
+	if f.Draw == DrawSecret || f.Kind == twofactor.KindPassword {
+		return f.Set
+	}
 	if f.Draw == DrawSwitch || f.Kind == twofactor.KindBool {
 		if f.Checked() {
 			return "On"
@@ -108,6 +114,9 @@ func (f AdminField) Words() string {
 	}
 	if len(words) > 0 {
 		return strings.Join(words, ", ")
+	}
+	if f.Value != "" && f.Unit != "" {
+		return f.Value + " " + f.Unit
 	}
 	return f.Value
 }

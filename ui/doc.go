@@ -1,5 +1,6 @@
-// Package ui is what people see while they sign in: typed views drawn by
-// html/template, the style sheets, the script, the words of standing pages.
+// Package ui is what people see while they sign in, and the frame and the parts that
+// the pages of the console are composed from: typed views drawn by html/template, the
+// style sheets, the scripts, the words of standing pages.
 //
 // A handler fills a view and calls [UI.Render]; each view is one struct that
 // embeds [Page]. The package decides nothing: it knows no request state, no
@@ -8,7 +9,10 @@
 //
 // Every sentence comes from texts/LANG.json and is said in the language of
 // [Page.Lang]: by {{t "key"}} in templates, by [Page.Say] in Go. [Language] finds
-// the language to speak.
+// the language to speak. The admin frame, the views whose names begin with Admin,
+// speaks English alone: its words stand in its templates and views. A page of the
+// console embeds [AdminPage]; most are an [AdminList], an [AdminForm] or an
+// [AdminDetail] of [AdminPart]s.
 //
 // No page has an inline style or script, asks another host for anything, or
 // needs script to work. Names that people chose are always cleaned of text

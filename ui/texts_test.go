@@ -238,6 +238,10 @@ func TestTextsAreThere(t *testing.T) {
 	}
 }
 
+// consoleProblems are the codes that only the console and the REST API answer with, in
+// English: no page of a sign-in or an account can come upon them.
+const consoleProblems = "role_unknown secret_unknown token_invalid unknown"
+
 // TestProblemsHaveWords checks that every error that a page can show has words in
 // all languages.
 func TestProblemsHaveWords(t *testing.T) {
@@ -268,8 +272,9 @@ func TestProblemsHaveWords(t *testing.T) {
 		})
 	}
 	texts := readTexts(t, "en")
+	console := words(consoleProblems)
 	for code := range codes {
-		if texts["problem."+code] == nil {
+		if texts["problem."+code] == nil && !console[code] {
 			t.Errorf("problem.%s has no words", code)
 		}
 	}

@@ -10,8 +10,9 @@ import (
 
 // Strip is a stretch of an index: the rows that hold Values in its first columns, in the
 // order of the keys that follow. A long list is read along strips, so that a page costs
-// what it shows, whatever statistics a planner has or lacks: the order that is asked for
-// is that of one index alone, and bounds are compared as rows of its columns.
+// what it shows: of all indexes that begin with the same column, none gives that order
+// for less, whatever a planner believes of the values. Indexes that strips go by must
+// begin with the column of the owner, so that there is no other one to mistake for it.
 type Strip struct {
 	Columns []string // the first columns of an index, at least one
 	Values  []any    // what they hold
@@ -23,56 +24,30 @@ type Strip struct {
 }
 
 // Of is the rows of the strip among those of q, at most n of them.
-//
-// Only the last of several columns is compared, and ordered, together with the keys: for
-// the order of all of them PostgreSQL would take any index that begins with the first
-// one, and sort what has the same there.
 func (s Strip) Of(q *gorm.DB, n int) *gorm.DB {
-	last := len(s.Columns) - 1
-	if last == 0 {
-		last = 1 // nothing to mistake: the keys alone
-	}
-	for i, c := range s.Columns[:last] {
+	for i, c := range s.Columns {
 		q = q.Where(c+" = ?", s.Values[i])
 	}
-	rows := rows{append(append([]string{}, s.Columns[last:]...), s.Keys...), s.Values[last:]}
-	switch {
-	case s.From != nil && (s.After == nil || s.Down):
-		q = rows.compare(q, ">=", s.From)
-	case s.After == nil || s.Down:
-		q = rows.compare(q, ">=")
-	default:
-		q = rows.compare(q, ">", s.After...)
+	if s.From != nil && (s.After == nil || s.Down) {
+		q = s.compare(q, ">=", s.From)
 	}
-	switch {
-	case s.After != nil && s.Down:
-		q = rows.compare(q, "<", s.After...)
-	case s.To != nil:
-		q = rows.compare(q, "<", s.To)
-	default:
-		q = rows.compare(q, "<=")
+	if s.To != nil && (s.After == nil || !s.Down) {
+		q = s.compare(q, "<", s.To)
 	}
 	way := ""
 	if s.Down {
 		way = " DESC"
 	}
-	return q.Order(strings.Join(rows.columns, way+", ") + way).Limit(n)
-}
-
-// rows are compared by these columns, of which the first ones have the same values in all.
-type rows struct {
-	columns []string
-	values  []any
-}
-
-// compare bounds q by these keys.
-func (r rows) compare(q *gorm.DB, op string, keys ...any) *gorm.DB {
-	n := len(r.values) + len(keys)
-	if n == 0 {
-		return q
+	if s.After != nil {
+		q = s.compare(q, map[bool]string{false: ">", true: "<"}[s.Down], s.After...)
 	}
-	marks := strings.Repeat(", ?", n)[2:]
-	return q.Where("("+strings.Join(r.columns[:n], ", ")+") "+op+" ("+marks+")", append(append([]any{}, r.values...), keys...)...)
+	return q.Order(strings.Join(s.Keys, way+", ") + way).Limit(n)
+}
+
+// compare bounds q by the first keys, as one value.
+func (s Strip) compare(q *gorm.DB, op string, keys ...any) *gorm.DB {
+	marks := strings.Repeat(", ?", len(keys))[2:]
+	return q.Where("("+strings.Join(s.Keys[:len(keys)], ", ")+") "+op+" ("+marks+")", keys...)
 }
 
 // Sieve makes a condition that is looked at row by row, on the way along a strip: no

@@ -26,7 +26,7 @@ SELECT i, strftime('%Y-%m-%d %H:%M:%S+00:00', 1767225600 + i * STEP, 'unixepoch'
 
 // quick are settings of one connection that fills a database which nobody will miss.
 var quick = map[string][]string{
-	migrations.SQLite:   {"PRAGMA synchronous = OFF", "PRAGMA journal_mode = OFF", "PRAGMA cache_size = -400000", "PRAGMA temp_store = MEMORY", "PRAGMA analysis_limit = 1000"},
+	migrations.SQLite:   {"PRAGMA synchronous = OFF", "PRAGMA cache_size = -400000", "PRAGMA temp_store = MEMORY", "PRAGMA analysis_limit = 1000"},
 	migrations.Postgres: {"SET synchronous_commit = off", "SET maintenance_work_mem = '256MB'"},
 }
 
@@ -79,7 +79,7 @@ func withoutIndexes(ctx context.Context, db *sql.DB, query, table string) (befor
 	return before, after, rows.Err()
 }
 
-// expandSeries puts a table in the place of SERIES(count, seconds).
+// expandSeries puts a table in the place of each SERIES(count, seconds).
 func expandSeries(q, table string) string {
 	head, rest, ok := strings.Cut(q, "SERIES(")
 	if !ok {
@@ -87,5 +87,5 @@ func expandSeries(q, table string) string {
 	}
 	inner, tail, _ := strings.Cut(rest, ")")
 	count, step, _ := strings.Cut(inner, ", ")
-	return head + strings.NewReplacer("COUNT", count, "STEP", step).Replace(table) + tail
+	return head + strings.NewReplacer("COUNT", count, "STEP", step).Replace(table) + expandSeries(tail, table)
 }

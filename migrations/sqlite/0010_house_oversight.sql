@@ -19,7 +19,8 @@ CREATE INDEX messages_state ON messages (subscription_id, state, created_at, id)
 CREATE INDEX messages_kind ON messages (subscription_id, kind, created_at, id);
 CREATE INDEX messages_medium ON messages (subscription_id, medium, created_at, id);
 CREATE INDEX messages_class ON messages (subscription_id, error_class, created_at, id);
-CREATE INDEX messages_fell ON messages (tenant_id, fell_from) WHERE fell_from <> '';
+CREATE INDEX messages_id ON messages (id);
+DROP INDEX messages_log;
 -- Owner: idp. Sessions that nobody ended, youngest first, and what ends with a tenant.
 CREATE INDEX sessions_young ON sessions (tenant_id, created_at, id) WHERE ended_at IS NULL;
 CREATE INDEX sessions_of_user ON sessions (user_id, created_at, id) WHERE ended_at IS NULL;
@@ -27,7 +28,8 @@ CREATE INDEX sessions_of_user ON sessions (user_id, created_at, id) WHERE ended_
 -- +goose Down
 DROP INDEX sessions_of_user;
 DROP INDEX sessions_young;
-DROP INDEX messages_fell;
+CREATE INDEX messages_log ON messages (tenant_id, created_at);
+DROP INDEX messages_id;
 DROP INDEX messages_class;
 DROP INDEX messages_medium;
 DROP INDEX messages_kind;

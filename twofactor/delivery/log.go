@@ -54,17 +54,26 @@ func (o *Outbox) Status(ctx context.Context, challengeID string) (Status, error)
 
 // Entry is a line of the delivery log. It holds no content and no full address.
 type Entry struct {
-	ID, TwoFactorID, ChallengeID, UserID, Masked string
-	Kind                                         string // of the letter
-	Medium                                       string // mail or sms; empty before an instance took it
-	State, ProviderID, ProviderStatus            string
-	ErrorClass                                   string // of the last failure
-	Error                                        string // all failures, the last one at the end; empty when it was sent
-	Attempts, Segments                           int64  // Segments are the parts billed: what it costs
-	FellFrom                                     string // id of the entry that failed before this one took its place
-	CreatedAt                                    time.Time
-	DoneAt                                       *time.Time
-	ReportedAt                                   *time.Time // when the provider told how it ended
+	ID, TenantID, TwoFactorID, ChallengeID, UserID, Masked string
+	Kind                                                   string // of the letter
+	Medium                                                 string // mail or sms; empty before an instance took it
+	State, ProviderID, ProviderStatus                      string
+	ErrorClass                                             string // of the last failure
+	Error                                                  string // all failures, the last one at the end; empty when it was sent
+	Attempts, Segments                                     int64  // Segments are the parts billed: what it costs
+	FellFrom                                               string // id of the entry that failed before this one took its place
+	CreatedAt                                              time.Time
+	DoneAt                                                 *time.Time
+	ReportedAt                                             *time.Time // when the provider told how it ended
+}
+
+func (r messageRow) entry() Entry {
+	return Entry{
+		ID: r.ID, TenantID: r.TenantID, TwoFactorID: r.TwoFactorID, ChallengeID: r.ChallengeID, UserID: r.UserID, Masked: r.Masked,
+		Kind: r.Kind, Medium: r.Medium, State: r.State, ProviderID: r.ProviderID, ProviderStatus: r.ProviderStatus,
+		ErrorClass: r.ErrorClass, Error: r.Error, Attempts: r.Attempts, Segments: r.Segments, FellFrom: r.FellFrom,
+		CreatedAt: r.CreatedAt, DoneAt: r.DoneAt, ReportedAt: r.ReportedAt,
+	}
 }
 
 // Entries lists the newest messages of the tenant in ctx, at most n.
@@ -75,11 +84,7 @@ func (o *Outbox) Entries(ctx context.Context, n int) ([]Entry, error) {
 	}
 	out := make([]Entry, len(rows))
 	for i, r := range rows {
-		out[i] = Entry{
-			ID: r.ID, TwoFactorID: r.TwoFactorID, ChallengeID: r.ChallengeID, UserID: r.UserID, Masked: r.Masked, Kind: r.Kind, Medium: r.Medium,
-			State: r.State, ProviderID: r.ProviderID, ProviderStatus: r.ProviderStatus, ErrorClass: r.ErrorClass, Error: r.Error,
-			Attempts: r.Attempts, Segments: r.Segments, FellFrom: r.FellFrom, CreatedAt: r.CreatedAt, DoneAt: r.DoneAt, ReportedAt: r.ReportedAt,
-		}
+		out[i] = r.entry()
 	}
 	return out, nil
 }

@@ -47,7 +47,7 @@ func rail(current string) []ui.AdminGroup {
 
 func adminPage(current, heading string, change func(*ui.AdminPage)) ui.AdminPage {
 	p := ui.AdminPage{
-		Page: ui.Page{Token: "token"}, Rail: rail(current), SwitchURL: console, UserName: "Anna Muster", Role: "SubscriptionAdmin of Acme",
+		Page: ui.Page{Token: "token"}, Rail: rail(current), SwitchURL: console, HomeURL: console, SearchURL: console, UserName: "Anna Muster", Role: "SubscriptionAdmin of Acme",
 		AccountURL: console, SignOutURL: console, Heading: heading,
 		Subscriptions: []ui.AdminScope{{ID: "1", Name: "Acme", Current: true}, {ID: "2", Name: "Globex"}},
 	}
@@ -186,7 +186,7 @@ func listStories() []Story {
 		{"admin.list-filtered", users(func(v *ui.AdminList) {
 			v.Values = url.Values{"search": {"ann"}, "state": {"active"}, "sort": {"-created"}, "after": {"x"}}
 			v.Table.Rows, v.Total = v.Table.Rows[:1], 0
-			v.Notice, v.Undo = &ui.Notice{Kind: ui.Good, Text: "Ben Beispiel is disabled. He can no longer sign in."}, &ui.AdminButton{Label: "Undo", URL: console, Post: true}
+			v.Notice, v.Undo = &ui.Notice{Kind: ui.Good, Text: "Ben Beispiel is disabled and can no longer sign in."}, &ui.AdminButton{Label: "Undo", URL: console, Post: true}
 		})},
 		{"admin.list-no-match", users(func(v *ui.AdminList) {
 			v.Values = url.Values{"search": {"zebra"}, "factor": {"none"}}
@@ -468,7 +468,7 @@ func detailStories() []Story {
 		})},
 		{"admin.confirm-calm", confirmDelete(func(v *ui.AdminConfirm) {
 			v.Heading, v.Losses, v.TypeName, v.AskReason, v.Calm, v.Label, v.BackLabel = "Unlock Chiara Rossi?", nil, "", false, true, "Unlock", "Cancel"
-			v.Text = "She can try again at once."
+			v.Text = "Chiara Rossi can try again at once."
 		})},
 		{"admin.reveal", ui.AdminReveal{
 			AdminPage: adminPage("Client apps", "Client secret of Expenses", nil), Done: *link("I have kept it"),
