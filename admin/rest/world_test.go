@@ -79,6 +79,7 @@ func newWorld(t testing.TB, url string) *world {
 		Argon2: tenants.Argon2{MemoryKiB: 64, Time: 1},
 		Env:    twofactor.Env{Origin: "https://id.example.test", Now: w.clock.Now, Rand: rand.Reader, Log: log},
 	})
+	w.store.CheckTemplate = func(tenants.Template) []twofactor.FieldError { return nil }
 	trail := &audit.Trail{DB: w.db, Seal: s, Now: w.clock.Now}
 	outbox := delivery.New(delivery.Config{DB: w.db, Seal: s, Now: w.clock.Now, Log: log, Instances: w.store, Audit: trail})
 	cer := ceremony.New(ceremony.Config{
