@@ -37,6 +37,8 @@ type resource[V any] struct {
 	rows    func(d *desk, vs []V) (func(V) []ui.AdminCell, error) // in place of cells, where one query serves all rows
 	filters func(d *desk) []ui.AdminFilter // may be nil
 	bulk    func(d *desk) *ui.AdminBulk    // may be nil
+	filters func(d *desk) []ui.AdminFilter                        // may be nil
+	bulk    func(d *desk) *ui.AdminBulk                           // may be nil
 
 	// form draws the fields of a value; fresh says that there is none yet.
 	form func(d *desk, v V, fresh bool) ([]ui.AdminSection, error)
