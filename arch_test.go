@@ -118,6 +118,7 @@ var vendors = map[string]string{
 	"github.com/nicksnyder/":     "ui",
 	"github.com/boombuler/":      "ui",
 	"github.com/nyaruka/":        "internal/phone",
+	"github.com/danielgtaylor/":  "admin/rest",
 }
 
 type goPackage struct {

@@ -24,8 +24,9 @@ type HelpDesk struct {
 	Audit    *audit.Trail
 	// Notify tells a user of what was done, in the transaction of ctx.
 	Notify func(ctx context.Context, userID string, n ceremony.Notice) error
-	// Sessions counts a user's sessions in the tenant in ctx. EndUser ends them, with
-	// all else that the user has open there, and returns how many they were.
+	// Sessions counts a user's sessions in the tenant in ctx. EndUser ends them, or, in
+	// a subscription alone, those in all its tenants, with all else that the user has open
+	// there, and returns how many they were.
 	Sessions func(ctx context.Context, userID string) (int, error)
 	EndUser  func(ctx context.Context, userID, actor, why string) (int, error)
 }

@@ -36,7 +36,7 @@ type world struct {
 	realms map[string]tenants.Realm
 	ids    map[string]string // of users and instances
 	told   []string          // "event user"
-	ended  []string          // "tenant user actor"
+	ended  []string          // "everywhere user actor"
 	broken error             // what telling the user fails with
 }
 
@@ -77,8 +77,10 @@ func newWorld(t *testing.T, url string) *world {
 		},
 		Sessions: func(context.Context, string) (int, error) { return 2, nil },
 		EndUser: func(ctx context.Context, userID, actor, why string) (int, error) {
-			w.ended = append(w.ended, tenants.RealmFrom(ctx).Tenant.Name+" "+w.name(userID)+" "+actor)
-			return 1, nil
+			if s := db.ScopeOf(ctx); s.Tenant == "" && s.Subscription != "" {
+				w.ended = append(w.ended, "everywhere "+w.name(userID)+" "+actor)
+			}
+			return 2, nil
 		},
 	}
 	w.customer("one", []string{"acme", "globex"}, "anna", "bob")

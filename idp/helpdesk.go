@@ -3,7 +3,8 @@ package idp
 import (
 	"context"
 
-	"twofold/internal/audit"
+	"gorm.io/gorm"
+
 	"twofold/internal/db"
 )
 
@@ -18,35 +19,37 @@ func (s *IDP) CountSessions(ctx context.Context, userID string) (int, error) {
 	return int(n), wrap("count sessions", err)
 }
 
-// EndUser ends what a user has in the tenant in ctx, on every replica at once:
-// remembered browsers, what was granted to apps, and his sessions, also those that
-// rest. actor is who wants it. Sign-ins that are under way end by the user's epoch. It
-// returns how many sessions there were.
+// EndUser ends what a user has in the tenant in ctx, or, if ctx is in a subscription
+// alone, in all its tenants; on every replica at once: his sessions, also those that
+// rest, what was granted to apps, and remembered browsers. actor is who wants it.
+// Sign-ins that are under way end by the user's epoch. It returns how many sessions
+// there were. Whoever wants several tenants must not call it for each within one
+// transaction: the second would take locks while it holds the audit trail.
 func (s *IDP) EndUser(ctx context.Context, userID, actor, why string) (sessions int, err error) {
-	err = s.DB.Tx(ctx, func(ctx context.Context) error {
-		if err := s.forget(ctx, userID, ""); err != nil {
+	scope, reach, in := db.ScopeOf(ctx), ctx, []string{db.ScopeOf(ctx).Tenant}
+	switch {
+	case scope.Subscription == "" && scope.Tenant == "":
+		return 0, db.ErrNoScope
+	case scope.Tenant == "":
+		if in, err = s.tenantsOf(ctx, nil, ""); err != nil {
+			return 0, err
+		}
+		reach = db.AllTenants(ctx)
+	}
+	his := func(q *gorm.DB) *gorm.DB { return q.Where("user_id = ? AND tenant_id IN ?", userID, in) }
+	err = s.DB.Tx(reach, func(ctx context.Context) error {
+		rows, err := s.endSessions(ctx, his)
+		if err != nil {
 			return err
 		}
-		if err := s.Provider.RevokeUser(ctx, userID, why); err != nil {
+		if err := s.Provider.RevokeUserIn(ctx, in, userID, why); err != nil {
 			return err
 		}
-		var rows []sessionRow
-		open := s.DB.For(ctx).Where("user_id = ? AND ended_at IS NULL", userID).Order("id")
-		if err := open.Find(&rows).Error; err != nil {
-			return wrap("sessions of a user", err)
-		}
-		for _, row := range rows {
-			one := s.DB.For(ctx).Model(&sessionRow{}).Where("id = ? AND ended_at IS NULL", row.ID)
-			if err := one.Updates(map[string]any{"ended_at": db.Micros(s.Now())}).Error; err != nil {
-				return wrap("end session", err)
-			}
-			e := audit.Event{Kind: "session.ended", Actor: actor, User: userID}
-			if err := s.Audit.Record(ctx, e, map[string]any{"session": row.ID, "why": why}); err != nil {
-				return err
-			}
+		if _, err := s.forgetAll(ctx, his); err != nil {
+			return err
 		}
 		sessions = len(rows)
-		return nil
+		return s.tellEnded(ctx, rows, actor, why)
 	})
 	return sessions, err
 }

@@ -203,6 +203,11 @@ func (s *IDP) grant(ctx context.Context, r *http.Request, have *sessionRow, a *a
 	if out.remember, err = s.keepRemembered(ctx, r, a, v); err != nil {
 		return outcome{}, err
 	}
+	if a.ended != nil {
+		if err := s.tellEnd(ctx, a.ended, whyAnother); err != nil {
+			return outcome{}, err
+		}
+	}
 	err = s.tell(ctx, a, "sign_in.done", map[string]any{
 		"session": sid, "acr": acr, "amr": signin.AMR(proofs), "explanation": tenants.Explain(v.policy),
 	})

@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
+
+	"gorm.io/gorm"
 
 	"twofold/idp/signin"
 	"twofold/internal/audit"
@@ -86,10 +89,10 @@ func (s *IDP) keepSession(ctx context.Context, r *http.Request, have *sessionRow
 	tenant := tenants.RealmFrom(ctx).Tenant
 	idle := now.Add(time.Duration(tenant.IdleSeconds) * time.Second)
 	if have != nil && have.UserID != a.facts.UserID {
-		if err := s.end(ctx, have, "another user signed in"); err != nil {
+		if err := s.endUntold(ctx, have, whyAnother); err != nil {
 			return "", "", err
 		}
-		have = nil
+		a.ended, have = have, nil
 	}
 	if have != nil && !provenSince(a.facts, a.row.CreatedAt) {
 		return have.ID, "", s.touch(ctx, have)
@@ -137,6 +140,9 @@ func (s *IDP) touch(ctx context.Context, row *sessionRow) error {
 	return wrap("touch session", err)
 }
 
+// whyAnother is why a session ends when somebody else signs in in its browser.
+const whyAnother = "another user signed in"
+
 // provenSince reports whether any proof was made in a sign-in that began then.
 func provenSince(f signin.Facts, began time.Time) bool {
 	for _, p := range f.Proofs {
@@ -150,16 +156,26 @@ func provenSince(f signin.Facts, began time.Time) bool {
 // end ends a session and takes back what was granted in it, on every replica at once.
 func (s *IDP) end(ctx context.Context, row *sessionRow, why string) error {
 	return s.DB.Tx(ctx, func(ctx context.Context) error {
-		now := db.Micros(s.Now())
-		res := s.DB.For(ctx).Model(&sessionRow{}).Where("id = ? AND ended_at IS NULL", row.ID).Updates(map[string]any{"ended_at": now})
-		if res.Error != nil {
-			return wrap("end session", res.Error)
-		}
-		if err := s.Provider.RevokeSession(ctx, row.ID, why); err != nil {
+		if err := s.endUntold(ctx, row, why); err != nil {
 			return err
 		}
-		return s.Audit.Record(ctx, sessionEnded(row), map[string]any{"session": row.ID, "why": why})
+		return s.tellEnd(ctx, row, why)
 	})
+}
+
+// endUntold is end without its entry in the audit trail, which comes last in a transaction.
+func (s *IDP) endUntold(ctx context.Context, row *sessionRow, why string) error {
+	now := db.Micros(s.Now())
+	res := s.DB.For(ctx).Model(&sessionRow{}).Where("id = ? AND ended_at IS NULL", row.ID).Updates(map[string]any{"ended_at": now})
+	if res.Error != nil {
+		return wrap("end session", res.Error)
+	}
+	return s.Provider.RevokeSession(ctx, row.ID, why)
+}
+
+func (s *IDP) tellEnd(ctx context.Context, row *sessionRow, why string) error {
+	e := audit.Event{Kind: "session.ended", Actor: row.UserID, User: row.UserID}
+	return s.Audit.Record(ctx, e, map[string]any{"session": row.ID, "why": why})
 }
 
 // liveSessions lists a user's sessions in the tenant in ctx, the youngest first.
@@ -178,25 +194,15 @@ func (s *IDP) liveSessions(ctx context.Context, userID string) ([]sessionRow, er
 func (s *IDP) endAll(ctx context.Context, userID, but, why string) error {
 	// One user has one id, whatever the tenant.
 	everywhere := db.AllTenants(ctx)
-	var rows []sessionRow
-	err := s.DB.For(everywhere).Model(&rows).Clauses(db.Returning()).Where("user_id = ? AND id <> ? AND ended_at IS NULL", userID, but).
-		Updates(map[string]any{"ended_at": db.Micros(s.Now())}).Error
+	rows, err := s.endSessions(everywhere, func(q *gorm.DB) *gorm.DB { return q.Where("user_id = ? AND id <> ?", userID, but) })
 	if err != nil {
-		return wrap("end sessions", err)
+		return err
 	}
 	if err := s.Provider.RevokeOthers(everywhere, userID, but, why); err != nil {
 		return err
 	}
-	for _, row := range rows {
-		if !row.ExpiresAt.After(s.Now()) || !row.IdleExpiresAt.After(s.Now()) {
-			continue // over long since
-		}
-		in := db.WithScope(ctx, db.Scope{Subscription: db.ScopeOf(ctx).Subscription, Tenant: row.TenantID})
-		if err := s.Audit.Record(in, sessionEnded(&row), map[string]any{"session": row.ID, "why": why}); err != nil {
-			return err
-		}
-	}
-	return nil
+	rows = slices.DeleteFunc(rows, func(row sessionRow) bool { return !row.IdleExpiresAt.After(s.Now()) }) // over long since
+	return s.tellEnded(ctx, rows, userID, why)
 }
 
 // holdSession refuses to go on for a session that was ended meanwhile.
@@ -216,10 +222,6 @@ func (s *IDP) changeSession(ctx context.Context, row *sessionRow, set map[string
 		return tenants.ErrChanged
 	}
 	return wrap("change session", err)
-}
-
-func sessionEnded(row *sessionRow) audit.Event {
-	return audit.Event{Kind: "session.ended", Actor: row.UserID, User: row.UserID}
 }
 
 func wrap(doing string, err error) error {

@@ -60,6 +60,7 @@ type attempt struct {
 	facts signin.Facts
 
 	adopts bool           // the facts are taken over now: so is the epoch of the user's credentials
+	ended  *sessionRow    // of another user, that the browser had until now
 	mark   *rememberedRow // that this browser carries of being remembered for this user
 	user   tenants.User   // of the facts, as judge has found him; zero before
 }

@@ -40,6 +40,7 @@ func TestModels(t *testing.T) {
 type world struct {
 	*IDP
 	t      *testing.T
+	url    string
 	clock  *testkit.Clock
 	realms map[string]tenants.Realm
 	users  map[string]string
@@ -53,7 +54,7 @@ func each(t *testing.T, f func(t *testing.T, w *world)) {
 func newWorld(t *testing.T, url string) *world {
 	t.Helper()
 	w := &world{
-		t: t, clock: testkit.NewClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)),
+		t: t, url: url, clock: testkit.NewClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)),
 		realms: map[string]tenants.Realm{}, users: map[string]string{},
 	}
 	log, _ := testkit.Logs(t)

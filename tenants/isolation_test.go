@@ -23,6 +23,7 @@ func TestTwoTenants(t *testing.T) {
 		b.app.EnforceMFA = true
 		done[Difference](t)(w.PutClientApp(b.admin, &b.app))
 		must(t, w.PutClientSecret(b.admin, b.app.ID, "secret of an app", nil))
+		done[Difference](t)(w.PutSettings(b.admin, "letter", Options{"Sender": []byte(`"globex"`)}))
 		assignment := Assignment{TwoFactorID: b.letter.ID, Level: LevelUser, TargetID: b.anna.ID}
 		exemption := Exemption{Level: LevelUser, TargetID: b.anna.ID, Reason: "globex", Until: firstOfMay.AddDate(0, 0, 1)}
 		done[Difference](t)(w.PutAssignment(b.admin, &assignment))
@@ -126,6 +127,18 @@ func (w *world) isolationCases(b *customer, bob User, assignment Assignment, exe
 			s, err := w.StateOf(ctx, b.letter.ID)
 			see(s)
 			yes(see)(s.Word != "invalid", err)
+		}},
+		{Method: "UserKeys", Do: func(ctx context.Context, see see) { see(w.UserKeys(ctx)) }},
+		{Method: "IDPsOfUsers", Do: func(ctx context.Context, see see) { see(w.IDPsOfUsers(ctx, []string{b.anna.ID, bob.ID})) }},
+		{Method: "WithPassword", Do: func(ctx context.Context, see see) { see(w.WithPassword(ctx, []string{b.anna.ID, bob.ID})) }},
+		{Method: "WithClientSecret", Do: func(ctx context.Context, see see) { see(w.WithClientSecret(ctx)) }},
+		{Method: "TenantIDPs", Do: func(ctx context.Context, see see) { see(w.TenantIDPs(ctx)) }},
+		{Method: "TenantClientApps", Do: func(ctx context.Context, see see) { see(w.TenantClientApps(ctx)) }},
+		{Method: "BaseSettings", Do: func(ctx context.Context, see see) {
+			m, err := w.BaseSettings(ctx)
+			for factorType, o := range m {
+				see(factorType, string(o["Sender"]), err)
+			}
 		}},
 		{Method: "IDPs", Do: func(ctx context.Context, see see) { see(w.IDPs(ctx)) }},
 		{Method: "ListTenants", Do: func(ctx context.Context, see see) { see(w.ListTenants(ctx)) }},

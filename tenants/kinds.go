@@ -89,7 +89,7 @@ func (s *Store) Users() Kept[User] {
 	k := kind[userRow, User]{
 		s: s, name: "user", trash: true, search: []string{"name", "email"},
 		filters: filters{
-			"active": filterBool("active"), "kind": filterText("kind"), "name": filterText("name"), "email": filterText("email"),
+			"active": activeFilter, "kind": kindFilter, "name": filterText("name"), "email": filterText("email"),
 			"tenant": s.memberFilter, "group": s.groupFilter, "second_factor": s.enrolledFilter, "method": s.methodFilter,
 		},
 		value: userOf,
@@ -285,14 +285,37 @@ func (s *Store) groupFilter(q *gorm.DB, group string) (*gorm.DB, error) {
 	return q.Where("id IN (?)", s.links(q.Statement.Context, &groupMemberRow{}).Select("user_id").Where("group_id = ?", group)), nil
 }
 
+// activeFilter goes by an index of the few that are inactive, and along that of all for
+// the others.
+func activeFilter(q *gorm.DB, value string) (*gorm.DB, error) {
+	switch value {
+	case "true":
+		return q.Where(db.Sieve("active")), nil
+	case "false":
+		return q.Where("NOT active"), nil
+	}
+	return q, invalid("active", "must be true or false")
+}
+
+// kindFilter does the same for machines.
+func kindFilter(q *gorm.DB, value string) (*gorm.DB, error) {
+	switch value {
+	case Person:
+		return q.Where(db.Sieve("kind = 'person'")), nil
+	case Machine:
+		return q.Where("kind = 'machine'"), nil
+	}
+	return q, invalid("kind", "must be person or machine")
+}
+
 // enrolledFilter: who has set up a second factor of his own, and who has none.
 func (s *Store) enrolledFilter(q *gorm.DB, state string) (*gorm.DB, error) {
 	have := s.links(q.Statement.Context, &enrolledRow{}).Select("1").Where("enrolled_users.user_id = users.id")
 	switch state {
 	case "enabled":
-		return q.Where("EXISTS (?)", have), nil
+		return q.Where(db.Sieve("EXISTS (?)"), have), nil
 	case "none":
-		return q.Where("NOT EXISTS (?)", have), nil
+		return q.Where(db.Sieve("NOT EXISTS (?)"), have), nil
 	}
 	return q, invalid("second_factor", "must be enabled or none")
 }
@@ -306,10 +329,10 @@ func (s *Store) methodFilter(q *gorm.DB, factorType string) (*gorm.DB, error) {
 	}
 	if p.Info.Enrolls || len(p.Info.Needs) == 0 {
 		have := s.links(q.Statement.Context, &enrolledRow{}).Select("1").Where("enrolled_users.user_id = users.id AND type = ?", factorType)
-		return q.Where("EXISTS (?)", have), nil
+		return q.Where(db.Sieve("EXISTS (?)"), have), nil
 	}
 	for _, need := range p.Info.Needs {
-		q = q.Where(map[string]any{string(need) + "_verified": true})
+		q = q.Where(db.Sieve(string(need) + "_verified"))
 	}
 	return q, nil
 }

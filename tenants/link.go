@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"gorm.io/gorm/clause"
+
 	"twofold/internal/db"
 	"twofold/internal/problem"
 )
@@ -88,14 +90,15 @@ func (s *Store) Link(ctx context.Context, kind LinkKind, owner, other string) (f
 		}
 		row = &identityRow{sub, other, u.Name, owner}
 	}
-	err = s.DB.Tx(in, func(ctx context.Context) error { return s.DB.For(ctx).Create(row).Error })
+	// A duplicate must be no error: on PostgreSQL it would end the caller's transaction.
+	res := s.DB.For(in).Clauses(clause.OnConflict{DoNothing: true}).Create(row)
 	switch {
-	case db.IsDuplicate(err):
-		return false, nil
-	case db.IsForeignKey(err):
+	case db.IsForeignKey(res.Error):
 		return false, invalid(l.other, "does not exist")
-	case err != nil:
-		return false, fmt.Errorf("tenants: link: %w", err)
+	case res.Error != nil:
+		return false, fmt.Errorf("tenants: link: %w", res.Error)
+	case res.RowsAffected == 0:
+		return false, nil
 	}
 	s.changed(ctx)
 	return true, nil

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
@@ -75,4 +76,18 @@ func TestOneUserForAllSpellings(t *testing.T) {
 			t.Errorf("without the dots: %v", err)
 		}
 	})
+}
+
+// TestNormalNameIsNormal: the normal form of a normal form is itself, for every
+// character, and cases make no difference.
+func TestNormalNameIsNormal(t *testing.T) {
+	for r := rune(1); r < 0x20000; r++ {
+		once := NormalName("x" + string(r) + "y")
+		if twice := NormalName(once); twice != once {
+			t.Errorf("%U: %q, then %q", r, once, twice)
+		}
+		if unicode.Is(unicode.Cherokee, r) && NormalName(string(unicode.ToLower(r))) != NormalName(string(unicode.ToUpper(r))) {
+			t.Errorf("%U: the case makes a difference", r)
+		}
+	}
 }

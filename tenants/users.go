@@ -15,8 +15,11 @@ import (
 // one name. Folding can undo the composition, hence the second one.
 func NormalName(name string) string {
 	visible := func(r rune) rune {
-		if unicode.Is(unicode.Cf, r) {
+		switch {
+		case unicode.Is(unicode.Cf, r):
 			return -1
+		case unicode.Is(unicode.Cherokee, r):
+			return unicode.ToUpper(r) // Fold takes each of its cases for the other
 		}
 		return r
 	}

@@ -16,6 +16,7 @@ import (
 type change struct {
 	kind, name, id string
 	subscription   string // its id; empty for the platform
+	in             string // its name
 	label          string // how the report names the entity
 	created        bool
 	fields         []field
@@ -24,8 +25,11 @@ type change struct {
 // field is one key that changed. Of secrets it holds only a note.
 type field struct {
 	key            string
-	old, fresh     any      // string, bool, []string, time.Duration or time.Time
-	note           string   // instead of values: (set), (changed), (removed)
+	old, fresh     any    // string, bool, []string, time.Duration or time.Time
+	note           string // instead of values: (set), (changed), (removed)
+	saidOld        string // what the report says in place of the note; the trail does not
+	saidFresh      string
+	usual          bool     // of a new entity: what it has anyway
 	added, removed []string // instead of values: names of a link list
 }
 
@@ -51,6 +55,8 @@ func (c *change) line() string {
 
 func (f field) words() string {
 	switch {
+	case f.saidFresh != "":
+		return f.saidOld + " → " + f.saidFresh
 	case f.note != "":
 		return f.note
 	case f.added != nil || f.removed != nil:
@@ -149,6 +155,8 @@ func compare(spec, have, want any, created bool) []field {
 		if opaque(key) {
 			f = field{key: key, note: noteOf(x.IsZero(), y.IsZero())}
 		}
+		def, ok := sf.Tag.Lookup("default")
+		f.usual = ok && f.note == "" && (fmt.Sprint(f.fresh) == def || shown(f.fresh) == def)
 		out = append(out, f)
 	}
 	return out

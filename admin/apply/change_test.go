@@ -243,7 +243,7 @@ subscriptions:
 	w.apply("subscriptions: [{name: sample, assignments: [{two_factor: mail, to: {subscription: true}, required: false}]}]\n")
 	got = w.apply("settings: {ecall: {}}\nsubscriptions: [{name: sample, two_factors: [{name: text, type: ecall, options: {ECallAccountPassword: \"hush hush\", ECallAccountFromNumber: 41435550100}}]}]\n")
 	want = []string{
-		"~ platform settings of ecall: ECallAccountName (removed)", "~ two_factor text: CodeLength (removed)",
+		"~ platform settings of ecall: ECallAccountName \"demo\" → (not set)", "~ two_factor text: CodeLength true → (not set)",
 		"! two_factor sms is invalid: CodeLength must be a whole number; TwilioAuthToken is required",
 		"! two_factor text is invalid: ECallAccountName is required",
 	}
@@ -277,7 +277,7 @@ subscriptions:
 		}
 		done := must[apply.Report](t)(w.try(text, w.options()))
 		want := []string{
-			`~ tenant acme: title "acme" → "Acme AG"`, "~ two_factor mail: EMailSenderAddress (removed), MailServerConfig (removed)",
+			`~ tenant acme: title "acme" → "Acme AG"`, `~ two_factor mail: EMailSenderAddress "a@b.example" → (not set), MailServerConfig.EnableSSL false → (not set), MailServerConfig.Host "localhost" → (not set), MailServerConfig.Port 2525 → (not set)`,
 			"! two_factor mail is invalid: EMailSenderAddress is required; MailServerConfig is required",
 		}
 		if diff := cmp.Diff(want, done.Lines()); diff != "" {

@@ -30,6 +30,9 @@ type job struct {
 	// ids are of all names that can be referred to, by kind: those of the database
 	// and, empty until they are put, those of the file.
 	ids map[string]map[string]string
+	// deleted are what the database still holds of them, by id: a file cannot name it,
+	// and leaves the links to it alone, so that it can be restored.
+	deleted map[string]bool
 	// wrote tells whose lines take up what is found out later: memberships,
 	// passwords. By user id.
 	wrote map[string]*change
@@ -38,7 +41,7 @@ type job struct {
 // open loads what the database has of a subscription, and looks for names in the
 // file that lead nowhere.
 func (r *run) open(ctx context.Context, s *subscription) (*job, error) {
-	j := &job{run: r, spec: s, users: map[string]tenants.User{}, ids: map[string]map[string]string{}, wrote: map[string]*change{}}
+	j := &job{run: r, spec: s, users: map[string]tenants.User{}, ids: map[string]map[string]string{}, deleted: map[string]bool{}, wrote: map[string]*change{}}
 	sub, err := r.store.SubscriptionByName(ctx, s.Name.v)
 	if err != nil && !problem.Is(err, problem.NotFound) {
 		return nil, err
@@ -78,10 +81,40 @@ func remember[T any](j *job, kind string, list []T, of func(T) (name, id string)
 	m := map[string]T{}
 	for _, v := range list {
 		name, id := of(v)
+		if isDeleted(v) {
+			j.deleted[id] = true
+			continue
+		}
 		m[name] = v
 		j.put(kind, name, id)
 	}
 	return m
+}
+
+func isDeleted(v any) bool {
+	t, ok := v.(interface{ Deleted() bool })
+	return ok && t.Deleted()
+}
+
+// present leaves out what is deleted.
+func (j *job) present(ids []string) []string {
+	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return j.deleted[id] })
+}
+
+// buried is what is deleted among ids.
+func (j *job) buried(ids []string) []string {
+	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !j.deleted[id] })
+}
+
+// buriedLinks are the deleted things that are linked to owner.
+func (j *job) buriedLinks(owner string, links []tenants.TenantLink) []string {
+	var ids []string
+	for _, l := range links {
+		if l.TenantID == owner {
+			ids = append(ids, l.ID)
+		}
+	}
+	return j.buried(ids)
 }
 
 // expect makes the names of the file known before they are put.
@@ -183,6 +216,11 @@ func (j *job) references() {
 	for _, t := range j.spec.Templates {
 		j.referTo(t.To)
 	}
+	for _, r := range j.spec.Roles {
+		if r.Tenant.set {
+			j.refer(kindTenant, r.Tenant)
+		}
+	}
 }
 
 func (j *job) refer(kind string, names ...text) {
@@ -203,7 +241,7 @@ func (j *job) referTo(t target) {
 // where the file has several.
 func (j *job) changed(kind, name, id string, created bool, fields []field) *change {
 	c := &change{
-		kind: kind, name: name, id: id, subscription: j.sub.ID, label: j.label(kind+" ") + shownName(name),
+		kind: kind, name: name, id: id, subscription: j.sub.ID, in: j.sub.Name, label: j.label(kind+" ") + shownName(name),
 		created: created, fields: fields,
 	}
 	j.changes = append(j.changes, c)

@@ -19,6 +19,9 @@ func (j *job) judge(ctx context.Context) error {
 		required[a.TwoFactorID] = required[a.TwoFactorID] || a.Required
 	}
 	for _, f := range list {
+		if f.Deleted() {
+			continue
+		}
 		state, err := j.store.StateOf(ctx, f.ID)
 		if err != nil {
 			return err

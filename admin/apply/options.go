@@ -1,10 +1,8 @@
 package apply
 
 import (
-	"encoding/json"
 	"strings"
 
-	"twofold/tenants"
 	"twofold/twofactor"
 )
 
@@ -69,43 +67,4 @@ func fieldNames(fields []twofactor.Field) string {
 		list[i] = f.Name
 	}
 	return strings.Join(list, ", ")
-}
-
-// options turns options into the JSON that a factor type reads.
-func (r *run) options(o options, factorType string) tenants.Options {
-	out := tenants.Options{}
-	for _, m := range o.v.members {
-		f, _ := fieldNamed(r.store.Catalog[factorType].Fields, m.name)
-		raw, _ := json.Marshal(r.plain(m.value, f)) // of what YAML can say, but for NaN, which is refused
-		out[m.name] = raw
-	}
-	return out
-}
-
-// plain is the Go value of a tree where f is expected. Digits where text belongs
-// are that text: phone numbers are written without quotes.
-func (r *run) plain(t tree, f twofactor.Field) any {
-	switch t.kind {
-	case objectTree:
-		o := map[string]any{}
-		for _, m := range t.members {
-			part, _ := fieldNamed(f.Fields, m.name)
-			o[m.name] = r.plain(m.value, part)
-		}
-		return o
-	case listTree:
-		l := make([]any, len(t.items))
-		for i, item := range t.items {
-			l[i] = r.plain(item, twofactor.Field{})
-		}
-		return l
-	case originTree:
-		return r.texts[t.place]
-	case scalarTree:
-	}
-	isText := f.Kind == twofactor.KindText || f.Kind == twofactor.KindPassword || f.Kind == twofactor.KindSelect
-	if _, yesOrNo := t.scalar.(bool); isText && !yesOrNo {
-		return t.raw
-	}
-	return t.scalar
 }

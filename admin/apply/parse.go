@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"slices"
@@ -31,6 +32,7 @@ const (
 	kindExemption    = "exemption"
 	kindSettings     = "settings"
 	kindTemplate     = "template"
+	kindRole         = "role"
 )
 
 // Parse reads a file. The error is a Problems that names everything that is wrong
@@ -56,6 +58,12 @@ func Parse(name string, data []byte) (*File, error) {
 // could not be read.
 func (p *parser) whole(d *document) {
 	subscriptions, tenantNames, clientIDs := names{}, names{}, names{}
+	each(p, d.Templates, kindTemplate, func(v *platformText) text {
+		return text{place: v.at, set: v.Kind.set && v.Lang.set, v: v.Kind.v + " " + tenants.NormalLang(v.Lang.v)}
+	})
+	each(p, d.Roles, kindRole, func(v *platformRole) text {
+		return text{place: v.at, set: v.Role.set && v.To.set && v.Of.set, v: v.Role.v + " " + v.Of.v + " " + v.To.v.key()}
+	})
 	for i := range d.Subscriptions {
 		s := &d.Subscriptions[i]
 		p.unique(subscriptions, kindSubscription, s.Name)
@@ -106,6 +114,10 @@ func (p *parser) uniqueIn(s *subscription) {
 	})
 	each(p, s.Templates, kindTemplate, func(v *template) text {
 		return text{place: v.at, set: v.To.set && v.Kind.set && v.Lang.set, v: v.Kind.v + " " + tenants.NormalLang(v.Lang.v) + " " + v.To.v.key()}
+	})
+	each(p, s.Roles, kindRole, func(v *role) text {
+		of := cmp.Or(v.Of.v, s.Name.v)
+		return text{place: v.at, set: v.Role.set && v.To.set, v: v.Role.v + " " + v.Tenant.v + " " + of + " " + v.To.v.key()}
 	})
 	for _, u := range s.Users {
 		if u.Kind.set && u.Kind.v == tenants.Machine && u.Password.set {

@@ -61,9 +61,9 @@ func in(lines string) string {
 
 func TestParseValues(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
-		"unknown key at the top":       {"subscription: []\n", "f.yaml:1:1: subscription: is not a key here; there are settings, subscriptions"},
+		"unknown key at the top":       {"subscription: []\n", "f.yaml:1:1: subscription: is not a key here; there are settings, templates, roles, subscriptions"},
 		"unknown key":                  {in("    groups: [{name: g, member: []}]\n"), "f.yaml:3:24: subscriptions[0].groups[0].member: is not a key here; there are name, members"},
-		"unknown key with odd letters": {in("    \"a b\": 1\n"), `f.yaml:3:5: subscriptions[0]."a b": is not a key here; there are name, title, enforce_mfa, min_acr, active, settings, idps, client_apps, tenants, users, groups, two_factors, assignments, exemptions, templates`},
+		"unknown key with odd letters": {in("    \"a b\": 1\n"), `f.yaml:3:5: subscriptions[0]."a b": is not a key here; there are name, title, enforce_mfa, min_acr, active, settings, idps, client_apps, tenants, users, groups, two_factors, assignments, exemptions, templates, roles`},
 		"key twice":                    {in("    title: a\n    title: b\n"), "f.yaml:4:5: subscriptions[0].title: comes twice, first in line 3"},
 		"key that is a list":           {in("    [a]: b\n"), "f.yaml:3:5: subscriptions[0]: has a key that is not plain text"},
 		"merge key":                    {in("    <<: {title: a}\n"), "f.yaml:3:5: subscriptions[0]: has a key that is not plain text"},

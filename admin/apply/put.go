@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"twofold/internal/db"
@@ -17,7 +18,7 @@ func (j *job) write(ctx context.Context) error {
 		return err
 	}
 	ctx = db.WithScope(ctx, db.Scope{Subscription: j.sub.ID})
-	if err := j.settings(ctx, j.spec.Settings, j.label("settings of "), j.sub.ID); err != nil {
+	if err := j.settings(ctx, j.spec.Settings, j.label("settings of "), j.sub.Name, j.sub.ID); err != nil {
 		return err
 	}
 	for _, step := range []func(context.Context) error{
@@ -92,6 +93,11 @@ func (j *job) putIDPs(ctx context.Context) error {
 }
 
 func (j *job) putTenants(ctx context.Context) error {
+	idps, err1 := j.store.TenantIDPs(ctx)
+	apps, err2 := j.store.TenantClientApps(ctx)
+	if err := errors.Join(err1, err2); err != nil {
+		return err
+	}
 	for _, s := range j.spec.Tenants {
 		have, exists := j.tenants[s.Name.v]
 		want, s := wantedTenant(s, have, exists)
@@ -113,14 +119,14 @@ func (j *job) putTenants(ctx context.Context) error {
 		j.put(kindTenant, want.Name, want.ID)
 		fields := compare(s, have, want, d.Created)
 		if s.IDPs.set {
-			l, err := j.store.SetTenantIDPs(ctx, want.ID, j.idsOf(kindIDP, s.IDPs))
+			l, err := j.store.SetTenantIDPs(ctx, want.ID, append(j.idsOf(kindIDP, s.IDPs), j.buriedLinks(want.ID, idps)...))
 			if err != nil {
 				return err
 			}
 			fields = append(fields, j.linked("idps", kindIDP, l)...)
 		}
 		if s.ClientApps.set {
-			l, err := j.store.SetTenantClientApps(ctx, want.ID, j.idsOf(kindClientApp, s.ClientApps))
+			l, err := j.store.SetTenantClientApps(ctx, want.ID, append(j.idsOf(kindClientApp, s.ClientApps), j.buriedLinks(want.ID, apps)...))
 			if err != nil {
 				return err
 			}
@@ -135,9 +141,10 @@ func wantedTenant(s tenant, have tenants.Tenant, exists bool) (tenants.Tenant, t
 	want := have
 	if !exists {
 		s = withDefaults(s)
-		want = tenants.Tenant{Name: s.Name.v, Title: s.Name.v, IdleSeconds: secondsOf(min(usualIdle, s.SessionSeconds.v))}
+		want = usualTenant(s)
 	}
 	assign(&want.Title, s.Title)
+	assign(&want.LogoURL, s.LogoURL)
 	assign(&want.Accent, s.Accent)
 	assign(&want.EnforceMFA, s.EnforceMFA)
 	assign(&want.MinACR, s.MinACR)
@@ -156,6 +163,11 @@ func wantedTenant(s tenant, have tenants.Tenant, exists bool) (tenants.Tenant, t
 		want.IdleSeconds = secondsOf(s.IdleSeconds.v)
 	}
 	return want, s
+}
+
+// usualTenant is what a new tenant is before the file has its say.
+func usualTenant(s tenant) tenants.Tenant {
+	return tenants.Tenant{Name: s.Name.v, Title: s.Name.v, IdleSeconds: secondsOf(min(usualIdle, s.SessionSeconds.v))}
 }
 
 func secondsOf(d time.Duration) int64 { return int64(d / time.Second) }

@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"slices"
 
 	"twofold/tenants"
 )
@@ -22,7 +23,12 @@ func (j *job) putClientApps(ctx context.Context) error {
 		}
 		j.put(kindClientApp, want.Name, want.ID)
 		fields := compare(s, have, want, d.Created)
-		if s.ClientSecret.set {
+		switch {
+		case s.ClientSecret.v.kept:
+			if err := j.keptSecret(ctx, want); err != nil {
+				return err
+			}
+		case s.ClientSecret.set:
 			f, err := j.clientSecret(ctx, want.ID, j.secret(s.ClientSecret), d.Created)
 			if err != nil {
 				return err
@@ -48,6 +54,8 @@ func (j *job) wantedApp(s clientApp, have tenants.ClientApp, exists bool) (tenan
 	assign(&want.IDTokenProfile, s.IDTokenProfile)
 	assign(&want.EnforceMFA, s.EnforceMFA)
 	assign(&want.MinACR, s.MinACR)
+	assign(&want.LogoURL, s.LogoURL)
+	assign(&want.Accent, s.Accent)
 	assign(&want.Active, s.Active)
 	for _, l := range []struct {
 		to   *tenants.List
@@ -93,10 +101,24 @@ func (j *job) appFits(s clientApp, want tenants.ClientApp) bool {
 	if want.Public() && want.PKCEOptional {
 		j.found(keyPlace(s.at, s, "require_pkce"), "cannot be false for an app that keeps no secret")
 	}
-	if usesSecret := want.AuthMethod == tenants.AuthBasic || want.AuthMethod == tenants.AuthPost; s.ClientSecret.set && !usesSecret {
+	if s.ClientSecret.set && !usesSecret(want) {
 		j.found(s.ClientSecret.place, "is of no use: auth_method is %s", want.AuthMethod)
 	}
 	return len(j.problems) == before
+}
+
+func usesSecret(c tenants.ClientApp) bool {
+	return c.AuthMethod == tenants.AuthBasic || c.AuthMethod == tenants.AuthPost
+}
+
+// keptSecret warns if the app has no secret to keep.
+func (j *job) keptSecret(ctx context.Context, app tenants.ClientApp) error {
+	with, err := j.store.WithClientSecret(ctx)
+	if err == nil && !slices.Contains(with, app.ID) {
+		j.warn("%s: there is no client_secret to keep; until it is given, such as by ${env:%s}, the app can get no tokens",
+			j.label(kindClientApp+" ")+shownName(app.Name), variable(j.spec.Name.v, app.Name, "client_secret"))
+	}
+	return err
 }
 
 // clientSecret adds a secret that the app does not have.

@@ -1,44 +1,35 @@
 package apply
 
 import (
+	"cmp"
 	"context"
-	"maps"
-	"slices"
 
 	"twofold/internal/db"
 	"twofold/tenants"
 )
 
 // settings puts base settings: the platform's if ctx has no subscription.
-func (r *run) settings(ctx context.Context, b bases, label, subscription string) error {
+func (r *run) settings(ctx context.Context, b bases, label, owner, subscription string) error {
+	if len(b.v) == 0 {
+		return nil
+	}
+	have, err := r.store.BaseSettings(ctx)
+	if err != nil {
+		return err
+	}
 	for _, t := range b.v {
-		options := r.options(t.options, t.factorType.v)
-		d, err := r.store.PutSettings(ctx, t.factorType.v, options)
+		set := r.options(t.options, t.factorType.v, have[t.factorType.v])
+		d, err := r.store.PutSettings(ctx, t.factorType.v, set.fresh)
 		if err != nil {
 			return orProblems(r, r.refused(t.factorType.place, t, err))
 		}
-		fields := notes(d.Fields)
-		if d.Created {
-			for _, name := range slices.Sorted(maps.Keys(options)) {
-				fields = append(fields, field{key: name, note: noteSet})
-			}
-		}
 		r.changes = append(r.changes, &change{
-			kind: kindSettings, name: t.factorType.v, subscription: subscription,
-			label: label + t.factorType.v, created: d.Created, fields: fields,
+			kind: kindSettings, name: t.factorType.v, subscription: subscription, in: owner,
+			label: label + t.factorType.v, created: d.Created, fields: set.changes(d.Fields),
 		})
+		r.warnKept(label+t.factorType.v, "every instance that takes it from here is", set.lacking, cmp.Or(owner, "platform"), t.factorType.v)
 	}
 	return nil
-}
-
-// notes are the options that a store says have changed. Their values are never
-// shown: which of them are secret is the factor type's affair.
-func notes(changed []tenants.FieldChange) []field {
-	var out []field
-	for _, f := range changed {
-		out = append(out, field{key: f.Name, note: noteOf(f.Old == "", f.New == "")})
-	}
-	return out
 }
 
 func (j *job) putTwoFactors(ctx context.Context) error {
@@ -48,21 +39,23 @@ func (j *job) putTwoFactors(ctx context.Context) error {
 			j.found(s.Type.place, "cannot change; this instance is of type %s", have.Type)
 			continue
 		}
-		want := have
+		want, old := have, tenants.Options{}
 		if !exists {
 			s = withDefaults(s)
 			want = tenants.TwoFactor{Name: s.Name.v}
-		}
-		want.Type = s.Type.v
-		assign(&want.Active, s.Active)
-		options := j.options(s.Options, s.Type.v)
-		if !s.Options.set {
+		} else {
 			var err error
-			if options, err = j.store.OptionsOf(ctx, have.ID); err != nil {
+			if old, err = j.store.OptionsOf(ctx, have.ID); err != nil {
 				return err
 			}
 		}
-		d, err := j.store.PutTwoFactor(ctx, &want, options)
+		want.Type = s.Type.v
+		assign(&want.Active, s.Active)
+		set := j.options(s.Options, s.Type.v, old)
+		if !s.Options.set {
+			set.fresh = old
+		}
+		d, err := j.store.PutTwoFactor(ctx, &want, set.fresh)
 		if err != nil {
 			if err := j.refused(s.at, s, err); err != nil {
 				return err
@@ -70,12 +63,8 @@ func (j *job) putTwoFactors(ctx context.Context) error {
 			continue
 		}
 		j.put(kindTwoFactor, want.Name, want.ID)
-		fields := compare(s, have, want, d.Created)
-		changed := slices.DeleteFunc(d.Fields, func(f tenants.FieldChange) bool {
-			_, option := fieldNamed(j.store.Catalog[s.Type.v].Fields, f.Name)
-			return !option
-		})
-		j.changed(kindTwoFactor, want.Name, want.ID, d.Created, append(fields, notes(changed)...))
+		c := j.changed(kindTwoFactor, want.Name, want.ID, d.Created, append(compare(s, have, want, d.Created), set.changes(d.Fields)...))
+		j.warnKept(c.label, "the instance is", set.lacking, j.spec.Name.v, want.Name)
 	}
 	return nil
 }

@@ -3,6 +3,9 @@ package apply
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
 
 	"twofold/tenants"
 )
@@ -10,6 +13,9 @@ import (
 // putPasswords comes last: which rules a password must meet depends on what
 // reaches its owner.
 func (j *job) putPasswords(ctx context.Context) error {
+	if err := j.keptPasswords(ctx); err != nil {
+		return err
+	}
 	due, err := j.passwordsDue(ctx)
 	if err != nil || len(due) == 0 {
 		return err
@@ -44,6 +50,40 @@ func (j *job) putPasswords(ctx context.Context) error {
 	return nil
 }
 
+// keptPasswords warns of users who have no password to keep, in one line however
+// many they are.
+func (j *job) keptPasswords(ctx context.Context) error {
+	const most = 5 // names in the line
+	var ids []string
+	for _, s := range j.spec.Users {
+		if s.Password.v.kept {
+			ids = append(ids, j.id(kindUser, s.Name.v))
+		}
+	}
+	with, err := j.store.WithPassword(ctx, ids)
+	if err != nil {
+		return err
+	}
+	has := make(map[string]bool, len(with))
+	for _, id := range with {
+		has[id] = true
+	}
+	ids = slices.DeleteFunc(ids, func(id string) bool { return has[id] })
+	if len(ids) == 0 {
+		return nil
+	}
+	names := j.namesOf(kindUser, ids[:min(most, len(ids))])
+	for i, n := range names {
+		names[i] = shownName(n)
+	}
+	line := strings.Join(names, ", ")
+	if more := len(ids) - len(names); more > 0 {
+		line += fmt.Sprintf(" and %d more", more)
+	}
+	j.warn("%s: there is no password to keep; they cannot sign in by one until it is given", j.label("users ")+line)
+	return nil
+}
+
 // passwordDue is a password that is not its owner's yet.
 type passwordDue struct {
 	at   place
@@ -54,7 +94,7 @@ type passwordDue struct {
 func (j *job) passwordsDue(ctx context.Context) ([]passwordDue, error) {
 	var due []passwordDue
 	for _, s := range j.spec.Users {
-		if !s.Password.set {
+		if !s.Password.set || s.Password.v.kept {
 			continue
 		}
 		u, text := j.users[normal(kindUser, s.Name.v)], j.secret(s.Password)

@@ -28,3 +28,32 @@ func (j *job) putTemplates(ctx context.Context) error {
 	}
 	return nil
 }
+
+// platformTemplates puts words of messages for everybody.
+func (r *run) platformTemplates(ctx context.Context) error {
+	for _, s := range r.file.doc.Templates {
+		want := tenants.Template{
+			Level: tenants.LevelPlatform, Kind: s.Kind.v, Lang: s.Lang.v,
+			Subject: s.Subject.v, Text: r.secret(s.Text), HTML: r.secret(s.HTML), SMS: r.secret(s.SMS),
+		}
+		d, err := r.store.PutTemplate(ctx, &want)
+		if err != nil {
+			if err := r.refused(s.at, s, err); err != nil {
+				return err
+			}
+			continue
+		}
+		name := want.Kind + " in " + want.Lang + " of the platform"
+		r.changes = append(r.changes, &change{kind: kindTemplate, name: name, label: kindTemplate + " " + name, created: d.Created, fields: notes(d.Fields)})
+	}
+	return r.problems.orNil()
+}
+
+// notes are the parts that a store says have changed.
+func notes(changed []tenants.FieldChange) []field {
+	var out []field
+	for _, f := range changed {
+		out = append(out, field{key: f.Name, note: noteOf(f.Old == "", f.New == "")})
+	}
+	return out
+}

@@ -10,6 +10,10 @@ import (
 )
 
 func (j *job) putUsers(ctx context.Context) error {
+	buried, err := j.buriedIDPs(ctx)
+	if err != nil {
+		return err
+	}
 	for _, s := range j.spec.Users {
 		have, exists := j.users[normal(kindUser, s.Name.v)]
 		want, s := wantedUser(s, have, exists)
@@ -23,7 +27,7 @@ func (j *job) putUsers(ctx context.Context) error {
 		j.put(kindUser, want.Name, want.ID)
 		fields := compare(s, have, want, d.Created)
 		if s.IDPs.set {
-			l, err := j.store.SetIdentities(ctx, want, j.idsOf(kindIDP, s.IDPs))
+			l, err := j.store.SetIdentities(ctx, want, append(j.idsOf(kindIDP, s.IDPs), buried[want.ID]...))
 			if err != nil {
 				return err
 			}
@@ -35,11 +39,28 @@ func (j *job) putUsers(ctx context.Context) error {
 	return nil
 }
 
+// buriedIDPs are the deleted IDPs that know users of the file, by user.
+func (j *job) buriedIDPs(ctx context.Context) (map[string][]string, error) {
+	if len(j.deleted) == 0 {
+		return nil, nil
+	}
+	var ids []string
+	for _, u := range j.users {
+		ids = append(ids, u.ID)
+	}
+	links, err := j.store.IDPsOfUsers(ctx, ids)
+	out := byUser(links)
+	for u := range out {
+		out[u] = j.buried(out[u])
+	}
+	return out, err
+}
+
 func wantedUser(s user, have tenants.User, exists bool) (tenants.User, user) {
 	want := have
 	if !exists {
 		s = withDefaults(s)
-		want = tenants.User{Name: s.Name.v, DisplayName: cmp.Or(strings.TrimSpace(s.GivenName.v+" "+s.FamilyName.v), s.Name.v)}
+		want = usualUser(s)
 	}
 	// An address that was proven says nothing about the next one.
 	if s.Email.set && normalEmail(s.Email.v) != have.Email {
@@ -61,6 +82,11 @@ func wantedUser(s user, have tenants.User, exists bool) (tenants.User, user) {
 	return want, s
 }
 
+// usualUser is what a new user is before the file has its say.
+func usualUser(s user) tenants.User {
+	return tenants.User{Name: s.Name.v, DisplayName: cmp.Or(strings.TrimSpace(s.GivenName.v+" "+s.FamilyName.v), s.Name.v)}
+}
+
 func (j *job) putGroups(ctx context.Context) error {
 	for _, s := range j.spec.Groups {
 		want := tenants.Group{Name: s.Name.v}
@@ -74,7 +100,11 @@ func (j *job) putGroups(ctx context.Context) error {
 		j.put(kindGroup, want.Name, want.ID)
 		var fields []field
 		if s.Members.set {
-			l, err := j.store.SetGroupMembers(ctx, want.ID, j.idsOf(kindUser, s.Members))
+			buried, err := j.buriedMembers(ctx, want.ID)
+			if err != nil {
+				return err
+			}
+			l, err := j.store.SetGroupMembers(ctx, want.ID, append(j.idsOf(kindUser, s.Members), buried...))
 			if err != nil {
 				return err
 			}
@@ -86,6 +116,26 @@ func (j *job) putGroups(ctx context.Context) error {
 		j.changed(kindGroup, want.Name, want.ID, d.Created, fields)
 	}
 	return nil
+}
+
+// buriedMembers are the deleted users of a group.
+func (j *job) buriedMembers(ctx context.Context, groupID string) ([]string, error) {
+	links, err := j.store.MembersOfGroup(ctx, groupID)
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]string, len(links))
+	for i, l := range links {
+		ids[i] = l.UserID
+	}
+	users, err := j.store.UsersByID(ctx, ids)
+	var buried []string
+	for _, u := range users {
+		if u.Deleted() {
+			buried = append(buried, u.ID)
+		}
+	}
+	return buried, err
 }
 
 // members names the users that a group gained and lost; the lost ones may be
@@ -163,7 +213,7 @@ func (j *job) memberships(ctx context.Context, m membership) error {
 	join, leave := map[string][]string{}, map[string][]string{} // by tenant or group
 	var touched []string
 	for _, u := range users {
-		added, removed := m.open(without(want[u], have[u])), m.open(without(have[u], want[u]))
+		added, removed := m.open(without(want[u], have[u])), m.open(j.present(without(have[u], want[u])))
 		for _, id := range added {
 			join[id] = append(join[id], u)
 		}

@@ -182,7 +182,7 @@ func (p *parser) read(n *yaml.Node, at place, dst any, tag reflect.StructTag) {
 		d.v, d.set = p.texts(n, at, tag)
 	case *source:
 		d.place = at
-		d.v, d.set = p.source(n, at)
+		d.v, d.set = p.source(n, at, tag)
 	case *options:
 		p.options(n, at, d)
 	case *bases:

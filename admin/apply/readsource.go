@@ -11,8 +11,9 @@ import (
 
 const wantOrigin = "must be text, {env: NAME} or {file: PATH}"
 
-// source reads a secret. What stands there is never repeated in a message.
-func (p *parser) source(n *yaml.Node, at place) (origin, bool) {
+// source reads a secret, or text that may be kept elsewhere. What stands there is
+// never repeated in a message.
+func (p *parser) source(n *yaml.Node, at place, tag reflect.StructTag) (origin, bool) {
 	if n.Kind == yaml.MappingNode {
 		return p.elsewhere(n, at)
 	}
@@ -24,7 +25,15 @@ func (p *parser) source(n *yaml.Node, at place) (origin, bool) {
 		p.found(at, "is empty")
 		return origin{}, false
 	}
-	return origin{literal: n.Value}, true
+	if !isRef(n.Value) {
+		return origin{literal: unescaped(n.Value)}, true
+	}
+	o, ok := p.reference(n.Value, at)
+	if o.kept && tag.Get("secret") != "true" {
+		p.found(at, "has nothing to keep: it is no secret; leave the key out, or give the text")
+		return origin{}, false
+	}
+	return o, ok
 }
 
 // isOrigin tells {env: NAME} and {file: PATH} from options of their own.
@@ -49,13 +58,8 @@ func (p *parser) elsewhere(n *yaml.Node, at place) (origin, bool) {
 	o := origin{file: value.Value}
 	if key.Value == "env" {
 		o = origin{env: value.Value}
-		if !envName.MatchString(o.env) {
-			p.found(where, "must be the name of an environment variable: letters, digits and underscores")
-			return origin{}, false
-		}
 	}
-	p.origins = append(p.origins, placedOrigin{at, o})
-	return o, true
+	return p.origin(o, at, where)
 }
 
 // options reads the options of an instance or of base settings.

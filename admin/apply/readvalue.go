@@ -28,11 +28,16 @@ func (p *parser) text(n *yaml.Node, at place, tag reflect.StructTag) (string, bo
 		p.found(at, "must be text; put it in quotes")
 		return "", false
 	}
-	if why := checkText(n.Value, tag); why != "" {
+	if isRef(n.Value) {
+		p.found(at, "cannot be a reference; write $${ for text that begins with ${")
+		return "", false
+	}
+	v := unescaped(n.Value)
+	if why := checkText(v, tag); why != "" {
 		p.found(at, "%s", why)
 		return "", false
 	}
-	return n.Value, true
+	return v, true
 }
 
 func (p *parser) flag(n *yaml.Node, at place) (bool, bool) {

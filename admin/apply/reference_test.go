@@ -103,7 +103,11 @@ func collectKeys(name string, n *yaml.Node, into map[string]map[string]bool) {
 		into[name] = map[string]bool{}
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		into[name][n.Content[i].Value] = true
-		collectKeys(n.Content[i].Value, n.Content[i+1], into)
+		key := n.Content[i].Value
+		into[name][key] = true
+		if name == "file" && (key == "templates" || key == "roles") {
+			key = "platform_" + key
+		}
+		collectKeys(key, n.Content[i+1], into)
 	}
 }

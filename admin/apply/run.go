@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"twofold/internal/audit"
 	"twofold/internal/problem"
@@ -17,6 +16,9 @@ import (
 type Options struct {
 	// DryRun does everything, reports it, and takes it back.
 	DryRun bool
+	// Expect is the report of a dry run that somebody agreed to: if the changes are
+	// others now, nothing is changed and the error is ErrMoved.
+	Expect *Report
 	// Actor is who does it, for the audit trail.
 	Actor string
 	// Env looks up what {env: NAME} stands for.
@@ -28,6 +30,7 @@ type Options struct {
 
 // Report is what a run did, or would do.
 type Report struct {
+	Entries  []Entry  // the same, grouped and in full
 	Changes  []string // "+ tenant acme", "~ user bob: active true → false"
 	Warnings []string // "! two_factor sms is invalid: …"
 }
@@ -41,8 +44,11 @@ func (r Report) Lines() []string {
 	return slices.Concat(changes, r.Warnings)
 }
 
-// String is the whole report, a line each.
-func (r Report) String() string { return strings.Join(r.Lines(), "\n") + "\n" }
+// String is the report as people read it.
+func (r Report) String() string { return r.Text(false) }
+
+// ErrMoved reports that the database is not what it was at the dry run.
+var ErrMoved = errors.New("apply: the database was changed meanwhile, so the difference is another now; nothing was changed")
 
 // errDryRun takes a transaction back that has done all it should.
 var errDryRun = errors.New("apply: dry run")
@@ -81,6 +87,9 @@ func Run(ctx context.Context, store *tenants.Store, trail *audit.Trail, f *File,
 		if err := r.record(ctx, trail); err != nil {
 			return err
 		}
+		if opts.Expect != nil && !slices.Equal(opts.Expect.Changes, r.report().Changes) {
+			return ErrMoved
+		}
 		if opts.DryRun {
 			return errDryRun
 		}
@@ -107,7 +116,10 @@ func (r *run) write(ctx context.Context) error {
 	if err := r.problems.orNil(); err != nil {
 		return err
 	}
-	if err := r.settings(ctx, r.file.doc.Settings, "platform settings of ", ""); err != nil {
+	if err := r.settings(ctx, r.file.doc.Settings, "platform settings of ", "", ""); err != nil {
+		return err
+	}
+	if err := r.platformTemplates(ctx); err != nil {
 		return err
 	}
 	for _, j := range jobs {
@@ -115,7 +127,7 @@ func (r *run) write(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return r.putRoles(ctx, jobs)
 }
 
 // refused turns what a store said into a problem of the file, at the key that it
@@ -145,7 +157,7 @@ func (r *run) refused(at place, spec any, err error) error {
 }
 
 func (r *run) report() Report {
-	rep := Report{Warnings: r.warnings}
+	rep := Report{Entries: r.entries(), Warnings: r.warnings}
 	for _, c := range r.changes {
 		if c.any() {
 			rep.Changes = append(rep.Changes, c.line())

@@ -43,7 +43,7 @@ const guides = "../../docs/guides"
 // exampleOptions are what a reader of the example has to have at hand.
 func (w *world) exampleOptions() apply.Options {
 	w.secret("MAIL_PASSWORD", "mail-password-of-the-example")
-	w.secret("TWILIO_AUTH_TOKEN", "0123456789abcdef0123456789abcdef")
+	w.secret("TWILIO_AUTH_TOKEN", "fedcba9876543210fedcba9876543210")
 	w.secret("EXPENSES_SECRET", "expenses-secret-0123456789-0123456789")
 	w.secret("ANNA_PASSWORD", "seventeen purple kites")
 	o := w.options()

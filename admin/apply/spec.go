@@ -8,6 +8,8 @@ package apply
 //	must     "true": cannot be left out
 //	default  what a new entity gets when the key is absent, as YAML
 //	derived  the same in words, where code in this package finds it
+//	secret   "true": it is never exported, and may be ${kept}
+//	table    the name of its table in the reference, if that is not the key
 //	choices  the words allowed, comma-separated
 //	check    a rule of check.go
 //	most     the largest number allowed
@@ -16,6 +18,8 @@ package apply
 type document struct {
 	entry
 	Settings      bases          `key:"settings" help:"Base settings of the platform, by factor type: defaults for the options of every TwoFactor instance of that type."`
+	Templates     []platformText `key:"templates" table:"platform_templates" help:"Words of messages for everybody, other than those that come with Twofold."`
+	Roles         []platformRole `key:"roles" table:"platform_roles" help:"Who administers the whole server."`
 	Subscriptions []subscription `key:"subscriptions" help:"The customers, each with all it owns."`
 }
 
@@ -36,6 +40,7 @@ type subscription struct {
 	Assignments []assignment `key:"assignments" help:"Which instance is for whom."`
 	Exemptions  []exemption  `key:"exemptions" help:"Who is let off a required second factor, why and until when."`
 	Templates   []template   `key:"templates" help:"Words of messages, other than those that come with Twofold."`
+	Roles       []role       `key:"roles" help:"Who administers the subscription, or a tenant of it."`
 }
 
 type idp struct {
@@ -51,6 +56,7 @@ type tenant struct {
 	entry
 	Name           text  `key:"name" must:"true" check:"slug" help:"Stands in the issuer's address, so it is unique on the whole server: 1 to 63 lower-case letters, digits and inner hyphens."`
 	Title          text  `key:"title" derived:"the name" help:"What people read."`
+	LogoURL        text  `key:"logo_url" default:"\"\"" check:"logo" help:"Address of the tenant's logo: https. Empty: none."`
 	Accent         text  `key:"accent" default:"\"\"" check:"accent" help:"Colour of the sign-in pages, as \"#rrggbb\"; empty: the standard one. Quote it: # begins a comment."`
 	EnforceMFA     flag  `key:"enforce_mfa" default:"false" help:"Every sign-in to this tenant asks for a second factor."`
 	MinACR         text  `key:"min_acr" default:"\"\"" check:"acr" help:"Weakest sign-in that is accepted; empty: none is refused."`
@@ -72,7 +78,7 @@ type clientApp struct {
 	Title                  text   `key:"title" derived:"the name" help:"What people read."`
 	Type                   text   `key:"type" must:"true" choices:"web,spa,native,machine" help:"web: has a server that keeps a secret. spa: runs in the browser. native: runs on a device. machine: acts for itself, without a user."`
 	ClientID               text   `key:"client_id" derived:"the name" check:"client_id" help:"The OAuth client_id; unique on the whole server."`
-	ClientSecret           source `key:"client_secret" help:"At least 32 random characters. A new one is added; those before it stay valid until they are removed."`
+	ClientSecret           source `key:"client_secret" secret:"true" help:"At least 32 random characters. A new one is added; those before it stay valid until they are removed."`
 	AuthMethod             text   `key:"auth_method" derived:"client_secret_basic; none for spa and native" choices:"client_secret_basic,client_secret_post,private_key_jwt,none" help:"How the app proves itself at the token endpoint."`
 	RedirectURIs           texts  `key:"redirect_uris" default:"[]" help:"Where users may be sent back to. Compared character by character; https, or http on this machine only."`
 	PostLogoutRedirectURIs texts  `key:"post_logout_redirect_uris" default:"[]" help:"Where users may be sent after signing out."`
@@ -82,6 +88,8 @@ type clientApp struct {
 	IDTokenAlg             text   `key:"id_token_alg" default:"RS256" choices:"RS256,ES256" help:"Signature of ID tokens."`
 	IDTokenProfile         flag   `key:"id_token_profile" default:"false" help:"Puts profile claims into the ID token too, for libraries that never call userinfo."`
 	JWKS                   source `key:"jwks" help:"Public keys of the app as a JSON Web Key Set; needed for private_key_jwt."`
+	LogoURL                text   `key:"logo_url" default:"\"\"" check:"logo" help:"Address of the app's logo: https. Empty: the tenant's."`
+	Accent                 text   `key:"accent" default:"\"\"" check:"accent" help:"Colour of the sign-in pages for this app, as \"#rrggbb\"; empty: the tenant's."`
 	EnforceMFA             flag   `key:"enforce_mfa" default:"false" help:"Sign-ins for this app ask for a second factor."`
 	MinACR                 text   `key:"min_acr" default:"\"\"" check:"acr" help:"Weakest sign-in that the app accepts; empty: none is refused."`
 	Active                 flag   `key:"active" default:"true" help:"Whether it can be used."`
@@ -99,7 +107,7 @@ type user struct {
 	Phone         text   `key:"phone" default:"\"\"" check:"phone" help:"Number in international form, +41791234567. A different one is unproven unless phone_verified is given too."`
 	PhoneVerified flag   `key:"phone_verified" default:"false" help:"Whether the number is proven. Only a proven one receives codes."`
 	Locale        text   `key:"locale" default:"\"\"" check:"locale" help:"Language of pages and messages, as BCP 47: de-CH."`
-	Password      source `key:"password" help:"Set only if it is not the user's password already."`
+	Password      source `key:"password" secret:"true" help:"Set only if it is not the user's password already."`
 	Active        flag   `key:"active" default:"true" help:"Whether the user can sign in."`
 	IDPs          texts  `key:"idps" ref:"idp" help:"Names of the local IDPs that know the user: exactly these. A person without one cannot sign in."`
 	Tenants       texts  `key:"tenants" ref:"tenant" help:"Names of the tenants the user is a member of: exactly these."`
@@ -133,6 +141,31 @@ type exemption struct {
 	Of     target `key:"of" must:"true" levels:"idp,client_app,user" help:"Who is let off, such as {user: bob}."`
 	Reason text   `key:"reason" must:"true" check:"filled" help:"Why. It is shown to auditors."`
 	Until  moment `key:"until" must:"true" help:"Until when: a date, which counts to its end (UTC), or a time such as 2027-01-31T12:00:00Z."`
+}
+
+type platformText struct {
+	entry
+	Kind    text   `key:"kind" must:"true" help:"Which message: code, enrol, reset or notice."`
+	Lang    text   `key:"lang" must:"true" check:"locale" help:"Language of its readers, as BCP 47: de."`
+	Subject text   `key:"subject" help:"Subject of the mail."`
+	Text    source `key:"text" help:"Plain text of the mail."`
+	HTML    source `key:"html" help:"Body of the mail in HTML."`
+	SMS     source `key:"sms" help:"Text message."`
+}
+
+type platformRole struct {
+	entry
+	Role text   `key:"role" must:"true" choices:"system_admin,auditor" help:"system_admin: everything, on the whole server. auditor: reads the audit trail and the delivery log."`
+	To   target `key:"to" must:"true" levels:"user,group,client_app" help:"Who: {user: anna} or the like."`
+	Of   text   `key:"of" must:"true" help:"Name of the subscription that the user, group or client app belongs to."`
+}
+
+type role struct {
+	entry
+	Role   text   `key:"role" must:"true" choices:"subscription_admin,tenant_admin,help_desk,auditor" help:"subscription_admin: everything in the subscription. tenant_admin: runs a tenant. help_desk: helps users who cannot sign in. auditor: reads the audit trail and the delivery log."`
+	Tenant text   `key:"tenant" ref:"tenant" help:"Where: a tenant of the subscription. Absent: all of it."`
+	To     target `key:"to" must:"true" levels:"user,group,client_app" help:"Who: {group: managers} or the like."`
+	Of     text   `key:"of" derived:"this subscription" help:"Name of the subscription that the user, group or client app belongs to."`
 }
 
 type template struct {

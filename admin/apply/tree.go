@@ -25,7 +25,7 @@ const (
 	scalarTree treeKind = iota
 	objectTree
 	listTree
-	originTree // {env: NAME} or {file: PATH}
+	originTree // ${env:NAME}, {env: NAME} and the like, ${kept}
 )
 
 type member struct {
@@ -64,6 +64,11 @@ func (p *parser) tree(n *yaml.Node, at place, depth int) (tree, bool) {
 	case n.Kind == yaml.MappingNode:
 		t.kind = objectTree
 		return t, p.members(n, at, &t, depth)
+	case n.Kind == yaml.ScalarNode && isRef(n.Value):
+		t.kind = originTree
+		var ok bool
+		t.origin, ok = p.reference(n.Value, at)
+		return t, ok
 	}
 	return t, p.scalar(n, at, &t)
 }
@@ -79,11 +84,11 @@ func (p *parser) members(n *yaml.Node, at place, t *tree, depth int) bool {
 }
 
 func (p *parser) scalar(n *yaml.Node, at place, t *tree) bool {
-	t.raw = n.Value
+	t.raw = unescaped(n.Value)
 	var err error
 	switch n.ShortTag() {
 	case "!!str", "!!timestamp":
-		t.scalar = n.Value
+		t.scalar = t.raw
 		return true
 	case "!!bool":
 		var b bool

@@ -34,14 +34,17 @@ type (
 	span    = value[time.Duration]
 	moment  = value[time.Time]
 	texts   = value[[]text]
-	source  = value[origin]      // a secret, or where it is kept
+	source  = value[origin]      // a secret or a long text, or where it is kept
 	options = value[tree]        // options of one TwoFactor, by name
 	bases   = value[[]typeBase]  // base settings, by factor type
 	target  = value[destination] // a level and the name of what is on it
 )
 
-// origin says where the text of a secret comes from: one of the three.
-type origin struct{ literal, env, file string }
+// origin says where the text of a secret comes from: one of the four.
+type origin struct {
+	literal, env, file string
+	kept               bool // it is what the database has
+}
 
 func (o origin) elsewhere() bool { return o.env != "" || o.file != "" }
 

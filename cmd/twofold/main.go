@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -26,11 +27,13 @@ type commands struct {
 	Migrate migrateCmd `cmd:"" help:"Bring the database up to this version's schema."`
 	Doctor  doctorCmd  `cmd:"" help:"Check settings, database, keys and every TwoFactor instance."`
 	Apply   applyCmd   `cmd:"" help:"Bring subscriptions, tenants, apps, users and factors to what a file says."`
+	Export  exportCmd  `cmd:"" help:"Write what there is as a file that apply reads, without secrets."`
 	Admin   adminCmd   `cmd:"" help:"Administrators of the server."`
 	User    userCmd    `cmd:"" help:"Help users who cannot sign in."`
 	Keys    keysCmd    `cmd:"" help:"Change the master key while the server works."`
 	Backup  backupCmd  `cmd:"" help:"Copy a SQLite database that is in use to a new file."`
 	Demo    demoCmd    `cmd:"" help:"Run everything on this machine with sample data: provider, web app and mailbox."`
+	OpenAPI openAPICmd `cmd:"" name:"openapi" help:"Print the OpenAPI document of the REST API."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 
@@ -60,7 +63,12 @@ func run(args []string, out, errOut io.Writer) (code int) {
 		fmt.Fprintln(errOut, "twofold:", err)
 		return 2
 	}
-	if err := k.Run(); err != nil {
+	err = k.Run()
+	var exit exitError
+	if errors.As(err, &exit) {
+		return int(exit)
+	}
+	if err != nil {
 		fmt.Fprintln(errOut, "twofold:", err)
 		return 1
 	}

@@ -79,7 +79,7 @@ func withoutIndexes(ctx context.Context, db *sql.DB, query, table string) (befor
 	return before, after, rows.Err()
 }
 
-// expandSeries puts a table in the place of SERIES(count, seconds).
+// expandSeries puts a table in the place of each SERIES(count, seconds).
 func expandSeries(q, table string) string {
 	head, rest, ok := strings.Cut(q, "SERIES(")
 	if !ok {
@@ -87,5 +87,5 @@ func expandSeries(q, table string) string {
 	}
 	inner, tail, _ := strings.Cut(rest, ")")
 	count, step, _ := strings.Cut(inner, ", ")
-	return head + strings.NewReplacer("COUNT", count, "STEP", step).Replace(table) + tail
+	return head + strings.NewReplacer("COUNT", count, "STEP", step).Replace(table) + expandSeries(tail, table)
 }

@@ -159,7 +159,8 @@ func explainSQLite(ctx context.Context, db *sql.DB, b Bounds, s Statement) ([]Pl
 		}
 	}
 	for i, line := range lines {
-		if strings.HasPrefix(line, "USE TEMP B-TREE FOR") && reads[parents[i]] {
+		// What is made distinct may well be little, which SQLite does not tell.
+		if strings.HasPrefix(line, "USE TEMP B-TREE FOR") && !strings.HasSuffix(line, " DISTINCT") && reads[parents[i]] {
 			p.Wrong = append(p.Wrong, line)
 		}
 	}

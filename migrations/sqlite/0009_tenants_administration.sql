@@ -31,6 +31,11 @@ ALTER TABLE client_apps ADD COLUMN logo_url text NOT NULL DEFAULT '';
 -- Lists find people by what their name or address begins with; membership both ways.
 CREATE INDEX users_by_name ON users (subscription_id, name);
 CREATE INDEX users_by_mail ON users (subscription_id, email);
+-- The few that are looked for among the many, in both orders of the list.
+CREATE INDEX users_inactive_by_name ON users (subscription_id, name) WHERE NOT active;
+CREATE INDEX users_inactive_by_age ON users (subscription_id, id) WHERE NOT active;
+CREATE INDEX users_machines_by_name ON users (subscription_id, name) WHERE kind = 'machine';
+CREATE INDEX users_machines_by_age ON users (subscription_id, id) WHERE kind = 'machine';
 CREATE INDEX memberships_user ON memberships (subscription_id, user_id);
 CREATE INDEX assignments_two_factor ON assignments (subscription_id, two_factor_id);
 -- Owner: twofactor/ceremony. Who has set up what, for tenants to filter users by.
@@ -42,6 +47,10 @@ FROM enrollments e JOIN two_factors t ON t.id = e.two_factor_id;
 DROP VIEW enrolled_users;
 DROP INDEX assignments_two_factor;
 DROP INDEX memberships_user;
+DROP INDEX users_machines_by_age;
+DROP INDEX users_machines_by_name;
+DROP INDEX users_inactive_by_age;
+DROP INDEX users_inactive_by_name;
 DROP INDEX users_by_mail;
 DROP INDEX users_by_name;
 ALTER TABLE client_apps DROP COLUMN logo_url;

@@ -1,0 +1,74 @@
+package rest
+
+import "twofold/tenants"
+
+// ClientAppUpdate is what can be changed of a client app.
+type ClientAppUpdate struct {
+	Name                   string   `json:"name" maxLength:"254" doc:"Its name." example:"shop"`
+	Title                  string   `json:"title" maxLength:"254" doc:"What people read." example:"Shop"`
+	Type                   string   `json:"type" enum:"web,spa,native,machine" doc:"Where it runs, and so whether it can keep a secret." example:"web"`
+	ClientID               string   `json:"client_id" maxLength:"128" doc:"What it calls itself." example:"shop"`
+	AuthMethod             string   `json:"auth_method" enum:"client_secret_basic,client_secret_post,private_key_jwt,none" doc:"How it proves itself."`
+	RedirectURIs           []string `json:"redirect_uris" maxItems:"100" doc:"Where users may be sent back to, compared character by character." example:"[\"https://shop.example/callback\"]"`
+	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris" maxItems:"100" doc:"Where users may be sent after signing out."`
+	GrantTypes             []string `json:"grant_types" maxItems:"10" doc:"What it may ask for tokens by."`
+	Scopes                 []string `json:"scopes" maxItems:"100" doc:"What it may ask for."`
+	JWKS                   string   `json:"jwks" maxLength:"32768" doc:"Its public keys, for private_key_jwt."`
+	PKCEOptional           bool     `json:"pkce_optional" doc:"Lets an older confidential app off PKCE. Avoid it."`
+	IDTokenAlg             string   `json:"id_token_alg" enum:"RS256,ES256" doc:"Signature of its ID tokens."`
+	IDTokenProfile         bool     `json:"id_token_profile" doc:"Puts profile claims into ID tokens too."`
+	EnforceMFA             bool     `json:"enforce_mfa" doc:"Sign-ins for this app ask for a second factor."`
+	MinACR                 string   `json:"min_acr" maxLength:"64" doc:"Weakest sign-in that it accepts; empty: none is refused."`
+	Accent                 string   `json:"accent" maxLength:"7" doc:"Colour of its sign-in page; empty: the tenant's." example:"#1a73e8"`
+	LogoURL                string   `json:"logo_url" maxLength:"2048" doc:"Logo on its sign-in page; empty: the tenant's."`
+	Active                 bool     `json:"active" doc:"Whether it can be used."`
+}
+
+// ClientAppCreate is what a client app is made of.
+type ClientAppCreate struct{ ClientAppUpdate }
+
+// ClientApp is an app that sends its users here to sign in, or a machine.
+type ClientApp struct {
+	Stamp
+	ClientAppUpdate
+}
+
+func (a *API) clientApps() {
+	crud(a, resource[tenants.ClientApp, ClientApp, ClientAppCreate, ClientAppUpdate]{
+		one: "client app", many: "client apps", kind: "client_app", plural: "client_apps", things: func() keeper[tenants.ClientApp] { return a.Admin.ClientApps() }, trash: true,
+		about: "A client app sends its users here to sign in, or is a machine.",
+		fresh: ClientAppCreate{ClientAppUpdate{IDTokenAlg: "RS256", Active: true}}, must: []string{"name", "type"}, complete: usualApp,
+		filters: []filter{
+			active(),
+			{"type", "Where it runs.", []string{tenants.AppWeb, tenants.AppSPA, tenants.AppNative, tenants.AppMachine}},
+			{"client_id", "What it calls itself, exactly.", nil},
+		},
+		sorts: []string{"name", "created"},
+	})
+}
+
+// usualApp fills in what apps of a type usually have.
+func usualApp(c *ClientAppCreate, given body) {
+	usual := func(member string, set func()) {
+		if !given.given(member) {
+			set()
+		}
+	}
+	machine, public := c.Type == tenants.AppMachine, c.Type == tenants.AppSPA || c.Type == tenants.AppNative
+	usual("client_id", func() { c.ClientID = c.Name })
+	usual("auth_method", func() {
+		if c.AuthMethod = tenants.AuthBasic; public {
+			c.AuthMethod = tenants.AuthNone
+		}
+	})
+	usual("grant_types", func() {
+		if c.GrantTypes = []string{tenants.GrantCode, tenants.GrantRefresh}; machine {
+			c.GrantTypes = []string{tenants.GrantClientCredentials}
+		}
+	})
+	usual("scopes", func() {
+		if c.Scopes = []string{"openid", "profile", "email", "phone", "groups", "offline_access"}; machine {
+			c.Scopes = []string{}
+		}
+	})
+}

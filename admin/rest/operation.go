@@ -1,0 +1,119 @@
+package rest
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/gorilla/mux"
+
+	"twofold/admin"
+	"twofold/internal/db"
+	"twofold/internal/id"
+)
+
+// operation is one thing that the API does: how it is called and described, who may,
+// and what answers.
+type operation struct {
+	huma.Operation
+	action admin.Action // empty: whoever has a role
+	body   *shape       // nil: it takes none
+	query  bool         // it is a list, with filters; others take the parameters that they describe
+	once   bool         // it takes an Idempotency-Key
+	handle func(ctx context.Context, c *call) (*answer, error)
+}
+
+// call is one request, read and found good.
+type call struct {
+	*http.Request
+	op           *operation
+	who          admin.Who
+	scopes       []string
+	subscription string // of the path
+	id           string // of the path
+	other        string // of the path: what is linked to it, or is its
+	kind         string // of the path: a type of factor
+	body         body
+}
+
+// answer is what an operation gives; status 0 is its usual one.
+type answer struct {
+	status   int
+	version  int64  // the ETag; 0: none, and no lists have one
+	location string // path of what was made
+	next     string // address of the page that follows
+	body     any    // nil: none
+}
+
+// serve runs an operation from the outside in: who asks, where, what.
+func (a *API) serve(op *operation, w http.ResponseWriter, r *http.Request) {
+	out, err := a.run(op, r)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	a.write(op, w, r, out)
+}
+
+func (a *API) run(op *operation, r *http.Request) (out *answer, err error) {
+	c := &call{Request: r, op: op}
+	if err := a.authenticate(c); err != nil {
+		return nil, err
+	}
+	ctx := r.Context()
+	if err := a.place(ctx, c); err != nil {
+		return nil, err
+	}
+	if err := checkQuery(r, op); err != nil {
+		return nil, err
+	}
+	if op.body != nil {
+		if c.body, err = op.body.read(r); err != nil {
+			return nil, err
+		}
+	}
+	if key, given := r.Header["Idempotency-Key"]; given && op.once {
+		return a.onlyOnce(ctx, c, key)
+	}
+	return op.handle(ctx, c)
+}
+
+// place reads the ids of the path. What cannot be an id names nothing, and where the
+// caller has no role there is nothing for him. Only who may everywhere can name a
+// subscription that there is not: for him it is looked up.
+func (a *API) place(ctx context.Context, c *call) error {
+	vars := mux.Vars(c.Request)
+	for name, v := range vars {
+		switch {
+		case name == "type":
+			c.kind = v // the catalogue knows which there are
+		case !id.Valid(v):
+			return errUnknown
+		case name == "subscription":
+			c.subscription = v
+		case name == "id":
+			c.id = v
+		default:
+			c.other = v
+		}
+	}
+	in := db.Scope{Subscription: c.subscription}
+	switch {
+	case c.subscription == "":
+		return nil
+	case c.who.Top(in) == "":
+		return errUnknown
+	case c.who.Subscriptions(admin.SubscriptionRead) != nil:
+		return nil
+	}
+	_, err := a.Admin.Tenants.Subscriptions().Get(db.WithScope(ctx, in), c.subscription)
+	return err
+}
+
+// add describes an operation and keeps it.
+func (a *API) add(op *operation) {
+	op.Path = Root + op.Path
+	describe(a.doc, op)
+	a.doc.AddOperation(&op.Operation)
+	a.ops = append(a.ops, op)
+}
