@@ -27,6 +27,29 @@ type desk struct {
 	who admin.Who
 	sub tenants.Subscription // of the path; zero on pages of the whole server
 	all []tenants.Subscription
+	bad *badForm // a form within the page that is drawn again; nil: none
+}
+
+// badForm is a small form on a page that could not be done.
+type badForm struct {
+	part string // id of its part
+	errs []ui.FieldError
+}
+
+// wrongAt are the errors of the form in a part.
+func (d *desk) wrongAt(part string) []ui.FieldError {
+	if d.bad == nil || d.bad.part != part {
+		return nil
+	}
+	return d.bad.errs
+}
+
+// typedAt is what was typed into the form of a part that is drawn again.
+func (d *desk) typedAt(part, name string) string {
+	if d.bad == nil || d.bad.part != part {
+		return ""
+	}
+	return one(d.r, name)
 }
 
 // handler is a page or an action of the administration.
@@ -134,8 +157,9 @@ type flash struct {
 }
 
 const (
-	flashCookie = "twofold_flash"
+	flashCookie = "console-flash"
 	flashLife   = 60 // seconds
+	maxFlash    = 4096
 )
 
 // flash travels in a sealed cookie: the text of a page must not come from its address.
@@ -149,12 +173,12 @@ func (d *desk) flash(f flash) {
 
 // flashed reads it, once.
 func (d *desk) flashed() (f flash, ok bool) {
-	values := d.cookies(d.r, flashCookie)
-	if len(values) == 0 {
+	k, err := d.r.Cookie(d.cookieName(flashCookie))
+	if err != nil || len(k.Value) > maxFlash {
 		return f, false
 	}
-	http.SetCookie(d.w, &http.Cookie{Name: d.cookieName(flashCookie), Path: "/", MaxAge: -1, HttpOnly: true, Secure: d.secure})
-	text, err := d.Seal.Open(values[0], flashCookie, d.SID)
+	d.dropCookie(d.w, flashCookie)
+	text, err := d.Seal.Open(k.Value, flashCookie, d.SID)
 	return f, err == nil && json.Unmarshal(text, &f) == nil
 }
 
@@ -236,7 +260,7 @@ func (d *desk) rail() []ui.AdminGroup {
 	}
 	add("", railItem{"Start", "", admin.SubscriptionRead})
 	add("People", railItem{"Users", "users", admin.UserRead}, railItem{"Groups", "groups", admin.GroupRead})
-	add("Sign-in", railItem{"Tenants", "tenants", admin.TenantRead}, railItem{"Identity providers", "idps", admin.IDPRead},
+	add("Sign-in", railItem{"Tenants", "tenants", admin.TenantWrite}, railItem{"Identity providers", "idps", admin.IDPRead},
 		railItem{"Client apps", "client-apps", admin.ClientAppRead})
 	add("Second factors", railItem{"TwoFactor instances", "two-factors", admin.TwoFactorRead}, railItem{"Assignments", "assignments", admin.AssignmentRead},
 		railItem{"Exemptions", "exemptions", admin.ExemptionRead}, railItem{"Explain", "explain", admin.PolicyRead},
@@ -272,6 +296,7 @@ func (d *desk) query(filters []ui.AdminFilter) page.Query {
 	}
 	return q
 }
+
 
 // posted reads the form of a post. Its origin was checked already.
 func (d *desk) posted() (url.Values, error) {

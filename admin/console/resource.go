@@ -28,13 +28,17 @@ type resource[V any] struct {
 	order       string // usual order; empty: name
 
 	things func(*desk) admin.Things[V]
+	needs  admin.Action              // what it takes to see the pages, where that is more than reading
 	create func(d *desk, v *V) error // nil: as things do
 	name   func(V) string
 
 	columns []ui.AdminColumn
 	cells   func(d *desk, v V) []ui.AdminCell
+	rows    func(d *desk, vs []V) (func(V) []ui.AdminCell, error) // in place of cells, where one query serves all rows
 	filters func(d *desk) []ui.AdminFilter // may be nil
 	bulk    func(d *desk) *ui.AdminBulk    // may be nil
+	filters func(d *desk) []ui.AdminFilter                        // may be nil
+	bulk    func(d *desk) *ui.AdminBulk                           // may be nil
 
 	// form draws the fields of a value; fresh says that there is none yet.
 	form func(d *desk, v V, fresh bool) ([]ui.AdminSection, error)
@@ -46,6 +50,10 @@ type resource[V any] struct {
 	show func(d *desk, v V, p *ui.AdminDetail) error
 	// losses are what goes with it; may be nil.
 	losses func(d *desk, v V) ([]string, error)
+	// typed is the name to type before it goes, where many are affected; may be nil.
+	typed func(v V) string
+	// hidden goes along with the form; may be nil.
+	hidden func(v V) []ui.Pair
 }
 
 // mount puts the pages of a kind on the router of a subscription.
@@ -66,7 +74,19 @@ func (r resource[V]) action(d *desk, verb string) admin.Action {
 	return admin.Action(r.things(d).Kind() + "." + verb)
 }
 
+// see refuses to show the pages to those who may read such things only to know where
+// they are.
+func (r resource[V]) see(d *desk) error {
+	if r.needs != "" && !d.may(r.needs) {
+		return errMayNot
+	}
+	return nil
+}
+
 func (r resource[V]) list(d *desk) error {
+	if err := r.see(d); err != nil {
+		return err
+	}
 	var filters []ui.AdminFilter
 	if r.filters != nil {
 		filters = r.filters(d)
@@ -90,9 +110,15 @@ func (r resource[V]) list(d *desk) error {
 	if d.may(r.action(d, "create")) {
 		v.Main = &ui.AdminButton{Label: "Create " + r.noun, URL: d.path(r.path, "new")}
 	}
+	cells := func(x V) []ui.AdminCell { return r.cells(d, x) }
+	if r.rows != nil {
+		if cells, err = r.rows(d, found.Items); err != nil {
+			return err
+		}
+	}
 	for _, x := range found.Items {
 		id := r.things(d).ID(&x)
-		v.Table.Rows = append(v.Table.Rows, ui.AdminRow{ID: id, URL: d.path(r.path, id), Cells: r.cells(d, x)})
+		v.Table.Rows = append(v.Table.Rows, ui.AdminRow{ID: id, URL: d.path(r.path, id), Cells: cells(x)})
 	}
 	v.Table.Empty = ui.AdminEmpty{Title: "No " + r.nouns + " yet", Text: r.empty, Do: v.Main}
 	if len(v.Chips()) > 0 {
@@ -108,6 +134,9 @@ func (r resource[V]) list(d *desk) error {
 }
 
 func (r resource[V]) one(d *desk) error {
+	if err := r.see(d); err != nil {
+		return err
+	}
 	v, err := r.things(d).Get(d.r.Context(), d.who, d.sub.ID, d.id())
 	if err != nil {
 		return err
@@ -128,7 +157,11 @@ func (r resource[V]) one(d *desk) error {
 			return err
 		}
 	}
-	return d.render(http.StatusOK, p)
+	if d.bad == nil {
+		return d.render(http.StatusOK, p)
+	}
+	p.Notice, p.Undo = &ui.Notice{Kind: ui.Bad, Text: "Nothing was changed. What is wrong is said at its place below."}, nil
+	return d.render(http.StatusUnprocessableEntity, p)
 }
 
 func (r resource[V]) fresh(d *desk) error {
@@ -166,7 +199,10 @@ func (r resource[V]) draw(d *desk, status int, v V, how drawn[V]) error {
 		p.Version = strconv.FormatInt(r.things(d).Version(how.conflict), 10)
 	}
 	if r.aside != nil {
-		p.SignIn = r.aside(d, v)
+		p.SignIn, p.Buttons = r.aside(d, v), []ui.AdminOption{{Value: "preview", Label: "Preview"}}
+	}
+	if r.hidden != nil {
+		p.Hidden = r.hidden(v)
 	}
 	return d.render(status, p)
 }
@@ -281,6 +317,9 @@ func (r resource[V]) question(d *desk, status int, v V, errs []ui.FieldError) er
 		Version: strconv.FormatInt(r.things(d).Version(&v), 10), BackURL: d.path(r.path, d.id()),
 	}
 	p.Crumbs = []ui.Link{{Text: r.title, URL: d.path(r.path)}, {Text: r.name(v), URL: p.BackURL}}
+	if r.typed != nil {
+		p.TypeName = r.typed(v)
+	}
 	if r.losses != nil {
 		var err error
 		if p.Losses, err = r.losses(d, v); err != nil {
@@ -301,6 +340,9 @@ func (r resource[V]) remove(d *desk) error {
 	version, err := strconv.ParseInt(one(d.r, ui.FieldVersion), 10, 64)
 	if err != nil || one(d.r, ui.FieldConfirmed) != "true" {
 		return errVersion
+	}
+	if r.typed != nil && strings.TrimSpace(one(d.r, ui.FieldTyped)) != r.typed(v) {
+		return r.question(d, http.StatusUnprocessableEntity, v, []ui.FieldError{{Field: ui.FieldTyped, Message: "This is not its name. Type it as it stands above."}})
 	}
 	err = r.things(d).Delete(d.r.Context(), d.who, d.sub.ID, d.id(), version)
 	if errors.Is(err, tenants.ErrStale) {
