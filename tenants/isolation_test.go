@@ -81,6 +81,18 @@ func (w *world) isolationCases(b *customer, bob User, assignment Assignment, exe
 	}
 	until := firstOfMay.Add(time.Hour)
 	return []testkit.IsolationCase{
+		{Method: "CountAssignments", Do: func(ctx context.Context, see see) {
+			n, err := w.CountAssignments(ctx)
+			yes(see)(n[b.letter.ID] > 0, err)
+		}},
+		{Method: "Names", Do: func(ctx context.Context, see see) {
+			for l, target := range map[Level]string{
+				LevelSubscription: b.sub.ID, LevelTenant: b.tenant.ID, LevelIDP: b.idp.ID, LevelClientApp: b.app.ID, LevelGroup: b.group.ID, LevelUser: b.anna.ID,
+			} {
+				names, err := w.Names(ctx, l, []string{target})
+				yes(see)(len(names) > 0, err)
+			}
+		}},
 		{Method: "LinksOf", Do: func(ctx context.Context, see see) {
 			for kind, owner := range map[LinkKind]string{
 				LinkTenantMember: b.tenant.ID, LinkTenantClientApp: b.tenant.ID, LinkGroupMember: b.group.ID, LinkUserIDP: b.anna.ID,

@@ -35,8 +35,6 @@ type resource[V any] struct {
 	columns []ui.AdminColumn
 	cells   func(d *desk, v V) []ui.AdminCell
 	rows    func(d *desk, vs []V) (func(V) []ui.AdminCell, error) // in place of cells, where one query serves all rows
-	filters func(d *desk) []ui.AdminFilter // may be nil
-	bulk    func(d *desk) *ui.AdminBulk    // may be nil
 	filters func(d *desk) []ui.AdminFilter                        // may be nil
 	bulk    func(d *desk) *ui.AdminBulk                           // may be nil
 
