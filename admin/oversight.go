@@ -36,7 +36,7 @@ func (a *Admin) named(ctx context.Context, ids map[string][]string) (Names, erro
 			continue
 		}
 		var err error
-		if out[kind], err = a.Tenants.Names(ctx, kind, some); err != nil {
+		if out[kind], err = a.Tenants.Called(ctx, kind, some); err != nil {
 			return nil, err
 		}
 	}

@@ -13,10 +13,10 @@ type Named struct {
 	Gone  bool   // it was deleted
 }
 
-// Names tells what the things of a kind are called that these ids are of, deleted ones
+// Called tells what the things of a kind are called that these ids are of, deleted ones
 // too, in one statement: "user", "client_app", "tenant", "two_factor", "group" or "idp".
 // What is not of the subscription in ctx is not there.
-func (s *Store) Names(ctx context.Context, kind string, ids []string) (map[string]Named, error) {
+func (s *Store) Called(ctx context.Context, kind string, ids []string) (map[string]Named, error) {
 	switch kind {
 	case "user":
 		return called(ctx, s, ids, func(r userRow) (string, string, string, Trash) { return r.ID, r.User.Name, r.DisplayName, r.Trash })
@@ -31,7 +31,7 @@ func (s *Store) Names(ctx context.Context, kind string, ids []string) (map[strin
 	case "idp":
 		return called(ctx, s, ids, func(r idpRow) (string, string, string, Trash) { return r.ID, r.Name, r.Title, r.Trash })
 	}
-	return nil, fmt.Errorf("tenants: names: %q is no kind", kind)
+	return nil, fmt.Errorf("tenants: called: %q is no kind", kind)
 }
 
 func called[R any](ctx context.Context, s *Store, ids []string, of func(R) (id, name, title string, t Trash)) (map[string]Named, error) {

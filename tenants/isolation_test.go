@@ -150,9 +150,9 @@ func (w *world) isolationCases(b *customer, bob User, assignment Assignment, exe
 		{Method: "ListAssignments", Do: func(ctx context.Context, see see) { see(w.ListAssignments(ctx)) }},
 		{Method: "ListExemptions", Do: func(ctx context.Context, see see) { see(w.ListExemptions(ctx)) }},
 		{Method: "UsersByName", Do: func(ctx context.Context, see see) { see(w.UsersByName(ctx, []string{"anna", "bob of globex"})) }},
-		{Method: "Names", Do: func(ctx context.Context, see see) {
+		{Method: "Called", Do: func(ctx context.Context, see see) {
 			for _, kind := range []string{"user", "client_app", "tenant", "two_factor", "group", "idp"} {
-				see(w.Names(ctx, kind, []string{b.anna.ID, bob.ID, b.app.ID, b.tenant.ID, b.letter.ID, b.group.ID, b.idp.ID}))
+				see(w.Called(ctx, kind, []string{b.anna.ID, bob.ID, b.app.ID, b.tenant.ID, b.letter.ID, b.group.ID, b.idp.ID}))
 			}
 		}},
 		{Method: "UsersByID", Do: func(ctx context.Context, see see) { see(w.UsersByID(ctx, []string{b.anna.ID, bob.ID})) }},

@@ -15,14 +15,11 @@ func (c *Console) mountPages(a *mux.Router) {
 	s := a.PathPrefix("/s/{sub}").Subrouter()
 	s.HandleFunc("/", c.at(home)).Methods(http.MethodGet, http.MethodHead)
 	mount(c, s, groups())
-<<<<<<< HEAD
+	mountTwoFactors(c, s)
 	c.mountTrail(a, "platform_audit")
 	c.mountTrail(s, "audit")
 	c.mountMessages(s)
 	c.mountSessions(s)
-=======
-	mountTwoFactors(c, s)
->>>>>>> main
 }
 
 // start leads to the subscription that somebody administers: the one that he belongs to,
