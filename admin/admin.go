@@ -21,6 +21,7 @@ type Admin struct {
 	Outbox   *delivery.Outbox
 	Audit    *audit.Trail
 	HelpDesk *HelpDesk
+	Sessions Sessions
 	Now      func() time.Time
 	Log      *slog.Logger
 	Preview  Preview

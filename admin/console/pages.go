@@ -16,6 +16,10 @@ func (c *Console) mountPages(a *mux.Router) {
 	s.HandleFunc("/", c.at(home)).Methods(http.MethodGet, http.MethodHead)
 	mount(c, s, groups())
 	mountTwoFactors(c, s)
+	c.mountTrail(a, "platform_audit")
+	c.mountTrail(s, "audit")
+	c.mountMessages(s)
+	c.mountSessions(s)
 }
 
 // start leads to the subscription that somebody administers: the one that he belongs to,
