@@ -44,7 +44,7 @@ func (s *Store) Names(ctx context.Context, l Level, ids []string) (map[string]st
 	if l == LevelSubscription {
 		q = s.DB.For(ctx).Model(model).Where("id = ?", db.ScopeOf(ctx).Subscription)
 	} else {
-		q = s.mine(ctx).Model(model)
+		q = s.links(ctx, model)
 	}
 	var rows []struct{ ID, Name string }
 	if err := q.Select("id", "name").Where("id IN ?", ids).Find(&rows).Error; err != nil {

@@ -297,7 +297,6 @@ func (d *desk) query(filters []ui.AdminFilter) page.Query {
 	return q
 }
 
-
 // posted reads the form of a post. Its origin was checked already.
 func (d *desk) posted() (url.Values, error) {
 	if err := d.ownForm(d.r); err != nil {

@@ -16,6 +16,8 @@ func (c *Console) mountPages(a *mux.Router) {
 	s.HandleFunc("/", c.at(home)).Methods(http.MethodGet, http.MethodHead)
 	mount(c, s, groups())
 	mountTwoFactors(c, s)
+	mountAssignments(c, s)
+	mount(c, s, exemptions())
 }
 
 // start leads to the subscription that somebody administers: the one that he belongs to,
