@@ -153,7 +153,8 @@ func (s *Store) loadAssignments(ctx context.Context, e *estate) error {
 	for _, a := range assignments {
 		e.assignments[a.TargetID] = append(e.assignments[a.TargetID], a)
 	}
-	exemptions, err := list(s.DB.For(ctx).Where("level <> ? AND until > ?", LevelUser, e.now).Order("id"), func(r exemptionRow) Exemption { return r.Exemption })
+	// Those that have run out too: Resolve passes over them, and a change may renew one.
+	exemptions, err := list(s.DB.For(ctx).Where("level <> ?", LevelUser).Order("id"), func(r exemptionRow) Exemption { return r.Exemption })
 	if err != nil {
 		return err
 	}

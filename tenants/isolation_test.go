@@ -55,6 +55,7 @@ func TestTwoTenants(t *testing.T) {
 				"GrantByID":          "for package admin, which decides who may see it",
 				"GrantsIn":           "names its scope itself",
 				"SystemAdmins":       "counts over the whole server",
+				"MayHave":            "keeps nothing, and asks for nothing but words of the tenant in ctx",
 				"HashPassword":       "keeps nothing, and asks for nothing but words of the tenant in ctx",
 				"Check":              "asks for nothing but base settings: BaseLayers",
 				"SMSRules":           "asks for nothing but the tenant in the context",
@@ -327,7 +328,13 @@ func (w *world) isolationCases(b *customer, bob User, assignment Assignment, exe
 			yes(see)(string(o["Length"]) == "7", err)
 		}},
 		{Method: "KeepHash", Do: func(ctx context.Context, see see) {
-			err := w.KeepHash(ctx, b.anna.ID, "taken")
+			err := w.KeepHash(ctx, b.anna.ID, foreignHashes[0].hash)
+			yes(see)(err == nil, err)
+		}},
+		{Method: "Arrive", Do: func(ctx context.Context, see see) {
+			err := w.Arrive(ctx, []*Arrival{{User: User{Name: "till", Kind: Person}, In: []string{b.tenant.ID}}})
+			yes(see)(err == nil, err)
+			err = w.Arrive(ctx, []*Arrival{{User: User{Name: "till", Kind: Person}, Groups: []string{b.group.ID}, IDPs: []string{b.idp.ID}}})
 			yes(see)(err == nil, err)
 		}},
 		{Method: "GrantsOf", Do: func(ctx context.Context, see see) { see(w.GrantsOf(ctx, SubjectUser, b.anna.ID)) }},

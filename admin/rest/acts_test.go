@@ -82,7 +82,7 @@ func TestLinks(t *testing.T) {
 			{"PUT", w.in("one", "/users/"+user) + "/idps/" + w.ids["idp one"], 204, ""},
 		} {
 			r := w.do("sub one", step.method, step.path, "")
-			if r.StatusCode != step.status && !(step.status == 422 && r.StatusCode == 404) {
+			if r.StatusCode != step.status && !(step.status == 422 && r.StatusCode == http.StatusNotFound) {
 				t.Errorf("%s %s: %d %s", step.method, step.path, r.StatusCode, r.text)
 			}
 		}
@@ -137,7 +137,7 @@ func TestShownOnce(t *testing.T) {
 		want(t, w.do("sub one", http.MethodPut, user+"/password", `{"password":"`+password+`"}`), 204, "")
 		want(t, w.do("help one", http.MethodPut, user+"/password", `{"password":"`+password+`"}`), 403, "may_not")
 		short := w.do("sub one", http.MethodPut, user+"/password", `{"password":"short-one"}`)
-		if short.StatusCode != 422 || strings.Contains(short.text, "short-one") {
+		if short.StatusCode != http.StatusUnprocessableEntity || strings.Contains(short.text, "short-one") {
 			t.Errorf("a weak password: %s", short.text)
 		}
 		for _, hidden := range []string{secret, code, password, "short-one"} {

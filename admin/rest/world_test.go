@@ -108,7 +108,11 @@ func newWorld(t testing.TB, url string) *world {
 	})
 	root.HandleFunc("/page", func(http.ResponseWriter, *http.Request) {}).Methods(http.MethodGet)
 	w.api.Mount(root)
-	shell := &web.Shell{Log: log, Now: w.clock.Now, Failed: func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusInternalServerError) }}
+	shell := &web.Shell{Log: log, Now: w.clock.Now, Failed: func(rw http.ResponseWriter, r *http.Request) {
+		if !w.api.Failed(rw, r) {
+			rw.WriteHeader(http.StatusInternalServerError)
+		}
+	}}
 	w.server = httptest.NewServer(shell.Wrap(root))
 	t.Cleanup(w.server.Close)
 	w.customer(t, "one", "acme", "globex")
@@ -171,6 +175,9 @@ func (w *world) customer(t testing.TB, name string, realms ...string) {
 }
 
 func (w *world) bearer(_ context.Context, token string) (admin.Signed, []string, error) {
+	if token == "panic" {
+		panic("secret-words")
+	}
 	if w.broken != nil {
 		return admin.Signed{}, nil, w.broken
 	}

@@ -182,7 +182,7 @@ func (c circumstances) explain(w *world) (tenants.Policy, tenants.Explanation) {
 }
 
 // met is what a person meets who gives name and password, and would rather set up nothing
-// yet: whether he may is asked of the server, whatever the page says.
+// yet: whether he may is asked of the server, and the page must say the same.
 func met(t *testing.T, c *testkit.Client, page *testkit.Page) tenants.Outcome {
 	t.Helper()
 	if toApp(page) {
@@ -193,10 +193,15 @@ func met(t *testing.T, c *testkit.Client, page *testkit.Page) tenants.Outcome {
 	switch {
 	case page.Status == http.StatusForbidden:
 		return tenants.OutcomeRefused
-	case settingUp && toApp(do(c, page, "later")):
-		return tenants.OutcomePostpone
 	case settingUp:
-		return tenants.OutcomeSetUp
+		offered, out := strings.Contains(page.Body, `value="later"`), tenants.OutcomeSetUp
+		if toApp(do(c, page, "later")) {
+			out = tenants.OutcomePostpone
+		}
+		if offered != (out == tenants.OutcomePostpone) {
+			t.Errorf("%s, but the page offers to do it later: %v", out, offered)
+		}
+		return out
 	case page.Status == http.StatusOK && strings.Contains(page.Body, `name="code"`):
 		return tenants.OutcomeAsked
 	}

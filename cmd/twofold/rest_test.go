@@ -26,7 +26,7 @@ func (w *world) robot() (token string) {
 	if _, err := w.tenants.Link(w.ctx(), tenants.LinkTenantClientApp, w.ids["tenant acme"], app.ID); err != nil {
 		w.t.Fatal(err)
 	}
-	res, err := http.PostForm(w.url+"/t/acme/token", url.Values{ //nolint:noctx // a test
+	res, err := http.PostForm(w.url+"/t/acme/token", url.Values{
 		"grant_type": {tenants.GrantClientCredentials}, "scope": {op.ScopeAdmin}, "client_id": {"robot"}, "client_secret": {secret},
 	})
 	if err != nil {

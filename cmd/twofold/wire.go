@@ -225,6 +225,9 @@ func (h *house) handler(https bool, proxies []netip.Prefix) http.Handler {
 	shell := &web.Shell{
 		Log: h.log, Now: h.now, Proxies: proxies, HSTS: https, Observe: h.metrics.request,
 		Failed: func(w http.ResponseWriter, r *http.Request) {
+			if h.rest.Failed(w, r) {
+				return
+			}
 			h.ui.Render(w, r, http.StatusInternalServerError, ui.Problem{
 				Page:    ui.Page{Reference: web.RequestID(r.Context())},
 				Heading: "Something went wrong on our side", Text: "Please try again in a moment.",
