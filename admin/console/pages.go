@@ -14,7 +14,8 @@ func (c *Console) mountPages(a *mux.Router) {
 	a.HandleFunc("/switch", c.at(switchTo)).Methods(http.MethodGet)
 	s := a.PathPrefix("/s/{sub}").Subrouter()
 	s.HandleFunc("/", c.at(home)).Methods(http.MethodGet, http.MethodHead)
-	mount(c, s, groups())
+	mountPeople(c, s)
+	mountSignIn(c, s)
 }
 
 // start leads to the subscription that somebody administers: the one that he belongs to,
