@@ -7,6 +7,7 @@ import (
 
 	"twofold/internal/audit"
 	"twofold/internal/db"
+	"twofold/internal/limits"
 	"twofold/tenants"
 	"twofold/twofactor/ceremony"
 	"twofold/twofactor/delivery"
@@ -20,7 +21,9 @@ type Admin struct {
 	Ceremony *ceremony.Ceremony
 	Outbox   *delivery.Outbox
 	Audit    *audit.Trail
+	Limits   *limits.Limiter
 	HelpDesk *HelpDesk
+	Sessions Sessions
 	Now      func() time.Time
 	Log      *slog.Logger
 	Preview  Preview

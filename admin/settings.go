@@ -32,23 +32,14 @@ func (a *Admin) BaseSettings(ctx context.Context, w Who, subscription, factorTyp
 	}
 	out := BaseSettings{Type: factorType, Version: own.Version}
 	if subscription == "" {
-		out.Options = optionsOf(p.Fields, own.Options, nil, nil)
-	} else {
-		platform, _, err := a.Tenants.BaseLayers(ctx, factorType)
-		if err != nil {
-			return BaseSettings{}, err
-		}
-		out.Options = optionsOf(p.Fields, platform, own.Options, nil)
+		out.Options = optionsOf(p.Fields, layer{own.Options, tenants.SourcePlatform})
+		return out, nil
 	}
-	here := tenants.SourceSubscription
-	if subscription == "" {
-		here = tenants.SourcePlatform
+	platform, _, err := a.Tenants.BaseLayers(ctx, factorType)
+	if err != nil {
+		return BaseSettings{}, err
 	}
-	for i, o := range out.Options {
-		if o.Source == here {
-			out.Options[i].Own = o.Value
-		}
-	}
+	out.Options = optionsOf(p.Fields, layer{own.Options, tenants.SourceSubscription}, layer{platform, tenants.SourcePlatform})
 	return out, nil
 }
 

@@ -34,10 +34,20 @@ type Instance struct {
 // Option is one option with its value and where that comes from. A secret has no value:
 // only whether it is set.
 type Option struct {
-	Field  twofactor.Field
-	Value  json.RawMessage // what is in force, without secrets; nil: nothing
-	Own    json.RawMessage // what is set here, without secrets; nil: inherited
-	Set    bool            // a value is in force, secret or not
+	Field     twofactor.Field
+	Value     json.RawMessage // what is in force, without secrets; nil: nothing
+	Own       json.RawMessage // what is set here, without secrets; nil: inherited
+	Set       bool            // a value is in force, secret or not
+	Source    tenants.Source
+	Here      bool        // set here, secret or not
+	Secrets   []string    // of an object: the names of its secrets that are in force
+	Inherited Inheritance // what is in force if nothing is set here
+}
+
+// Inheritance is the value of an option at the levels above.
+type Inheritance struct {
+	Value  json.RawMessage // without secrets; nil: nothing
+	Set    bool
 	Source tenants.Source
 }
 
@@ -60,31 +70,55 @@ func (a *Admin) TwoFactor(ctx context.Context, w Who, subscription, id string) (
 	if err != nil {
 		return Instance{}, err
 	}
-	out.Options = optionsOf(a.Tenants.Catalog[v.Type].Fields, platform, sub, own)
+	out.Options = optionsOf(a.Tenants.Catalog[v.Type].Fields, layer{own, tenants.SourceInstance}, layer{platform, tenants.SourcePlatform}, layer{sub, tenants.SourceSubscription})
 	out.Wrong, err = a.Tenants.Check(ctx, v.Type, own)
 	return out, err
 }
 
-// optionsOf lays the levels over each other, without any secret.
-func optionsOf(fields []twofactor.Field, platform, sub, own tenants.Options) []Option {
+// layer is what one level sets.
+type layer struct {
+	options tenants.Options
+	source  tenants.Source
+}
+
+// optionsOf lays the levels over each other, without any secret: those above, the widest
+// first, and the one that is looked at.
+func optionsOf(fields []twofactor.Field, here layer, above ...layer) []Option {
 	out := make([]Option, len(fields))
 	for i, f := range fields {
 		o := Option{Field: f, Source: tenants.SourceDefault}
 		if f.Default != "" {
 			o.Value, o.Set = defaultValue(f), true
 		}
-		for _, l := range []struct {
-			options tenants.Options
-			source  tenants.Source
-		}{{platform, tenants.SourcePlatform}, {sub, tenants.SourceSubscription}, {own, tenants.SourceInstance}} {
+		take := func(l layer) {
 			if v, ok := l.options[f.Name]; ok {
-				o.Value, o.Set, o.Source = shownValue(f, v), true, l.source
-				if l.source == tenants.SourceInstance {
-					o.Own = o.Value
-				}
+				o.Value, o.Set, o.Source, o.Secrets = shownValue(f, v), true, l.source, secretsIn(f, v)
 			}
 		}
+		for _, l := range above {
+			take(l)
+		}
+		o.Inherited = Inheritance{o.Value, o.Set, o.Source}
+		take(here)
+		if _, o.Here = here.options[f.Name]; o.Here {
+			o.Own = o.Value
+		}
 		out[i] = o
+	}
+	return out
+}
+
+// secretsIn names the secrets of an object that have a value.
+func secretsIn(f twofactor.Field, v json.RawMessage) []string {
+	var out []string
+	if f.Kind != twofactor.KindJSON {
+		return nil
+	}
+	has := members(v)
+	for _, inner := range f.Fields {
+		if given := string(has[inner.Name]); inner.Secret && given != "" && given != `""` {
+			out = append(out, inner.Name)
+		}
 	}
 	return out
 }

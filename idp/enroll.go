@@ -431,9 +431,10 @@ func (s *IDP) mayLater(a *attempt, v verdict) (bool, time.Time) {
 }
 
 func (s *IDP) showAskAddress(w http.ResponseWriter, r *http.Request, a *attempt, v verdict, c tenants.Candidate, status int, typed, wrong string) error {
+	mayLater, until := s.mayLater(a, v)
 	s.UI.Render(w, r, status, ui.AskAddress{
 		Page: s.stepPage(r, a), Action: r.URL.Path, UserName: a.name(), Phone: c.Proves == twofactor.NeedsPhone, Value: typed, Error: wrong,
-		MayChoose: len(s.settable(a, v)) > 1, CanCancel: true,
+		MayChoose: len(s.settable(a, v)) > 1, CanCancel: true, MayPostpone: mayLater, PostponeTo: until,
 	})
 	return nil
 }

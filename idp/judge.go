@@ -79,7 +79,8 @@ func (s *IDP) fill(v *verdict, a *attempt) {
 	r.SecondFactor, r.MinStrength = p.Required, signin.Strength(p.Min)
 	r.Bound, r.Weak = idsOf(p.Offered), idsOf(p.Weaker)
 	r.Held, r.MayEnroll, r.ProveFirst = p.Held, len(p.Settable) > 0, p.ProveFirst
-	r.MayPostpone = p.GraceUntil.After(s.Now()) && !p.Held && len(p.Offered) == 0
+	// A grace lifts what is required (rule 2), and never a strength that is demanded.
+	r.MayPostpone = p.GraceUntil.After(s.Now()) && !p.Held && len(p.Offered) == 0 && p.Min <= twofactor.Strength1FA
 	r.Remembered = a.mark != nil && a.mark.CredentialEpoch == p.Epoch && a.req.MaxAge == nil && !slices.Contains(a.req.Prompt, "login")
 	if !a.own() || !a.facts.Recent {
 		return

@@ -51,7 +51,7 @@ const (
 func (s *Store) checkChange(ctx context.Context, c Change) error {
 	var errs []error
 	if a := c.PutAssignment; a != nil {
-		errs = append(errs, s.checkAssignment(ctx, a))
+		errs = append(errs, s.checkPut(ctx, a))
 	}
 	if a := c.RemoveAssignment; a != nil {
 		errs = append(errs, s.mustHave(ctx, a.Level, a.TargetID))
@@ -63,7 +63,7 @@ func (s *Store) checkChange(ctx context.Context, c Change) error {
 		errs = append(errs, s.checkSwitch(ctx, w))
 	}
 	if e := c.PutExemption; e != nil {
-		errs = append(errs, s.checkExempted(ctx, e))
+		errs = append(errs, s.checkExempt(ctx, e))
 	}
 	if e := c.RemoveExemption; e != nil {
 		errs = append(errs, s.mustHave(ctx, e.Level, e.TargetID))
@@ -72,6 +72,35 @@ func (s *Store) checkChange(ctx context.Context, c Change) error {
 		return invalid("change", "must be exactly one")
 	}
 	return errs[0]
+}
+
+func (s *Store) checkPut(ctx context.Context, a *Assignment) error {
+	if err := s.checkAssignment(ctx, a); err != nil {
+		return err
+	}
+	return staysAt(ctx, s.Assignments().Get, a.ID, a.sameKey)
+}
+
+func (s *Store) checkExempt(ctx context.Context, e *Exemption) error {
+	if err := s.checkExempted(ctx, e); err != nil {
+		return err
+	}
+	return staysAt(ctx, s.Exemptions().Get, e.ID, func(have Exemption) bool { return e.Level == have.Level && e.TargetID == have.TargetID })
+}
+
+// staysAt refuses to foresee what is moved: that is two changes.
+func staysAt[V any](ctx context.Context, get func(ctx context.Context, id string) (V, error), id string, same func(V) bool) error {
+	if id == "" {
+		return nil
+	}
+	have, err := get(ctx, id)
+	switch {
+	case err != nil:
+		return err
+	case !same(have):
+		return invalid("target", "of what is there already is another one: preview it removed here, and put there")
+	}
+	return nil
 }
 
 // checkAssignment holds the rules for an assignment.

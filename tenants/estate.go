@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"gorm.io/gorm"
-
 	"twofold/internal/db"
 	"twofold/twofactor"
 )
@@ -26,6 +24,7 @@ type estate struct {
 	instances   map[string]prepared
 	assignments map[string][]Assignment // by target, oldest first; those of users come with them
 	exemptions  map[string][]Exemption  // likewise
+	within      []string                // the tenants that are looked at; none: all
 }
 
 type tenantOf struct {
@@ -40,17 +39,6 @@ type tenantOf struct {
 type groupOf struct {
 	Station
 	place int
-}
-
-// mine is a query of what the subscription in ctx owns in all its tenants: the guard
-// holds some of these tables to one tenant.
-func (s *Store) mine(ctx context.Context) *gorm.DB {
-	sub := db.ScopeOf(ctx).Subscription
-	q := s.DB.For(db.AllTenants(ctx)).Where("subscription_id = ?", sub)
-	if sub == "" {
-		_ = q.AddError(db.ErrNoScope)
-	}
-	return q
 }
 
 func (s *Store) estate(ctx context.Context) (*estate, error) {
@@ -73,7 +61,7 @@ func (s *Store) loadLevels(ctx context.Context, e *estate) error {
 		return notFound(err, errNoSubscription)
 	}
 	e.sub, e.active = Station{LevelSubscription, sub.ID, sub.Name, sub.EnforceMFA, Strength(sub.MinACR)}, sub.Active
-	all, err := list(s.mine(ctx).Where("active"), func(r tenantRow) Tenant { return r.Tenant })
+	all, err := list(s.links(ctx, &tenantRow{}).Where("active"), func(r tenantRow) Tenant { return r.Tenant })
 	if err != nil {
 		return err
 	}
@@ -81,19 +69,19 @@ func (s *Store) loadLevels(ctx context.Context, e *estate) error {
 	for _, t := range all {
 		e.tenants[t.ID] = tenantOf{Station: Station{LevelTenant, t.ID, t.Name, t.EnforceMFA, Strength(t.MinACR)}, countries: t.SMSCountries}
 	}
-	idps, err := list(s.mine(ctx).Where("active"), func(r idpRow) Station {
+	idps, err := list(s.links(ctx, &idpRow{}).Where("active"), func(r idpRow) Station {
 		return Station{LevelIDP, r.ID, r.Name, r.EnforceMFA, twofactor.StrengthNone}
 	})
 	if err != nil {
 		return err
 	}
-	apps, err := list(s.mine(ctx).Where("active AND type <> ?", AppMachine), func(r clientAppRow) Station {
+	apps, err := list(s.links(ctx, &clientAppRow{}).Where("active AND type <> ?", AppMachine), func(r clientAppRow) Station {
 		return Station{LevelClientApp, r.ID, r.Name, r.EnforceMFA, Strength(r.MinACR)}
 	})
 	if err != nil {
 		return err
 	}
-	groups, err := list(s.mine(ctx).Order("name"), func(r groupRow) Station { return Station{Level: LevelGroup, ID: r.ID, Name: r.Name} })
+	groups, err := list(s.links(ctx, &groupRow{}).Order("name"), func(r groupRow) Station { return Station{Level: LevelGroup, ID: r.ID, Name: r.Name} })
 	if err != nil {
 		return err
 	}
@@ -114,11 +102,11 @@ func byID(list []Station) map[string]Station {
 
 // loadLinks gives tenants their IDPs and apps, as far as these are active.
 func (s *Store) loadLinks(ctx context.Context, e *estate) error {
-	idps, err := list(s.mine(ctx).Order("idp_id"), func(r tenantIDPRow) [2]string { return [2]string{r.TenantID, r.IDPID} })
+	idps, err := list(s.links(ctx, &tenantIDPRow{}).Order("idp_id"), func(r tenantIDPRow) [2]string { return [2]string{r.TenantID, r.IDPID} })
 	if err != nil {
 		return err
 	}
-	apps, err := list(s.mine(ctx).Order("client_app_id"), func(r tenantClientAppRow) [2]string { return [2]string{r.TenantID, r.ClientAppID} })
+	apps, err := list(s.links(ctx, &tenantClientAppRow{}).Order("client_app_id"), func(r tenantClientAppRow) [2]string { return [2]string{r.TenantID, r.ClientAppID} })
 	if err != nil {
 		return err
 	}
@@ -165,7 +153,8 @@ func (s *Store) loadAssignments(ctx context.Context, e *estate) error {
 	for _, a := range assignments {
 		e.assignments[a.TargetID] = append(e.assignments[a.TargetID], a)
 	}
-	exemptions, err := list(s.DB.For(ctx).Where("level <> ? AND until > ?", LevelUser, e.now).Order("id"), func(r exemptionRow) Exemption { return r.Exemption })
+	// Those that have run out too: Resolve passes over them, and a change may renew one.
+	exemptions, err := list(s.DB.For(ctx).Where("level <> ?", LevelUser).Order("id"), func(r exemptionRow) Exemption { return r.Exemption })
 	if err != nil {
 		return err
 	}

@@ -58,6 +58,7 @@ VALUES (?, ?, ?, ?, '', '', '', 0, false, 1, '2027-05-01 00:00:00+00:00')`, b.su
 				"GrantByID":          "for package admin, which decides who may see it",
 				"GrantsIn":           "names its scope itself",
 				"SystemAdmins":       "counts over the whole server",
+				"MayHave":            "keeps nothing, and asks for nothing but words of the tenant in ctx",
 				"HashPassword":       "keeps nothing, and asks for nothing but words of the tenant in ctx",
 				"Check":              "asks for nothing but base settings: BaseLayers",
 				"SMSRules":           "asks for nothing but the tenant in the context",
@@ -85,6 +86,18 @@ func (w *world) isolationCases(b *customer, bob User, assignment Assignment, exe
 	}
 	until := firstOfMay.Add(time.Hour)
 	return []testkit.IsolationCase{
+		{Method: "CountAssignments", Do: func(ctx context.Context, see see) {
+			n, err := w.CountAssignments(ctx)
+			yes(see)(n[b.letter.ID] > 0, err)
+		}},
+		{Method: "Names", Do: func(ctx context.Context, see see) {
+			for l, target := range map[Level]string{
+				LevelSubscription: b.sub.ID, LevelTenant: b.tenant.ID, LevelIDP: b.idp.ID, LevelClientApp: b.app.ID, LevelGroup: b.group.ID, LevelUser: b.anna.ID,
+			} {
+				names, err := w.Names(ctx, l, []string{target})
+				yes(see)(len(names) > 0, err)
+			}
+		}},
 		{Method: "LinksOf", Do: func(ctx context.Context, see see) {
 			for kind, owner := range map[LinkKind]string{
 				LinkTenantMember: b.tenant.ID, LinkTenantClientApp: b.tenant.ID, LinkGroupMember: b.group.ID, LinkUserIDP: b.anna.ID,
@@ -173,6 +186,11 @@ func (w *world) isolationCases(b *customer, bob User, assignment Assignment, exe
 		{Method: "ListAssignments", Do: func(ctx context.Context, see see) { see(w.ListAssignments(ctx)) }},
 		{Method: "ListExemptions", Do: func(ctx context.Context, see see) { see(w.ListExemptions(ctx)) }},
 		{Method: "UsersByName", Do: func(ctx context.Context, see see) { see(w.UsersByName(ctx, []string{"anna", "bob of globex"})) }},
+		{Method: "Called", Do: func(ctx context.Context, see see) {
+			for _, kind := range []string{"user", "client_app", "tenant", "two_factor", "group", "idp"} {
+				see(w.Called(ctx, kind, []string{b.anna.ID, bob.ID, b.app.ID, b.tenant.ID, b.letter.ID, b.group.ID, b.idp.ID}))
+			}
+		}},
 		{Method: "UsersByID", Do: func(ctx context.Context, see see) { see(w.UsersByID(ctx, []string{b.anna.ID, bob.ID})) }},
 		{Method: "TenantsOfUsers", Do: func(ctx context.Context, see see) { see(w.TenantsOfUsers(ctx, []string{b.anna.ID})) }},
 		{Method: "MembersOfTenant", Do: func(ctx context.Context, see see) { see(w.MembersOfTenant(ctx, b.tenant.ID)) }},
@@ -351,7 +369,13 @@ func (w *world) isolationCases(b *customer, bob User, assignment Assignment, exe
 			yes(see)(string(o["Length"]) == "7", err)
 		}},
 		{Method: "KeepHash", Do: func(ctx context.Context, see see) {
-			err := w.KeepHash(ctx, b.anna.ID, "taken")
+			err := w.KeepHash(ctx, b.anna.ID, foreignHashes[0].hash)
+			yes(see)(err == nil, err)
+		}},
+		{Method: "Arrive", Do: func(ctx context.Context, see see) {
+			err := w.Arrive(ctx, []*Arrival{{User: User{Name: "till", Kind: Person}, In: []string{b.tenant.ID}}})
+			yes(see)(err == nil, err)
+			err = w.Arrive(ctx, []*Arrival{{User: User{Name: "till", Kind: Person}, Groups: []string{b.group.ID}, IDPs: []string{b.idp.ID}}})
 			yes(see)(err == nil, err)
 		}},
 		{Method: "GrantsOf", Do: func(ctx context.Context, see see) { see(w.GrantsOf(ctx, SubjectUser, b.anna.ID)) }},

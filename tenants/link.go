@@ -67,7 +67,7 @@ func (s *Store) Link(ctx context.Context, kind LinkKind, owner, other string) (f
 		model     any
 		id, field string
 	}{{l.ownerOf, owner, l.owner}, {l.kind, other, l.other}} {
-		if err := s.mustHaveLive(ctx, end.model, end.id, end.field); err != nil {
+		if err := s.mustHaveRow(ctx, end.model, end.id, end.field); err != nil {
 			return false, err
 		}
 	}
@@ -116,22 +116,6 @@ func (s *Store) Unlink(ctx context.Context, kind LinkKind, owner, other string) 
 	}
 	s.changed(ctx)
 	return res.RowsAffected > 0, nil
-}
-
-// mustHaveLive is mustHaveRow for what can be deleted softly.
-func (s *Store) mustHaveLive(ctx context.Context, model any, id, field string) error {
-	q := s.DB.For(ctx).Model(model).Where("id = ?", id)
-	if _, hard := model.(*groupRow); !hard {
-		q = q.Where("deleted_at IS NULL")
-	}
-	var n int64
-	if err := q.Count(&n).Error; err != nil {
-		return fmt.Errorf("tenants: %s: %w", field, err)
-	}
-	if n == 0 {
-		return invalid(field, "does not exist")
-	}
-	return nil
 }
 
 // ClientSecret is one of an app's secrets: all but the secret itself.

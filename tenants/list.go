@@ -3,6 +3,7 @@ package tenants
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"gorm.io/gorm"
 
@@ -183,3 +184,11 @@ func CheckRedirect(address, appType string) string { return checkRedirect(addres
 
 // CheckClientApp says what is wrong with an app as PutClientApp would.
 func CheckClientApp(c ClientApp) error { return checkClientApp(&c) }
+
+// CheckUser brings a user's name and mail address to the form that they are kept in, and
+// says what is wrong with him as PutUser would.
+func CheckUser(u *User) error {
+	u.Name = NormalName(u.Name)
+	u.Email = strings.ToLower(strings.TrimSpace(u.Email))
+	return checkUser(u)
+}

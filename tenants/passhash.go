@@ -3,7 +3,6 @@ package tenants
 import (
 	"crypto/subtle"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -33,8 +32,6 @@ const (
 	hashSize = 32
 )
 
-var errHash = errors.New("tenants: password hash cannot be read")
-
 // hash makes a PHC string: $argon2id$v=19$m=…,t=…,p=…$salt$hash.
 func (h hasher) hash(password string, random io.Reader) (string, error) {
 	salt := make([]byte, saltSize)
@@ -45,15 +42,34 @@ func (h hasher) hash(password string, random io.Reader) (string, error) {
 	return p.phc(salt, h.derive([]byte(password), salt, p.time, p.memory, p.threads, hashSize)), nil
 }
 
-// check compares in constant time; stale says that the hash was made with other
-// parameters than today's and should be made anew.
-func (h hasher) check(phc, password string) (ok, stale bool, err error) {
-	p, salt, sum, err := parsePHC(phc)
+// check compares in constant time; stale says that the hash was made otherwise than
+// today's are and should be made anew. hash may be one of another system, see readHash.
+func (h hasher) check(hash, password string) (ok, stale bool, err error) {
+	k, err := readHash(hash)
 	if err != nil {
 		return false, false, err
 	}
-	got := h.derive([]byte(password), salt, p.time, p.memory, p.threads, uint32(len(sum))) //nolint:gosec // 64 at most
-	return subtle.ConstantTimeCompare(got, sum) == 1, p != h.params || len(sum) != hashSize, nil
+	if _, argon := k.(argonHash); !argon && strings.ContainsRune(password, 0) {
+		// bcrypt repeats a key with a NUL behind it, HMAC fills one up with NULs: to them
+		// several passwords with NULs are one, and what was typed would be kept.
+		return false, false, nil
+	}
+	ok, err = k.fits(h, []byte(password))
+	return ok, ok && k.outdated(h, password), err
+}
+
+// fits makes own hashes by derive, which tests count.
+func (k argonHash) fits(h hasher, password []byte) (bool, error) {
+	derive := h.derive
+	if k.variant == argon2i {
+		derive = argon2.Key
+	}
+	got := derive(password, k.salt, k.params.time, k.params.memory, k.params.threads, uint32(len(k.sum))) //nolint:gosec // 64 at most
+	return subtle.ConstantTimeCompare(got, k.sum) == 1, nil
+}
+
+func (k argonHash) outdated(h hasher, _ string) bool {
+	return k.variant != argon2id || k.params != h.params || len(k.sum) != hashSize
 }
 
 // decoy is a hash that no password has, and that costs as much to check as any:
@@ -76,20 +92,45 @@ func (p argonParams) phc(salt, sum []byte) string {
 	return fmt.Sprintf("$argon2id$v=%d$%s$%s$%s", argon2.Version, p, b64(salt), b64(sum))
 }
 
-func parsePHC(phc string) (p argonParams, salt, sum []byte, err error) {
-	parts := strings.Split(phc, "$")
-	if len(parts) != 6 || parts[0] != "" || parts[1] != "argon2id" || parts[2] != fmt.Sprintf("v=%d", argon2.Version) {
-		return p, nil, nil, errHash
+// Variants of Argon2 that are read. New hashes are argon2id.
+const (
+	argon2id = "argon2id"
+	argon2i  = "argon2i"
+)
+
+// argonHash is a PHC string of Argon2, read.
+type argonHash struct {
+	variant   string
+	params    argonParams
+	salt, sum []byte
+}
+
+// Bounds keep a damaged or planted row from taking the process down: memory by the
+// slots of the Gate, and time, of which memory and passes are the product.
+const (
+	maxMemoryKiB = 256 * 1024
+	maxWorkKiB   = 4 * maxMemoryKiB
+)
+
+func readArgon2(hash string) (k argonHash, err error) {
+	parts := strings.Split(hash, "$")
+	if len(parts) != 6 || parts[0] != "" || parts[1] != argon2id && parts[1] != argon2i {
+		return k, errHash
 	}
+	if parts[2] != fmt.Sprintf("v=%d", argon2.Version) {
+		return k, errArgonVersion
+	}
+	p := &k.params
 	if _, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &p.memory, &p.time, &p.threads); err != nil || parts[3] != p.String() {
-		return p, nil, nil, errHash
+		return k, errHash
 	}
-	salt, err1 := base64.RawStdEncoding.DecodeString(parts[4])
-	sum, err2 := base64.RawStdEncoding.DecodeString(parts[5])
-	// Bounds keep a damaged or planted row from taking the process down.
-	if errors.Join(err1, err2) != nil || len(salt) < 8 || len(salt) > 64 || len(sum) < 16 || len(sum) > 64 ||
-		p.memory == 0 || p.memory > 256*1024 || p.time == 0 || p.time > 10 || p.threads == 0 || p.threads > 16 {
-		return p, nil, nil, errHash
+	if p.memory == 0 || p.time == 0 || p.threads == 0 {
+		return k, errHash
 	}
-	return p, salt, sum, nil
+	if p.memory > maxMemoryKiB || p.time > 10 || p.memory*p.time > maxWorkKiB || p.threads > 16 {
+		return k, errHashCost
+	}
+	k.variant = parts[1]
+	k.salt, k.sum, err = readSaltAndSum(parts[4], parts[5], 64)
+	return k, err
 }

@@ -86,7 +86,7 @@ func (s *Store) login(ctx context.Context, name string) (loginRow, error) {
 	if !who.ByName && slices.ContainsFunc(rows, func(r loginRow) bool { return r.UserID != who.UserID }) {
 		return nobody, nil
 	}
-	if _, _, _, err := parsePHC(who.Hash); err != nil {
+	if _, err := readHash(who.Hash); err != nil {
 		s.Log.ErrorContext(ctx, "a user cannot sign in", "user", who.UserID, "error", err)
 		return nobody, nil
 	}
@@ -140,21 +140,36 @@ func (s *Store) HashPassword(ctx context.Context, u User, password string) (hash
 // KeepHash keeps what HashPassword made, or a hash of another system that CheckPassword
 // reads. A hash that nobody could sign in by is refused.
 func (s *Store) KeepHash(ctx context.Context, userID, hash string) error {
+	if why := CheckHash(hash); why != "" {
+		return invalid("password_hash", why)
+	}
 	return s.keepPassword(ctx, userID, hash)
 }
 
+// MayHave says what is wrong with a password as HashPassword would, without the work.
+func (s *Store) MayHave(ctx context.Context, u User, password string) error {
+	return s.checkNew(ctx, u, password, false)
+}
+
 func (s *Store) newHash(ctx context.Context, u User, password string, withMFA bool) (string, error) {
+	if err := s.checkNew(ctx, u, password, withMFA); err != nil {
+		return "", err
+	}
+	return s.hash(ctx, password)
+}
+
+func (s *Store) checkNew(ctx context.Context, u User, password string, withMFA bool) error {
 	if u.Kind != Person {
-		return "", problem.New(problem.Invalid, "machine", "A machine user has no password.")
+		return problem.New(problem.Invalid, "machine", "A machine user has no password.")
 	}
 	realm := RealmFrom(ctx)
 	around := []string{u.Name, u.Email, u.DisplayName, realm.Tenant.Title, realm.Subscription.Title, "Twofold"}
 	if broken := passwordRule(password, withMFA, around); broken != nil {
 		broken.Fields = []problem.Field{{Name: "password", Message: broken.Message}}
 		broken.Message = "This password cannot be used: " + broken.Message
-		return "", broken
+		return broken
 	}
-	return s.hash(ctx, password)
+	return nil
 }
 
 func (s *Store) keepPassword(ctx context.Context, userID, hash string) error {

@@ -59,7 +59,7 @@ func (e *estate) signIns(p *person, w places) []signIn {
 	var out []signIn
 	for _, id := range p.tenants {
 		t, active := e.tenants[id]
-		if !e.active || !active {
+		if !e.active || !active || len(e.within) > 0 && !slices.Contains(e.within, id) {
 			continue
 		}
 		for _, idp := range t.idps {
@@ -134,7 +134,7 @@ func (s *Store) people(ctx context.Context, e *estate, w places, after string, s
 
 func (s *Store) loadPeople(ctx context.Context, e *estate, ids []string, byID map[string]*person) error {
 	of := func(model any, other string) *gorm.DB {
-		return s.mine(ctx).Model(model).Select("user_id", other).Where("user_id IN ?", ids).Order(other)
+		return s.links(ctx, model).Select("user_id", other).Where("user_id IN ?", ids).Order(other)
 	}
 	err := errors.Join(
 		eachPair(of(&membershipRow{}, "tenant_id"), func(user, tenant string) {
@@ -156,7 +156,7 @@ func (s *Store) loadPeople(ctx context.Context, e *estate, ids []string, byID ma
 	if err != nil {
 		return err
 	}
-	assignments, err := list(s.mine(ctx).Where("level = ? AND target_id IN ?", LevelUser, ids).Order("id"), func(r assignmentRow) Assignment { return r.Assignment })
+	assignments, err := list(s.links(ctx, &assignmentRow{}).Where("level = ? AND target_id IN ?", LevelUser, ids).Order("id"), func(r assignmentRow) Assignment { return r.Assignment })
 	if err != nil {
 		return err
 	}
@@ -164,7 +164,7 @@ func (s *Store) loadPeople(ctx context.Context, e *estate, ids []string, byID ma
 		p := byID[a.TargetID]
 		p.assignments = append(p.assignments, a)
 	}
-	exemptions, err := list(s.mine(ctx).Where("level = ? AND target_id IN ? AND until > ?", LevelUser, ids, e.now).Order("id"), func(r exemptionRow) Exemption { return r.Exemption })
+	exemptions, err := list(s.links(ctx, &exemptionRow{}).Where("level = ? AND target_id IN ?", LevelUser, ids).Order("id"), func(r exemptionRow) Exemption { return r.Exemption })
 	if err != nil {
 		return err
 	}
@@ -198,7 +198,10 @@ func eachPair(q *gorm.DB, do func(a, b string)) error {
 
 // passing are the users of the subscription in ctx who may pass one of the places.
 func (s *Store) passing(ctx context.Context, e *estate, w places) *gorm.DB {
-	q := s.mine(ctx)
+	q := s.links(ctx, &userRow{})
+	if len(e.within) > 0 {
+		q = q.Where("id IN (?)", s.links(ctx, &membershipRow{}).Select("user_id").Where("tenant_id IN ?", e.within))
+	}
 	if w.everyone {
 		return q
 	}
@@ -212,16 +215,16 @@ func (s *Store) passing(ctx context.Context, e *estate, w places) *gorm.DB {
 		}
 	}
 	if len(tenants) > 0 {
-		in("id", s.mine(ctx).Model(&membershipRow{}).Select("user_id").Where("tenant_id IN ?", tenants))
+		in("id", s.links(ctx, &membershipRow{}).Select("user_id").Where("tenant_id IN ?", tenants))
 	}
 	if idps := keys(w.ids[LevelIDP]); len(idps) > 0 {
-		in("id", s.mine(ctx).Model(&identityRow{}).Select("user_id").Where("idp_id IN ?", idps))
+		in("id", s.links(ctx, &identityRow{}).Select("user_id").Where("idp_id IN ?", idps))
 	}
 	if groups := keys(w.ids[LevelGroup]); len(groups) > 0 {
-		in("id", s.mine(ctx).Model(&groupMemberRow{}).Select("user_id").Where("group_id IN ?", groups))
+		in("id", s.links(ctx, &groupMemberRow{}).Select("user_id").Where("group_id IN ?", groups))
 	}
 	if w.instance != "" {
-		in("id", s.mine(ctx).Model(&assignmentRow{}).Select("target_id").Where("level = ? AND two_factor_id = ?", LevelUser, w.instance))
+		in("id", s.links(ctx, &assignmentRow{}).Select("target_id").Where("level = ? AND two_factor_id = ?", LevelUser, w.instance))
 	}
 	for id := range w.ids[LevelUser] {
 		ors, args = append(ors, "id = ?"), append(args, id)

@@ -210,15 +210,20 @@ func (s *smallWorld) make(c Change) {
 		done[Difference](s.t)(s.PutAssignment(s.ctx, &a))
 	case c.RemoveAssignment != nil:
 		a := c.RemoveAssignment
-		s.behind("DELETE FROM assignments WHERE two_factor_id = ? AND target_id = ?", a.TwoFactorID, a.TargetID)
+		all, err := s.ListAssignments(s.ctx)
+		must(s.t, err)
+		for _, have := range all {
+			if a.sameKey(have) {
+				must(s.t, s.Assignments().Delete(s.ctx, have.ID, 0))
+			}
+		}
 	case c.PutExemption != nil:
 		x := *c.PutExemption
 		done[Difference](s.t)(s.PutExemption(s.ctx, &x))
 	case c.RemoveExemption != nil:
 		s.behind("DELETE FROM exemptions WHERE target_id = ?", c.RemoveExemption.TargetID)
 	case c.Switch != nil && c.Switch.To == SwitchDelete:
-		s.behind("DELETE FROM assignments WHERE two_factor_id = ?", c.Switch.TwoFactorID)
-		s.behind("DELETE FROM two_factors WHERE id = ?", c.Switch.TwoFactorID)
+		must(s.t, s.TwoFactors().Delete(s.ctx, c.Switch.TwoFactorID, 0))
 	case c.Switch != nil:
 		s.behind(fmt.Sprintf("UPDATE two_factors SET active = %v WHERE id = ?", c.Switch.To == SwitchOn), c.Switch.TwoFactorID)
 	default:

@@ -211,7 +211,7 @@ func TestPreviewAtApps(t *testing.T) {
 		}
 		expect("an app enforces", enforcing(LevelClientApp, s.app0()), "4 reached; cannot_satisfy: called enrolled nobody; asked_newly: mailed")
 		vault := s.customer.app
-		vault.Name, vault.ClientID, vault.MinACR = "vault", "vault", twofactor.Strength2FA.ACR()
+		vault.ID, vault.Stamp, vault.Name, vault.ClientID, vault.MinACR = "", Stamp{}, "vault", "vault", twofactor.Strength2FA.ACR()
 		done[Difference](t)(w.PutClientApp(s.admin, &vault))
 		expect("an app that no tenant has", enforcing(LevelClientApp, vault.ID), "0 reached; ")
 		done[Difference](t)(w.SetTenantClientApps(s.admin, s.tenant.ID, []string{s.app0(), vault.ID}))
@@ -224,6 +224,7 @@ func TestPreviewAtApps(t *testing.T) {
 		s.assign(Assignment{TwoFactorID: s.call.ID, Level: LevelClientApp, TargetID: vault.ID})
 		expect("assigned to an app", Change{Switch: &Switch{s.call.ID, SwitchOff}}, "4 reached; cannot_satisfy: called")
 		machine := s.customer.app
+		machine.ID, machine.Stamp = "", Stamp{}
 		machine.Name, machine.ClientID, machine.Type, machine.GrantTypes, machine.RedirectURIs = "cron", "cron", AppMachine, List{GrantClientCredentials}, nil
 		done[Difference](t)(w.PutClientApp(s.admin, &machine))
 		done[Difference](t)(w.SetTenantClientApps(s.admin, s.tenant.ID, []string{s.app0(), machine.ID}))
@@ -337,6 +338,10 @@ func TestPreviewOfMany(t *testing.T) {
 func TestPreviewRefuses(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		s, other := newStaff(w), w.customer("globex")
+		there, exempt := Assignment{TwoFactorID: s.post.ID, Level: LevelTenant, TargetID: s.tenant.ID}, Exemption{Level: LevelUser, TargetID: s.nobody.ID, Reason: "x", Until: firstOfMay}
+		done[Difference](t)(w.PutAssignment(s.admin, &there))
+		done[Difference](t)(w.PutExemption(s.admin, &exempt))
+		there.Level, there.TargetID, exempt.TargetID = LevelIDP, s.idp.ID, s.mailed.ID
 		yes, odd, empty := true, "odd", ""
 		for name, tc := range map[string]struct {
 			c     Change
@@ -351,6 +356,8 @@ func TestPreviewRefuses(t *testing.T) {
 			"another's tenant":              {Change{PutAssignment: &Assignment{TwoFactorID: s.post.ID, Level: LevelTenant, TargetID: other.tenant.ID}}, "target"},
 			"another's instance":            {Change{PutAssignment: &Assignment{TwoFactorID: other.letter.ID, Level: LevelTenant, TargetID: s.tenant.ID}}, "two_factor"},
 			"a grace of years":              {Change{PutAssignment: &Assignment{TwoFactorID: s.post.ID, Level: LevelTenant, TargetID: s.tenant.ID, GraceDays: 1000}}, "grace_days"},
+			"moved":                         {Change{PutAssignment: &there}, "target"},
+			"an exemption moved":            {Change{PutExemption: &exempt}, "target"},
 			"of nobody's":                   {Change{RemoveAssignment: &Assignment{TwoFactorID: s.post.ID, Level: LevelUser, TargetID: other.anna.ID}}, "target"},
 			"a group demands":               {Change{Demand: &Demand{Level: LevelGroup, TargetID: s.group.ID, EnforceMFA: &yes}}, "level"},
 			"a demand for nothing":          {Change{Demand: &Demand{Level: LevelTenant, TargetID: s.tenant.ID}}, "enforce_mfa"},

@@ -199,9 +199,13 @@ func (s *Store) mustHave(ctx context.Context, l Level, targetID string) error {
 }
 
 func (s *Store) mustHaveRow(ctx context.Context, model any, id, field string) error {
+	q := s.DB.For(ctx).Model(model).Where("id = ?", id)
+	if _, hard := model.(*groupRow); !hard {
+		q = q.Where("deleted_at IS NULL")
+	}
 	var n int64
-	if err := s.DB.For(ctx).Model(model).Where("id = ?", id).Count(&n).Error; err != nil {
-		return fmt.Errorf("tenants: put: %w", err)
+	if err := q.Count(&n).Error; err != nil {
+		return fmt.Errorf("tenants: %s: %w", field, err)
 	}
 	if n == 0 {
 		return invalid(field, "does not exist")

@@ -89,9 +89,7 @@ func (s *Store) PutClientApp(ctx context.Context, v *ClientApp) (Difference, err
 
 // PutUser creates or changes a user of the subscription in ctx, found by name.
 func (s *Store) PutUser(ctx context.Context, v *User) (Difference, error) {
-	v.Name = NormalName(v.Name)
-	v.Email = strings.ToLower(strings.TrimSpace(v.Email))
-	if err := checkUser(v); err != nil {
+	if err := CheckUser(v); err != nil {
 		return Difference{}, err
 	}
 	var d Difference

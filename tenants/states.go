@@ -34,7 +34,7 @@ func (s *Store) StateOf(ctx context.Context, twoFactorID string) (State, error) 
 
 // States judges all instances of the subscription in ctx, by id, in two queries.
 func (s *Store) States(ctx context.Context) (map[string]State, error) {
-	rows, err := list(s.DB.For(ctx), func(r twoFactorRow) twoFactorRow { return r })
+	rows, err := list(s.DB.For(ctx).Where("deleted_at IS NULL"), func(r twoFactorRow) twoFactorRow { return r })
 	if err != nil {
 		return nil, err
 	}

@@ -39,10 +39,20 @@ type AdminField struct {
 	Again    bool          // a secret that is set must be typed again
 	Accept   string        // of a file: "image/png,image/svg+xml"
 	Source   string        // where the value comes from: "Inherited from the subscription's base settings"
+	Inherit  string        // of a value that is set here: what comes in its place when it is taken back; drawn as a box that posts InheritName
 	LockedBy string        // the level that set the value, which cannot be changed here: "Set by subscription acme"
 	Mono     bool
 	Fields   []AdminField // of a group
 }
+
+// inherited is put before the name of a field in that of its box.
+const inherited = "inherit."
+
+// InheritName is the name of the box that takes a field's value back.
+func InheritName(field string) string { return inherited + field }
+
+// Box is InheritName of the field.
+func (f AdminField) Box() string { return InheritName(f.Name) }
 
 // named gives a field what it lacks to be drawn.
 func (f AdminField) named() AdminField {

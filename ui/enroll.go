@@ -75,7 +75,13 @@ type AskAddress struct {
 	BackURL   string // may be empty
 	MayChoose bool
 	CanCancel bool
+
+	MayPostpone bool // as in Enroll
+	PostponeTo  time.Time
 }
+
+// Until is the last day, in words; empty when there is none.
+func (v AskAddress) Until() string { return until(v.Page, v.PostponeTo) }
 
 // Template implements View.
 func (AskAddress) Template() string { return "one-question" }
@@ -123,6 +129,12 @@ type Bypass struct {
 
 // Template implements View.
 func (Bypass) Template() string { return "one-question" }
+
+// MayPostpone is never so: who asks for it has come to sign in.
+func (Bypass) MayPostpone() bool { return false }
+
+// Until is empty.
+func (Bypass) Until() string { return "" }
 
 // Title implements View.
 func (v Bypass) Title() string { return v.failed(v.Heading(), v.Error != "") }

@@ -90,6 +90,7 @@ func (e *subExporter) clientApps(ctx context.Context) error {
 	if err := errors.Join(err1, err2); err != nil {
 		return err
 	}
+	list = slices.DeleteFunc(list, func(v tenants.ClientApp) bool { return isConsole(v, e.sub) })
 	list = named(e, kindClientApp, list, func(v tenants.ClientApp) (string, string) { return v.Name, v.ID })
 	defer e.section(subIndent, "client_apps")()
 	for _, v := range list {
@@ -265,9 +266,9 @@ func (x *exporter) leftOut(what string, n int) {
 	if n == 0 {
 		return
 	}
-	why := "they are for what does not exist any more"
+	why := "they are for what a file does not hold"
 	if x.opts.NoUsers {
-		why = "they are for single users, or for what does not exist any more"
+		why = "they are for single users, or for what a file does not hold"
 	}
 	x.warn("%s are left out, %d of them: %s", what, n, why)
 }

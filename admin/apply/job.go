@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 
+	"twofold/admin"
 	"twofold/internal/db"
 	"twofold/internal/problem"
 	"twofold/tenants"
@@ -30,9 +31,10 @@ type job struct {
 	// ids are of all names that can be referred to, by kind: those of the database
 	// and, empty until they are put, those of the file.
 	ids map[string]map[string]string
-	// deleted are what the database still holds of them, by id: a file cannot name it,
-	// and leaves the links to it alone, so that it can be restored.
-	deleted map[string]bool
+	// aside is, by id, what a file cannot name and whose links it leaves alone: what is
+	// deleted, so that it can be restored, and the administration's own client app.
+	aside   map[string]bool
+	console string // the name of that app, if there is one
 	// wrote tells whose lines take up what is found out later: memberships,
 	// passwords. By user id.
 	wrote map[string]*change
@@ -41,7 +43,7 @@ type job struct {
 // open loads what the database has of a subscription, and looks for names in the
 // file that lead nowhere.
 func (r *run) open(ctx context.Context, s *subscription) (*job, error) {
-	j := &job{run: r, spec: s, users: map[string]tenants.User{}, ids: map[string]map[string]string{}, deleted: map[string]bool{}, wrote: map[string]*change{}}
+	j := &job{run: r, spec: s, users: map[string]tenants.User{}, ids: map[string]map[string]string{}, aside: map[string]bool{}, wrote: map[string]*change{}}
 	sub, err := r.store.SubscriptionByName(ctx, s.Name.v)
 	if err != nil && !problem.Is(err, problem.NotFound) {
 		return nil, err
@@ -69,6 +71,13 @@ func (j *job) load(ctx context.Context) error {
 	factors, err5 := j.store.ListTwoFactors(ctx)
 	users, err6 := j.store.UsersByName(ctx, j.userNames())
 	j.idps = remember(j, kindIDP, idps, func(v tenants.IDP) (string, string) { return v.Name, v.ID })
+	apps = slices.DeleteFunc(apps, func(v tenants.ClientApp) bool {
+		if !isConsole(v, j.sub) {
+			return false
+		}
+		j.aside[v.ID], j.console = true, v.Name
+		return true
+	})
 	j.clientApps = remember(j, kindClientApp, apps, func(v tenants.ClientApp) (string, string) { return v.Name, v.ID })
 	j.tenants = remember(j, kindTenant, ts, func(v tenants.Tenant) (string, string) { return v.Name, v.ID })
 	j.groups = remember(j, kindGroup, groups, func(v tenants.Group) (string, string) { return v.Name, v.ID })
@@ -82,7 +91,7 @@ func remember[T any](j *job, kind string, list []T, of func(T) (name, id string)
 	for _, v := range list {
 		name, id := of(v)
 		if isDeleted(v) {
-			j.deleted[id] = true
+			j.aside[id] = true
 			continue
 		}
 		m[name] = v
@@ -91,22 +100,28 @@ func remember[T any](j *job, kind string, list []T, of func(T) (name, id string)
 	return m
 }
 
+// isConsole reports whether an app is the administration itself, which Twofold keeps
+// as it must be.
+func isConsole(v tenants.ClientApp, sub tenants.Subscription) bool {
+	return v.ClientID == admin.ConsoleID(sub.ID)
+}
+
 func isDeleted(v any) bool {
 	t, ok := v.(interface{ Deleted() bool })
 	return ok && t.Deleted()
 }
 
-// present leaves out what is deleted.
+// present leaves out what is set aside.
 func (j *job) present(ids []string) []string {
-	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return j.deleted[id] })
+	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return j.aside[id] })
 }
 
-// buried is what is deleted among ids.
+// buried is what is set aside among ids.
 func (j *job) buried(ids []string) []string {
-	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !j.deleted[id] })
+	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !j.aside[id] })
 }
 
-// buriedLinks are the deleted things that are linked to owner.
+// buriedLinks is what is set aside and linked to owner.
 func (j *job) buriedLinks(owner string, links []tenants.TenantLink) []string {
 	var ids []string
 	for _, l := range links {

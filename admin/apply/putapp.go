@@ -98,6 +98,9 @@ func usualApp(name, appType string) tenants.ClientApp {
 // appFits finds what does not go together in an app, as it would become.
 func (j *job) appFits(s clientApp, want tenants.ClientApp) bool {
 	before := len(j.problems)
+	if j.console != "" && want.Name == j.console {
+		j.found(s.Name.place, "is the administration itself: Twofold keeps it as it must be")
+	}
 	if want.Public() && want.PKCEOptional {
 		j.found(keyPlace(s.at, s, "require_pkce"), "cannot be false for an app that keeps no secret")
 	}

@@ -70,7 +70,14 @@ func (r *run) putRole(ctx context.Context, homes homes, g grantSpec) error {
 	c := &change{kind: kindRole, name: name, id: want.ID, subscription: g.in.ID, in: g.in.Name, created: d.Created}
 	c.label = r.labelIn(g.in.Name, kindRole+" ") + name
 	r.changes = append(r.changes, c)
-	return nil
+	if !d.Created || want.SubjectKind == tenants.SubjectClientApp { // which has the REST API
+		return nil
+	}
+	if r.opts.OnGrant == nil {
+		r.warn("%s: whoever has it cannot sign in to the administration before the public address is known: apply with --public-url", c.label)
+		return nil
+	}
+	return r.opts.OnGrant(ctx, want)
 }
 
 // labelIn is the beginning of a label in a subscription, or on the platform.

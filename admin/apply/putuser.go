@@ -41,7 +41,7 @@ func (j *job) putUsers(ctx context.Context) error {
 
 // buriedIDPs are the deleted IDPs that know users of the file, by user.
 func (j *job) buriedIDPs(ctx context.Context) (map[string][]string, error) {
-	if len(j.deleted) == 0 {
+	if len(j.aside) == 0 {
 		return nil, nil
 	}
 	var ids []string

@@ -1,13 +1,16 @@
 package apply_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"twofold/admin"
 	"twofold/admin/apply"
 	"twofold/internal/audit"
+	"twofold/internal/db"
 	"twofold/internal/testkit"
 	"twofold/tenants"
 )
@@ -34,7 +37,7 @@ func TestRoles(t *testing.T) {
 		w := newBase(t, url)
 		var got []string
 		for _, l := range w.apply(someRoles) {
-			if strings.Contains(l, "role ") {
+			if strings.HasPrefix(l, "+") && strings.Contains(l, "role ") {
 				got = append(got, l)
 			}
 		}
@@ -112,4 +115,53 @@ func TestRoleMistakes(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestConsole: the administration's own app is in no file, and no file takes it away.
+func TestConsole(t *testing.T) {
+	testkit.EachDatabase(t, func(t *testing.T, url string) {
+		w := newBase(t, url)
+		own := tenants.ClientApp{
+			Name: "twofold-console", Title: "Administration", Type: tenants.AppWeb, ClientID: admin.ConsoleID(w.sub("sample").ID), AuthMethod: tenants.AuthNone,
+			RedirectURIs: tenants.List{"https://id.example.org/admin/callback"}, GrantTypes: tenants.List{tenants.GrantCode}, IDTokenAlg: "RS256", Active: true,
+		}
+		told := 0
+		o := w.options()
+		o.OnGrant = func(ctx context.Context, g tenants.Grant) error {
+			told++
+			ctx = db.WithScope(ctx, db.Scope{Subscription: g.HomeID})
+			if _, err := w.store.PutClientApp(ctx, &own); err != nil {
+				return err
+			}
+			_, err := w.store.AddTenantClientApp(ctx, w.tenantIn(ctx, "acme"), own.ID)
+			return err
+		}
+		if rep := must[apply.Report](t)(w.try("roles: [{role: system_admin, to: {user: anna}, of: sample}, {role: auditor, to: {client_app: expenses}, of: sample}]\n", o)); told != 1 || len(rep.Warnings) > 0 {
+			t.Errorf("told of %d roles, %q", told, rep.Warnings)
+		}
+		text, warnings := w.export(apply.ExportOptions{})
+		if strings.Contains(text, "console") || len(warnings) > 0 {
+			t.Errorf("%q\n%s", warnings, text)
+		}
+		before := w.dump()
+		if got := w.apply(text); got[0] != "= nothing to change" {
+			t.Errorf("got %q", got)
+		}
+		w.same(before)
+		want := "conf/f.yaml:1:54: subscriptions[0].client_apps[0].name: is the administration itself: Twofold keeps it as it must be"
+		if got := w.refused("subscriptions: [{name: sample, client_apps: [{ name: twofold-console, type: spa, title: Mine}]}]\n"); len(got) != 1 || got[0] != want {
+			t.Errorf("got %q", got)
+		}
+	})
+}
+
+func (w *world) tenantIn(ctx context.Context, name string) string {
+	w.Helper()
+	for _, v := range must[[]tenants.Tenant](w.T)(w.store.ListTenants(ctx)) {
+		if v.Name == name {
+			return v.ID
+		}
+	}
+	w.Fatal("no tenant " + name)
+	return ""
 }

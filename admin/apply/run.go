@@ -19,6 +19,9 @@ type Options struct {
 	// Expect is the report of a dry run that somebody agreed to: if the changes are
 	// others now, nothing is changed and the error is ErrMoved.
 	Expect *Report
+	// OnGrant is told of each role that is given, in the transaction; nil: whoever has
+	// one cannot sign in to the administration yet, which is a warning.
+	OnGrant func(ctx context.Context, g tenants.Grant) error
 	// Actor is who does it, for the audit trail.
 	Actor string
 	// Env looks up what {env: NAME} stands for.

@@ -14,8 +14,22 @@ func (c *Console) mountPages(a *mux.Router) {
 	a.HandleFunc("/switch", c.at(switchTo)).Methods(http.MethodGet)
 	s := a.PathPrefix("/s/{sub}").Subrouter()
 	s.HandleFunc("/", c.at(home)).Methods(http.MethodGet, http.MethodHead)
+	// People and how they sign in.
 	mountPeople(c, s)
 	mountSignIn(c, s)
+
+	// Second factors.
+	mountTwoFactors(c, s)
+	mountAssignments(c, s)
+	mount(c, s, exemptions())
+
+	// Oversight.
+	c.mountTrail(s, "audit")
+	c.mountMessages(s)
+	c.mountSessions(s)
+
+	// The whole server.
+	c.mountTrail(a, "platform_audit")
 }
 
 // start leads to the subscription that somebody administers: the one that he belongs to,

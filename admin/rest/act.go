@@ -23,6 +23,7 @@ type spec struct {
 	query                            []filter // parameters
 	patch, once, ifMatch, etag       bool
 	problems                         []int
+	stale                            reflect.Type // of the 412; nil: a Problem
 }
 
 // act adds an operation with a body of type B and an answer of type R.
@@ -48,7 +49,10 @@ func act[B, R any](a *API, s spec, do func(ctx context.Context, c *call, b B) (*
 		d.ok(s.status, answered, headers...)
 	}
 	if s.ifMatch {
-		d.ifMatch(reflect.TypeFor[Problem]())
+		if s.stale == nil {
+			s.stale = reflect.TypeFor[Problem]()
+		}
+		d.ifMatch(s.stale)
 	}
 	d.problems(s.problems...)
 	for _, f := range s.query {

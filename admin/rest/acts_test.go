@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"twofold/internal/testkit"
 	"twofold/tenants"
 )
 
@@ -70,14 +71,18 @@ func TestLinks(t *testing.T) {
 			status       int
 			code         string
 		}{
-			{"PUT", apps + "/" + w.ids["app one"], 204, ""}, {"PUT", apps + "/" + w.ids["app one"], 204, ""},
+			{"PUT", apps + "/" + w.ids["app one"], 204, ""},
+			{"PUT", apps + "/" + w.ids["app one"], 204, ""},
 			{"PUT", apps + "/" + w.ids["app two"], 422, "invalid"},
-			{"DELETE", tenant + "/members/" + user, 204, ""}, {"DELETE", tenant + "/members/" + user, 204, ""}, {"PUT", tenant + "/members/" + user, 204, ""},
+			{"DELETE", tenant + "/members/" + user, 204, ""},
+			{"DELETE", tenant + "/members/" + user, 204, ""},
+			{"PUT", tenant + "/members/" + user, 204, ""},
 			{"PUT", w.in("one", "/groups/"+w.ids["group one"]) + "/members/" + user, 204, ""},
-			{"DELETE", w.in("one", "/users/"+user) + "/idps/" + w.ids["idp one"], 204, ""}, {"PUT", w.in("one", "/users/"+user) + "/idps/" + w.ids["idp one"], 204, ""},
+			{"DELETE", w.in("one", "/users/"+user) + "/idps/" + w.ids["idp one"], 204, ""},
+			{"PUT", w.in("one", "/users/"+user) + "/idps/" + w.ids["idp one"], 204, ""},
 		} {
 			r := w.do("sub one", step.method, step.path, "")
-			if r.StatusCode != step.status && !(step.status == 422 && r.StatusCode == 404) {
+			if r.StatusCode != step.status && !(step.status == 422 && r.StatusCode == http.StatusNotFound) {
 				t.Errorf("%s %s: %d %s", step.method, step.path, r.StatusCode, r.text)
 			}
 		}
@@ -107,7 +112,7 @@ func TestShownOnce(t *testing.T) {
 		want(t, w.do("sub one", http.MethodPost, path, `{"days":30}`, "Idempotency-Key", "s1"), 401, "sign_in_again")
 		w.fresh = true
 		var kept []string
-		must(t, w.db.QueryRaw(t.Context(), &kept, "SELECT answer FROM idempotency_keys"))
+		must(t, w.db.QueryRaw(t.Context(), &kept, "SELECT sealed FROM idempotency_keys"))
 		if len(kept) != 1 || strings.Contains(kept[0], secret) || !strings.HasPrefix(kept[0], "v1.") {
 			t.Errorf("kept: %q", kept)
 		}
@@ -132,7 +137,7 @@ func TestShownOnce(t *testing.T) {
 		want(t, w.do("sub one", http.MethodPut, user+"/password", `{"password":"`+password+`"}`), 204, "")
 		want(t, w.do("help one", http.MethodPut, user+"/password", `{"password":"`+password+`"}`), 403, "may_not")
 		short := w.do("sub one", http.MethodPut, user+"/password", `{"password":"short-one"}`)
-		if short.StatusCode != 422 || strings.Contains(short.text, "short-one") {
+		if short.StatusCode != http.StatusUnprocessableEntity || strings.Contains(short.text, "short-one") {
 			t.Errorf("a weak password: %s", short.text)
 		}
 		for _, hidden := range []string{secret, code, password, "short-one"} {
@@ -217,5 +222,48 @@ func TestMachine(t *testing.T) {
 		w.clock.Advance(time.Hour)
 		want(t, w.do("app one", http.MethodDelete, w.in("one", "/users/"+w.ids["nobody one"]), "", "If-Match", "*"), 204, "")
 		want(t, w.do("app one", http.MethodGet, w.in("two", "/users"), ""), 404, "unknown")
+	})
+}
+
+func TestTemplates(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		path := w.in("one", "/templates")
+		part := `"level":"tenant","target":"` + w.ids["acme"] + `","kind":"code","lang":"de"`
+		want(t, w.do("ten one", http.MethodPut, path, `{`+part+`,"sms":"Hallo"}`), 428, "if_match_missing")
+		want(t, w.do("ten one", http.MethodPut, path, `{`+part+`,"sms":"Hallo"}`, "If-Match", "*"), 412, "if_match_any")
+		r := w.do("ten one", http.MethodPut, path, `{`+part+`,"sms":"Hallo"}`, "If-Match", `"0"`)
+		want(t, r, 200, "")
+		stale := w.do("ten one", http.MethodPut, path, `{`+part+`,"sms":"Hoi"}`, "If-Match", `"0"`)
+		want(t, stale, 412, "changed")
+		if stale.Header.Get("ETag") != r.Header.Get("ETag") || !strings.Contains(stale.text, "Hallo") || !strings.Contains(stale.text, "Hoi") {
+			t.Errorf("stale: %s", stale.text)
+		}
+		if list := w.do("ten one", http.MethodGet, path, ""); !strings.Contains(list.text, "Hallo") {
+			t.Errorf("list: %s", list.text)
+		}
+		want(t, w.do("ten one", http.MethodPost, path+"/preview", `{`+part+`,"medium":"sms"}`), 200, "")
+		want(t, w.do("ten one", http.MethodPut, path, `{`+part+`}`, "If-Match", r.Header.Get("ETag")), 200, "")
+		want(t, w.do("ten one", http.MethodPut, path, strings.Replace(`{`+part+`}`, w.ids["acme"], w.ids["globex"], 1), "If-Match", `"0"`), 404, "unknown")
+		want(t, w.do("sub one", http.MethodPut, path, `{"level":"platform","kind":"code","lang":"de"}`, "If-Match", `"0"`), 422, "invalid", "level")
+		want(t, w.do("sub one", http.MethodGet, "/admin/v1/templates", ""), 404, "unknown")
+		want(t, w.do("root one", http.MethodGet, "/admin/v1/templates", ""), 200, "")
+	})
+}
+
+// A list and a look cost few statements, however many things there are.
+func TestRoundTrips(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		const forWho = 3 // his membership, himself, his roles
+		said := testkit.Record(t, w.db.For(t.Context()))
+		for path, most := range map[string]int{
+			"/users?limit=2": 1, "/users?limit=2&active=true&search=a": 1, "/users?second_factor=none": 1, "/users/" + w.ids["nobody one"]: 1, "/client-apps": 1,
+			"/two-factors": 3, "/two-factors/" + w.ids["factor one"]: 6,
+		} {
+			said.Take()
+			want(t, w.do("sub one", http.MethodGet, w.in("one", path), ""), 200, "")
+			if all := said.Take(); len(all) > forWho+most {
+				t.Errorf("%s: %d statements: %v", path, len(all), all)
+			}
+		}
 	})
 }

@@ -63,10 +63,9 @@ func New(c Config) *API {
 	a.help()
 	a.roles()
 	a.settings()
+	a.templates()
 	a.policy()
-	for _, schema := range a.doc.Components.Schemas.Map() {
-		neverNull(schema)
-	}
+	a.finish()
 	a.bytes = sync.OnceValue(a.render)
 	return a
 }

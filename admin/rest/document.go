@@ -14,7 +14,10 @@ import (
 	"twofold/internal/page"
 )
 
-const schemas = "#/components/schemas/"
+const (
+	schemas   = "#/components/schemas/"
+	responses = "#/components/responses/"
+)
 
 // newDocument is the OpenAPI document before it has operations.
 func newDocument() *huma.OpenAPI {
@@ -28,7 +31,7 @@ func newDocument() *huma.OpenAPI {
 				"Operations with `x-twofold-fresh-sign-in` ask users for a sign-in of the last 5 minutes (RFC 9470).",
 		},
 		Components: &huma.Components{
-			Schemas: reg,
+			Schemas: reg, Responses: map[string]*huma.Response{},
 			SecuritySchemes: map[string]*huma.SecurityScheme{
 				"bearer": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "An access token of any tenant of this server, with the scope `admin`."},
 			},
@@ -64,13 +67,24 @@ func shapeOf[R, B any](doc *huma.OpenAPI, must, fixed []string) *shape {
 	return s
 }
 
-// neverNull takes back what the library says of lists: an empty one is [], never null.
-func neverNull(s *huma.Schema) {
-	if s.Type == huma.TypeArray {
-		s.Nullable = false
+// finish takes back what the library says too much: a list is never null, and answers may
+// have more members one day.
+func (a *API) finish() {
+	taken := map[*huma.Schema]bool{}
+	for _, op := range a.ops {
+		if op.body != nil {
+			taken[op.body.schema] = true
+		}
 	}
-	for _, p := range s.Properties {
-		neverNull(p)
+	for _, s := range a.doc.Components.Schemas.Map() {
+		if !taken[s] {
+			s.AdditionalProperties = nil
+		}
+		for _, p := range s.Properties {
+			if p.Type == huma.TypeArray {
+				p.Nullable = false
+			}
+		}
 	}
 }
 
@@ -135,9 +149,13 @@ var problemDocs = map[int]string{
 
 func (d documenter) problems(statuses ...int) {
 	for _, s := range statuses {
-		d.op.Responses[strconv.Itoa(s)] = &huma.Response{
-			Description: problemDocs[s], Content: map[string]*huma.MediaType{"application/problem+json": {Schema: d.ref(reflect.TypeFor[Problem]())}},
+		name := "Problem" + strconv.Itoa(s)
+		if d.a.doc.Components.Responses[name] == nil {
+			d.a.doc.Components.Responses[name] = &huma.Response{
+				Description: problemDocs[s], Content: map[string]*huma.MediaType{"application/problem+json": {Schema: d.ref(reflect.TypeFor[Problem]())}},
+			}
 		}
+		d.op.Responses[strconv.Itoa(s)] = &huma.Response{Ref: responses + name}
 	}
 }
 

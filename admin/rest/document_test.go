@@ -8,8 +8,10 @@ import (
 	"strings"
 	"testing"
 
+	"twofold/admin"
 	"twofold/admin/rest"
 	"twofold/internal/testkit"
+	"twofold/tenants"
 )
 
 type schema struct {
@@ -40,23 +42,36 @@ type described struct {
 	RequestBody struct {
 		Content media `json:"content"`
 	} `json:"requestBody"`
-	Responses map[string]struct {
-		Description string `json:"description"`
-		Content     media  `json:"content"`
-	} `json:"responses"`
+	Responses map[string]answered `json:"responses"`
+}
+
+type answered struct {
+	Ref         string `json:"$ref"`
+	Description string `json:"description"`
+	Content     media  `json:"content"`
 }
 
 type document struct {
 	OpenAPI    string                          `json:"openapi"`
 	Paths      map[string]map[string]described `json:"paths"`
 	Components struct {
-		Schemas map[string]schema `json:"schemas"`
+		Schemas   map[string]schema   `json:"schemas"`
+		Responses map[string]answered `json:"responses"`
 	} `json:"components"`
 }
 
 func readDocument(t testing.TB, api *rest.API) (d document) {
 	t.Helper()
 	must(t, json.Unmarshal(api.OpenAPI("openapi.json"), &d))
+	for _, methods := range d.Paths {
+		for _, op := range methods {
+			for status, r := range op.Responses {
+				if name, ok := strings.CutPrefix(r.Ref, "#/components/responses/"); ok {
+					op.Responses[status] = d.Components.Responses[name]
+				}
+			}
+		}
+	}
 	return d
 }
 
@@ -148,9 +163,9 @@ func TestResponsesHoldNoSecrets(t *testing.T) {
 	}
 	for _, methods := range d.Paths {
 		for _, op := range methods {
-			for status, r := range op.Responses {
+			for _, r := range op.Responses {
 				for _, m := range r.Content {
-					walk(op.OperationID+" "+status, m.Schema, nil)
+					walk(op.OperationID, m.Schema, nil)
 				}
 			}
 		}
@@ -163,7 +178,7 @@ func TestDocumentIsServed(t *testing.T) {
 		"openapi.json": "application/openapi+json", "openapi.yaml": "application/openapi+yaml", "openapi-3.0.json": "application/openapi+json", "openapi-3.0.yaml": "application/openapi+yaml",
 	} {
 		r := w.do("", http.MethodGet, "/admin/v1/"+name, "")
-		if r.StatusCode != 200 || r.text != string(w.api.OpenAPI(name)) || r.Header.Get("Content-Type") != media {
+		if r.StatusCode != http.StatusOK || r.text != string(w.api.OpenAPI(name)) || r.Header.Get("Content-Type") != media {
 			t.Errorf("%s: %d %s", name, r.StatusCode, r.Header.Get("Content-Type"))
 		}
 	}
@@ -195,60 +210,93 @@ func TestReference(t *testing.T) {
 	}
 }
 
-// nouns names a thing of "two" for the operations on one, by what their path goes on with.
-func (w *world) foreign(path string) string {
+// named is the id of a thing of a subscription, by what an operation's path goes on with.
+func (w *world) named(path, sub string) string {
 	for part, name := range map[string]string{
-		"/tenants/": "other", "/idps/": "idp two", "/client-apps/": "app two", "/users/": "sub two", "/groups/": "group two",
-		"/assignments/": "assignment two", "/exemptions/": "exemption two", "/two-factors/": "factor two",
+		"/tenants/": map[string]string{"one": "acme", "two": "other"}[sub], "/idps/": "idp " + sub, "/client-apps/": "app " + sub, "/users/": "nobody " + sub,
+		"/groups/": "group " + sub, "/assignments/": "assignment " + sub, "/exemptions/": "exemption " + sub, "/two-factors/": "factor " + sub,
 	} {
-		if strings.Contains(path, part) {
+		if strings.Contains(path, part+"{id}") {
 			return w.ids[name]
 		}
 	}
-	return w.ids["two"]
+	return w.ids[sub]
+}
+
+// try sends a request that fits an operation, about things of one subscription at the
+// address of another.
+func (w *world) try(d document, who, method, path, at, of string) reply {
+	op := d.Paths[path][method]
+	body, headers := "", []string{"If-Match", "*", "Idempotency-Key", op.OperationID}
+	for media, m := range op.RequestBody.Content {
+		body = sample(d, m.Schema)
+		headers = append(headers, "Content-Type", media)
+	}
+	url := strings.NewReplacer(
+		"{subscription}", w.ids[at], "{id}", w.named(path, of), "{type}", "token", "{idp}", w.ids["idp "+of], "{client_app}", w.ids["app "+of],
+		"{member}", w.ids["nobody "+of], "{secret}", w.ids["app "+of],
+	).Replace(path)
+	for _, p := range op.Parameters {
+		if p.In == "query" && p.Required {
+			url += "?" + p.Name + "=" + w.ids["nobody "+of]
+		}
+	}
+	return w.do(who, strings.ToUpper(method), url, body, headers...)
 }
 
 // Whatever is asked of a thing of another subscription: there is no such thing, under
-// its own subscription as under the asker's, and its owner's data stays as it is.
+// its own subscription as under the asker's.
 func TestForeignThingsAreNotThere(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		d := readDocument(t, w.api)
 		tried := 0
 		for path, methods := range d.Paths {
 			for method, op := range methods {
-				if !strings.Contains(path, "{") {
+				if !strings.Contains(path, "{subscription}") && !strings.Contains(path, "{id}") {
 					continue
 				}
-				body, headers := "", []string{"If-Match", "*", "Idempotency-Key", op.OperationID}
-				for media, m := range op.RequestBody.Content {
-					body = sample(d, m.Schema)
-					headers = append(headers, "Content-Type", media)
+				at := []string{"two"}
+				if strings.Contains(path, "{id}") {
+					at = append(at, "one")
 				}
-				in := []string{w.ids["two"]}
-				if strings.Contains(path, "{id}") && strings.Contains(path, "{subscription}") {
-					in = append(in, w.ids["one"])
-				}
-				for _, sub := range in {
-					at := strings.NewReplacer("{subscription}", sub, "{id}", w.foreign(path)).Replace(path)
-					for i, name := range []string{"{idp}", "{client_app}", "{member}", "{secret}", "{role}"} {
-						at = strings.ReplaceAll(at, name, w.ids[[]string{"idp two", "app two", "sub two", "app two", "app two"}[i]])
-					}
-					at = strings.ReplaceAll(at, "{type}", "token")
-					for _, p := range op.Parameters {
-						if p.In == "query" && p.Required {
-							at += "?" + p.Name + "=" + w.ids["sub two"]
-						}
-					}
-					r := w.do("sub one", strings.ToUpper(method), at, body, headers...)
-					if r.StatusCode != 404 {
-						t.Errorf("%s %s: %d %s", op.OperationID, at, r.StatusCode, r.text)
+				for _, sub := range at {
+					if r := w.try(d, "sub one", method, path, sub, "two"); r.StatusCode != http.StatusNotFound {
+						t.Errorf("%s under %s: %d %s", op.OperationID, sub, r.StatusCode, r.text)
 					}
 					tried++
 				}
 			}
 		}
-		if tried < 50 {
+		if tried < 100 {
 			t.Errorf("only %d requests", tried)
+		}
+	})
+}
+
+// An operation that says which action it takes refuses whose roles do not include it.
+func TestActionsAreTrue(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		d := readDocument(t, w.api)
+		for who, g := range map[string]tenants.Grant{
+			"help one": {Role: tenants.RoleHelpDesk, SubscriptionID: w.ids["one"], TenantID: w.ids["acme"]},
+			"aud one":  {Role: tenants.RoleAuditor, SubscriptionID: w.ids["one"]},
+			"ten one":  {Role: tenants.RoleTenantAdmin, SubscriptionID: w.ids["one"], TenantID: w.ids["acme"]},
+		} {
+			may := admin.Who{Grants: []tenants.Grant{g}}
+			for path, methods := range d.Paths {
+				for method, op := range methods {
+					sub := ""
+					if strings.Contains(path, "/subscriptions/{") {
+						sub = w.ids["one"]
+					}
+					in := may.Tenants(admin.Action(op.Action), sub)
+					r := w.try(d, who, method, path, "one", "one")
+					refused := r.StatusCode == http.StatusForbidden || r.StatusCode == http.StatusNotFound
+					if r.StatusCode >= 500 || op.Action != "" && op.Action != "subscription.read" && in != nil && len(in) == 0 && !refused {
+						t.Errorf("%s by %s: %d %s", op.OperationID, who, r.StatusCode, r.text)
+					}
+				}
+			}
 		}
 	})
 }

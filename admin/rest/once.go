@@ -26,7 +26,7 @@ type onceRow struct {
 	Status    int64
 	Version   int64
 	Location  string
-	Answer    string // sealed
+	Sealed    string // what was answered
 	ExpiresUS int64  `gorm:"column:expires_us"`
 }
 
@@ -37,9 +37,9 @@ func (onceRow) PlatformOwned() {}
 
 // claim takes a key that nobody has, or had a day ago: whoever gets a row back goes on.
 // Who comes second waits for the first to end.
-const claim = `INSERT INTO idempotency_keys (key, request, roles, status, version, location, answer, expires_us)
+const claim = `INSERT INTO idempotency_keys (key, request, roles, status, version, location, sealed, expires_us)
 VALUES (@key, @request, @roles, 0, 0, '', '', CAST(@expires AS bigint))
-ON CONFLICT (key) DO UPDATE SET request = excluded.request, roles = excluded.roles, status = 0, version = 0, location = '', answer = '',
+ON CONFLICT (key) DO UPDATE SET request = excluded.request, roles = excluded.roles, status = 0, version = 0, location = '', sealed = '',
   expires_us = excluded.expires_us
 WHERE idempotency_keys.expires_us <= CAST(@now AS bigint)
 RETURNING key`
@@ -87,7 +87,7 @@ func (a *API) keep(ctx context.Context, key string, out *answer) error {
 		return fmt.Errorf("rest: %w", err)
 	}
 	set := map[string]any{
-		"status": int64(out.status), "version": out.version, "location": out.location, "answer": a.Seal.Seal(text, answerPlace(key)...),
+		"status": int64(out.status), "version": out.version, "location": out.location, "sealed": a.Seal.Seal(text, answerPlace(key)...),
 	}
 	return db.One(a.DB.For(ctx).Model(&onceRow{}).Where("key = ?", key).UpdateColumns(set))
 }
@@ -106,7 +106,7 @@ func (a *API) before(ctx context.Context, c *call, asked onceRow) (*answer, erro
 	case admin.Sensitive(c.op.action) && !c.who.Fresh(a.Now()):
 		return nil, admin.ErrAgain
 	}
-	text, err := a.Seal.Open(row.Answer, answerPlace(row.Key)...)
+	text, err := a.Seal.Open(row.Sealed, answerPlace(row.Key)...)
 	if err != nil || row.Roles != asked.Roles {
 		f := failure(http.StatusConflict, "done_before", "This was done before, and its answer is not kept any more. See Location.")
 		if row.Location != "" {
@@ -142,4 +142,4 @@ func hashed(parts ...string) string {
 }
 
 // answerPlace is what an answer is sealed for.
-func answerPlace(key string) []string { return []string{"idempotency_keys", "answer", key} }
+func answerPlace(key string) []string { return []string{"idempotency_keys", "sealed", key} }

@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gorilla/mux"
@@ -10,6 +11,7 @@ import (
 	"twofold/admin"
 	"twofold/internal/db"
 	"twofold/internal/id"
+	"twofold/internal/problem"
 )
 
 // operation is one thing that the API does: how it is called and described, who may,
@@ -64,6 +66,9 @@ func (a *API) run(op *operation, r *http.Request) (out *answer, err error) {
 	if err := a.place(ctx, c); err != nil {
 		return nil, err
 	}
+	if err := op.allowed(c); err != nil {
+		return nil, err
+	}
 	if err := checkQuery(r, op); err != nil {
 		return nil, err
 	}
@@ -108,6 +113,36 @@ func (a *API) place(ctx context.Context, c *call) error {
 	}
 	_, err := a.Admin.Tenants.Subscriptions().Get(db.WithScope(ctx, in), c.subscription)
 	return err
+}
+
+var errMayNot = problem.New(problem.Forbidden, "may_not", "Your role does not allow this.")
+
+// allowed refuses who has the operation's action nowhere in what the address names, before
+// anything of the request is read. Where exactly he has it is for the use case to judge:
+// so that what the document says of an operation is true, whatever a use case forgets.
+func (op *operation) allowed(c *call) error {
+	sub, customers := c.subscription, strings.HasPrefix(op.Path, Root+"/subscriptions")
+	if sub == "" && customers {
+		sub = c.id
+	}
+	var in []string // where he may; nil: everywhere
+	switch {
+	case op.action == "":
+		return nil
+	case sub != "":
+		in = c.who.Tenants(op.action, sub)
+	case customers:
+		in = c.who.Subscriptions(op.action)
+	case !c.who.May(op.action, db.Scope{}):
+		return errUnknown // of the whole server
+	}
+	switch {
+	case in == nil || len(in) > 0:
+		return nil
+	case sub != "" && c.who.Top(db.Scope{Subscription: sub}) == "":
+		return errUnknown
+	}
+	return errMayNot
 }
 
 // add describes an operation and keeps it.

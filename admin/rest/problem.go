@@ -104,6 +104,15 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	_, _ = w.Write(append(text, '\n'))
 }
 
+// Failed answers a request below Root whose handler panicked; others it leaves alone.
+func (a *API) Failed(w http.ResponseWriter, r *http.Request) (answered bool) {
+	if !strings.HasPrefix(r.URL.Path, Root+"/") {
+		return false
+	}
+	a.fail(w, r, problem.New(problem.Internal, "internal", ""))
+	return true
+}
+
 // write answers with what an operation gave.
 func (a *API) write(op *operation, w http.ResponseWriter, r *http.Request, out *answer) {
 	var text []byte
@@ -170,11 +179,8 @@ func ifMatch(r *http.Request) (int64, error) {
 	case "*":
 		return 0, nil
 	}
-	text, quoted := strings.CutPrefix(given, `"`)
-	text, closed := strings.CutSuffix(text, `"`)
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || !quoted || !closed || n <= 0 {
-		return -1, nil
+	if n, err := strconv.ParseInt(strings.Trim(given, `"`), 10, 64); err == nil && n > 0 && given == etag(n) {
+		return n, nil
 	}
-	return n, nil
+	return -1, nil
 }

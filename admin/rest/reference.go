@@ -75,6 +75,9 @@ func (a *API) reference(op *operation) Operation {
 		o.Media, o.Body = op.body.media(), a.membersOf(op.body.schema)
 	}
 	for status, r := range op.Responses {
+		if name, ok := strings.CutPrefix(r.Ref, responses); ok {
+			r = a.doc.Components.Responses[name]
+		}
 		answer := Answer{Status: status, Doc: r.Description}
 		for _, m := range r.Content {
 			answer.Schema = strings.TrimPrefix(m.Schema.Ref, schemas)

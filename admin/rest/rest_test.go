@@ -38,6 +38,11 @@ func TestAuthentication(t *testing.T) {
 			t.Errorf("me: %s", r.text)
 		}
 		want(t, w.do("", http.MethodGet, me+"?access_token=root-one", ""), 401, "token_missing")
+		if r := w.do("panic", http.MethodGet, me, ""); r.StatusCode != http.StatusInternalServerError || strings.Contains(r.text, "secret-words") {
+			t.Errorf("a panic: %s", r.text)
+		} else {
+			want(t, r, 500, "internal")
+		}
 		w.scopes = []string{"openid"}
 		r = w.do("root one", http.MethodGet, me, "")
 		want(t, r, 403, "insufficient_scope")
@@ -110,7 +115,7 @@ func TestLifeOfAThing(t *testing.T) {
 			t.Errorf("shown: %s", got.text)
 		}
 		for _, have := range []string{`"1"`, `W/"1"`, `"9", "1"`, "*"} {
-			if r := w.do("sub one", http.MethodGet, path, "", "If-None-Match", have); r.StatusCode != 304 || r.text != "" {
+			if r := w.do("sub one", http.MethodGet, path, "", "If-None-Match", have); r.StatusCode != http.StatusNotModified || r.text != "" {
 				t.Errorf("If-None-Match %s: %d", have, r.StatusCode)
 			}
 		}
@@ -235,7 +240,7 @@ func TestLists(t *testing.T) {
 			"method=x": "method", "search=" + strings.Repeat("x", 300): "search", "access_token=x": "access_token",
 		} {
 			r := w.do("sub one", http.MethodGet, path+"?"+query, "")
-			if r.StatusCode != 422 || !slices.Equal(r.faults(), []string{field}) {
+			if r.StatusCode != http.StatusUnprocessableEntity || !slices.Equal(r.faults(), []string{field}) {
 				t.Errorf("%s: %d %s", query, r.StatusCode, r.text)
 			}
 		}

@@ -79,6 +79,7 @@ func newWorld(t testing.TB, url string) *world {
 		Argon2: tenants.Argon2{MemoryKiB: 64, Time: 1},
 		Env:    twofactor.Env{Origin: "https://id.example.test", Now: w.clock.Now, Rand: rand.Reader, Log: log},
 	})
+	w.store.CheckTemplate = func(tenants.Template) []twofactor.FieldError { return nil }
 	trail := &audit.Trail{DB: w.db, Seal: s, Now: w.clock.Now}
 	outbox := delivery.New(delivery.Config{DB: w.db, Seal: s, Now: w.clock.Now, Log: log, Instances: w.store, Audit: trail})
 	cer := ceremony.New(ceremony.Config{
@@ -107,7 +108,11 @@ func newWorld(t testing.TB, url string) *world {
 	})
 	root.HandleFunc("/page", func(http.ResponseWriter, *http.Request) {}).Methods(http.MethodGet)
 	w.api.Mount(root)
-	shell := &web.Shell{Log: log, Now: w.clock.Now, Failed: func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusInternalServerError) }}
+	shell := &web.Shell{Log: log, Now: w.clock.Now, Failed: func(rw http.ResponseWriter, r *http.Request) {
+		if !w.api.Failed(rw, r) {
+			rw.WriteHeader(http.StatusInternalServerError)
+		}
+	}}
 	w.server = httptest.NewServer(shell.Wrap(root))
 	t.Cleanup(w.server.Close)
 	w.customer(t, "one", "acme", "globex")
@@ -170,6 +175,9 @@ func (w *world) customer(t testing.TB, name string, realms ...string) {
 }
 
 func (w *world) bearer(_ context.Context, token string) (admin.Signed, []string, error) {
+	if token == "panic" {
+		panic("secret-words")
+	}
 	if w.broken != nil {
 		return admin.Signed{}, nil, w.broken
 	}

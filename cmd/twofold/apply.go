@@ -21,12 +21,13 @@ const exitChanges = 3
 
 type applyCmd struct {
 	databaseFlags
-	File     string `arg:"" type:"existingfile" help:"What there should be, in YAML; - is standard input. See docs/reference/apply.md."`
-	DryRun   bool   `help:"Show the difference, change nothing."`
-	ExitCode bool   `help:"Exit with 3 if something differs; without it, with 0 too."`
-	Confirm  bool   `xor:"ask" help:"Show the difference and ask before changing anything, even if this is no terminal: the answer is read from standard input."`
-	Yes      bool   `xor:"ask" help:"Do not ask, even on a terminal."`
-	RSABits  int    `name:"rsa-bits" enum:"2048,3072,4096" default:"3072" help:"Bits of the RSA key of a new tenant: 2048, 3072 or 4096."`
+	File      string `arg:"" type:"existingfile" help:"What there should be, in YAML; - is standard input. See docs/reference/apply.md."`
+	DryRun    bool   `help:"Show the difference, change nothing."`
+	PublicURL string `name:"public-url" placeholder:"URL" help:"Address people and apps reach the server by: https://HOST[:PORT]. Issuers are PUBLIC-URL/t/TENANT. Needed where the file gives roles: whoever has one signs in there."`
+	ExitCode  bool   `help:"Exit with 3 if something differs; without it, with 0 too."`
+	Confirm   bool   `xor:"ask" help:"Show the difference and ask before changing anything, even if this is no terminal: the answer is read from standard input."`
+	Yes       bool   `xor:"ask" help:"Do not ask, even on a terminal."`
+	RSABits   int    `name:"rsa-bits" enum:"2048,3072,4096" default:"3072" help:"Bits of the RSA key of a new tenant: 2048, 3072 or 4096."`
 }
 
 // Run applies the file in one transaction: a wrong file changes nothing. On a
@@ -39,14 +40,17 @@ func (c *applyCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return lines(s, err)
 	}
-	h, err := c.open(ctx, s, c.RSABits)
+	h, err := c.house(ctx, s)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = h.close() }()
 	o := apply.Options{DryRun: c.DryRun}
+	if c.PublicURL != "" {
+		o.OnGrant = h.console.OnGrant
+	}
 	if !c.DryRun && c.asks(s) {
-		planned, err := h.applyWith(ctx, file, apply.Options{DryRun: true})
+		planned, err := h.applyWith(ctx, file, apply.Options{DryRun: true, OnGrant: o.OnGrant})
 		if err != nil {
 			return lines(s, err)
 		}
@@ -68,6 +72,16 @@ func (c *applyCmd) Run(ctx context.Context, s streams) error {
 		return exitError(exitChanges)
 	}
 	return nil
+}
+
+func (c *applyCmd) house(ctx context.Context, s streams) (*house, error) {
+	if c.PublicURL == "" {
+		return c.open(ctx, s, c.RSABits)
+	}
+	if err := (providerFlags{PublicURL: c.PublicURL}).check(); err != nil {
+		return nil, err
+	}
+	return c.openAt(ctx, s, c.PublicURL, c.RSABits)
 }
 
 func (c *applyCmd) show(s streams, report apply.Report, o apply.Options) {

@@ -83,6 +83,12 @@ func TestMasterKeyRotation(t *testing.T) {
 		w.must(w.tenants.PutSettings(context.Background(), "twilio", tenants.Options{"TwilioAuthToken": json.RawMessage(`"of the platform"`)}))
 		w.must(w.tenants.PutSettings(w.ctx(), "ecall", tenants.Options{"ECallAccountPassword": json.RawMessage(`"of the subscription"`)}))
 
+		token := w.robot()
+		w.empower()
+		if status, out := w.callREST(token, http.MethodPost, "/subscriptions/"+w.sub.ID+"/groups", `{"name":"sales"}`); status != http.StatusCreated {
+			t.Fatalf("%d %v", status, out)
+		}
+
 		p, c := w.rp("acme", "expenses"), testkit.NewClient(t)
 		anna, page := w.enrol(p.signIn(c, "anna").Follow())
 		before := p.exchange(p.callback(page).Get("code"))

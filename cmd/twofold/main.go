@@ -33,6 +33,7 @@ type commands struct {
 	Keys    keysCmd    `cmd:"" help:"Change the master key while the server works."`
 	Backup  backupCmd  `cmd:"" help:"Copy a SQLite database that is in use to a new file."`
 	Demo    demoCmd    `cmd:"" help:"Run everything on this machine with sample data: provider, web app and mailbox."`
+	OpenAPI openAPICmd `cmd:"" name:"openapi" help:"Print the OpenAPI document of the REST API."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 

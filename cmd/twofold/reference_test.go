@@ -12,6 +12,7 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/google/go-cmp/cmp"
 
+	"twofold/admin/rest"
 	"twofold/twofactor"
 	"twofold/twofactor/catalog"
 )
@@ -23,7 +24,7 @@ var updateReference = flag.Bool("update", false, "write docs/reference anew")
 // TestReference holds the reference pages against the program: they are drawn
 // from the command line's structs and from the catalogue, never by hand.
 func TestReference(t *testing.T) {
-	for name, want := range map[string]string{"settings.md": settingsPage(t), "cli.md": cliPage(t), "factors.md": factorsPage()} {
+	for name, want := range map[string]string{"settings.md": settingsPage(t), "cli.md": cliPage(t), "factors.md": factorsPage(), "openapi.yaml": string(rest.New(rest.Config{}).OpenAPI("openapi.yaml"))} {
 		t.Run(name, func(t *testing.T) {
 			file := filepath.Join("..", "..", "docs", "reference", name)
 			if *updateReference {

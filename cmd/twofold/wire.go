@@ -19,6 +19,7 @@ import (
 
 	"twofold/admin"
 	"twofold/admin/console"
+	"twofold/admin/rest"
 	"twofold/idp"
 	"twofold/idp/op"
 	"twofold/internal/audit"
@@ -53,6 +54,7 @@ type house struct {
 	idp      *idp.IDP
 	admin    *admin.Admin
 	console  *console.Console
+	rest     *rest.API
 	root     *mux.Router // all that is served
 	ui       *ui.UI
 	metrics  *metrics
@@ -134,8 +136,8 @@ func build(ctx context.Context, p parts) (*house, error) {
 	})
 	h.ceremony.Notify, h.outbox.ReportURL = h.idp.Notify, h.idp.ReportURL
 	h.admin = &admin.Admin{
-		DB: d, Tenants: h.tenants, Ceremony: h.ceremony, Outbox: h.outbox, Audit: h.audit, HelpDesk: h.helpDesk(), Now: p.Now, Log: p.Log,
-		PublicURL: p.PublicURL, Preview: h.previewLetter,
+		DB: d, Tenants: h.tenants, Ceremony: h.ceremony, Outbox: h.outbox, Audit: h.audit, Limits: h.limits, HelpDesk: h.helpDesk(),
+		Now: p.Now, Log: p.Log, PublicURL: p.PublicURL, Preview: h.previewLetter, Sessions: h.sessions(),
 	}
 	h.root = mux.NewRouter().SkipClean(true)
 	h.idp.Mount(h.root)
@@ -146,6 +148,8 @@ func build(ctx context.Context, p parts) (*house, error) {
 		return nil, errors.Join(err, d.Close())
 	}
 	h.admin.OnGrant = h.console.OnGrant
+	h.rest = rest.New(rest.Config{Admin: h.admin, Bearer: h.bearer, DB: d, Seal: p.Seal, Now: p.Now, Log: p.Log, PublicURL: p.PublicURL})
+	h.rest.Mount(h.root)
 	h.console.Mount(h.root)
 	return h, nil
 }
@@ -167,7 +171,21 @@ func unlock(ctx context.Context, d *db.DB, p parts) (masterkey.House, error) {
 func (h *house) sealed() []masterkey.Column {
 	return slices.Concat(
 		h.keys.SealedColumns(), h.provider.SealedColumns(), h.tenants.SealedColumns(), h.ceremony.SealedColumns(), h.outbox.SealedColumns(),
+		h.rest.SealedColumns(),
 	)
+}
+
+// bearer tells the REST API whose an access token is.
+func (h *house) bearer(ctx context.Context, token string) (admin.Signed, []string, error) {
+	b, err := h.provider.Bearer(ctx, token)
+	if err != nil {
+		return admin.Signed{}, nil, err
+	}
+	s := admin.Signed{Home: db.Scope{Subscription: b.Realm.Subscription.ID, Tenant: b.Realm.Tenant.ID}, UserID: b.UserID, AuthTime: b.AuthTime, ACR: b.ACR}
+	if b.UserID == "" {
+		s.ClientAppID = b.ClientApp.ID
+	}
+	return s, b.Scopes, nil
 }
 
 // previewLetter shows a template with sample values.
@@ -207,6 +225,9 @@ func (h *house) handler(https bool, proxies []netip.Prefix) http.Handler {
 	shell := &web.Shell{
 		Log: h.log, Now: h.now, Proxies: proxies, HSTS: https, Observe: h.metrics.request,
 		Failed: func(w http.ResponseWriter, r *http.Request) {
+			if h.rest.Failed(w, r) {
+				return
+			}
 			h.ui.Render(w, r, http.StatusInternalServerError, ui.Problem{
 				Page:    ui.Page{Reference: web.RequestID(r.Context())},
 				Heading: "Something went wrong on our side", Text: "Please try again in a moment.",
@@ -235,7 +256,7 @@ func (h *house) sweep(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		err := errors.Join(h.idp.Sweep(ctx), h.provider.Sweep(ctx), h.ceremony.Sweep(ctx), h.outbox.Sweep(ctx), h.limits.Sweep(ctx), h.console.Sweep(ctx))
+		err := errors.Join(h.idp.Sweep(ctx), h.provider.Sweep(ctx), h.ceremony.Sweep(ctx), h.outbox.Sweep(ctx), h.limits.Sweep(ctx), h.console.Sweep(ctx), h.rest.SweepKeys(ctx))
 		if err != nil && ctx.Err() == nil {
 			h.log.ErrorContext(ctx, "sweep failed", "error", err)
 		}

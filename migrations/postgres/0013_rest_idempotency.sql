@@ -8,7 +8,7 @@ CREATE TABLE idempotency_keys (
   status bigint NOT NULL,
   version bigint NOT NULL,
   location text NOT NULL,
-  answer text NOT NULL,
+  sealed text NOT NULL,
   expires_us bigint NOT NULL
 );
 CREATE INDEX idempotency_keys_expiry ON idempotency_keys (expires_us);

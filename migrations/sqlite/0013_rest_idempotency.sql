@@ -8,7 +8,7 @@ CREATE TABLE idempotency_keys (
   status integer NOT NULL,
   version integer NOT NULL,
   location text NOT NULL,
-  answer text NOT NULL,
+  sealed text NOT NULL,
   expires_us integer NOT NULL
 );
 CREATE INDEX idempotency_keys_expiry ON idempotency_keys (expires_us);

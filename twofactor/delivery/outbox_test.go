@@ -51,7 +51,7 @@ func sentAfterCommit(t *testing.T, w *world) {
 	w.until("c1", Sent)
 	e := w.entry("c1")
 	want := Entry{
-		ID: e.ID, TwoFactorID: "mail", ChallengeID: "c1", UserID: "anna", Masked: masked, Kind: "code", State: Sent, ProviderID: e.ID, ProviderStatus: "sent",
+		ID: e.ID, TenantID: "acme", TwoFactorID: "mail", ChallengeID: "c1", UserID: "anna", Masked: masked, Kind: "code", State: Sent, ProviderID: e.ID, ProviderStatus: "sent",
 		Attempts: 1, Segments: 1, CreatedAt: w.clock.Now(), DoneAt: new(w.clock.Now()),
 	}
 	if diff := cmp.Diff(want, e); diff != "" {

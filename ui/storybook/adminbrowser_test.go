@@ -217,40 +217,17 @@ func TestAdminSample(t *testing.T) {
 	b.RequireClean(t)
 }
 
-// finding is what axe-core has against a page.
-type finding struct{ Rule, Impact, Where, Help string }
-
 // TestAxe runs axe-core on every story, in both colour schemes, and tolerates no
-// serious or critical finding. TWOFOLD_AXE is the path of axe.min.js.
+// serious or critical finding.
 func TestAxe(t *testing.T) {
-	file := os.Getenv("TWOFOLD_AXE")
-	if file == "" {
-		t.Skip("TWOFOLD_AXE names no axe.min.js")
-	}
-	axe, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	browser.RequireAxe(t)
 	t.Parallel()
 	base, b := serve(t, nil), browser.New(t)
 	for _, s := range storybook.Stories("en") {
 		if s.Name == "end.form-post" || s.Name == "admin.list-thousand" {
 			continue // leaves at once; a thousand rows like those of admin.list
 		}
-		for _, dark := range []bool{false, true} {
-			b.EmulateDark(dark)
-			b.Open(base + "/stories/" + s.Name + ".html")
-			b.Eval(string(axe)+"; 0", nil)
-			for _, f := range findings(b) {
-				t.Errorf("%s (dark: %v): %s, %s: %s at %s", s.Name, dark, f.Impact, f.Rule, f.Help, f.Where)
-			}
-		}
+		b.Open(base + "/stories/" + s.Name + ".html")
+		b.Axe(t, s.Name)
 	}
-}
-
-func findings(b *browser.Browser) []finding {
-	var found []finding
-	b.Eval(`axe.run().then((r) => r.passes.length === 0 ? [{Rule: 'none', Help: 'axe-core has looked at nothing'}] : r.violations.filter((v) => v.impact === 'serious' || v.impact === 'critical')
-		.flatMap((v) => v.nodes.map((n) => ({Rule: v.id, Impact: v.impact, Help: n.failureSummary.slice(0, 300), Where: n.target.join(' ')}))))`, &found)
-	return found
 }

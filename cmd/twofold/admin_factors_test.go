@@ -1,0 +1,115 @@
+package main
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+
+	"twofold/internal/fakes"
+	"twofold/internal/testkit"
+)
+
+// office is the administration, with somebody signed in who administers the server.
+type office struct {
+	*world
+	c    *testkit.Client
+	app  app
+	base string // of his subscription
+}
+
+func newOffice(t *testing.T, database string) *office {
+	t.Helper()
+	w := newWorld(t, database)
+	o := &office{world: w, c: testkit.NewClient(t)}
+	link, _ := w.firstLink("sue")
+	page, a := w.setUpAdmin(o.c, link, "sue")
+	o.app = a
+	o.base, _ = strings.CutSuffix(page.URL.String(), "/")
+	return o
+}
+
+// open opens a page of the subscription.
+func (o *office) open(path string) *testkit.Page {
+	o.t.Helper()
+	return o.c.Get(o.base + "/" + path).Follow().Require(http.StatusOK)
+}
+
+// proves gives the administrator a proven address. That ends his session here; single
+// sign-on brings it back.
+func (o *office) proves() {
+	o.t.Helper()
+	ctx, _ := o.realmNamed("system")
+	u, ok, err := o.tenants.PersonByLogin(ctx, "sue")
+	if err != nil || !ok {
+		o.t.Fatal(err)
+	}
+	u.EmailVerified = true
+	o.must(o.tenants.PutUser(ctx, &u))
+	o.c.Get(o.url + "/admin/").Follow().Require(http.StatusOK).RequireText("Sue Root")
+}
+
+// TestTwoFactorStory is SPEC §3, word by word, without script.
+func TestTwoFactorStory(t *testing.T) {
+	testkit.EachDatabase(t, func(t *testing.T, database string) {
+		o := newOffice(t, database)
+		// 3.1: it may be saved incomplete, and is invalid then.
+		page := o.open("two-factors").RequireText("Authenticator app", "Ready", "sends nothing").Link("Create TwoFactor instance")
+		page = page.FormWith("instance_name").Set("type", "email").Press("Save").Require(http.StatusUnprocessableEntity).RequireText("Give it a name.")
+		page = page.FormWith("instance_name").Set("instance_name", "Mail code").Press("Save").Follow()
+		page.Require(http.StatusOK).RequireText("TwoFactor instance created.", "Invalid", "EMailSenderAddress", "Sender address is required.", "Mail server is required.")
+		o.open("two-factors").RequireText("Invalid", "EMailSenderAddress is required", "never")
+
+		// 3.2: a host that nobody answers at, with a password.
+		f := page.FormWith("EMailSenderAddress").Set("EMailSenderAddress", "noreply@example.test").Set("MailServerConfig.Port", "x")
+		f.Set("MailServerConfig.Host", "127.0.0.1").Set("MailServerConfig.EnableSSL", "").Set("MailServerConfig.UserName", "anna").Set("MailServerConfig.Password", mailPassword)
+		page = f.Press("Save").Require(http.StatusUnprocessableEntity).RequireText("Port must be a whole number.")
+		f = page.FormWith("EMailSenderAddress").Set("MailServerConfig.Port", "1").Set("MailServerConfig.Password", mailPassword)
+		page = f.Press("Save").Follow().Require(http.StatusOK).RequireText("TwoFactor instance saved.", "Untested", "Nothing has been sent yet", "Assigned to nobody")
+
+		// 3.3: the test says what is wrong, and the state too.
+		page.Press("Send test").Require(http.StatusConflict).RequireText("you have proven none", "Your account page")
+		o.proves()
+		page = o.open(pathOf(page)).Press("Send test").Require(http.StatusOK).RequireText("The test message was not sent", "Connect to the provider", "failed", "Failing", "since")
+		if len(o.inbox.Messages()) != 0 {
+			t.Error("something was sent")
+		}
+
+		// Another host takes the password again, at its field.
+		page = page.Link("Edit").RequireText("Set here", "Set · Replace Password")
+		if strings.Contains(page.Body, mailPassword) {
+			t.Error("the page shows the password")
+		}
+		port := strconv.Itoa(o.smtp.Port())
+		page = page.FormWith("EMailSenderAddress").Set("MailServerConfig.Port", port).Press("Save").Require(http.StatusUnprocessableEntity)
+		page.RequireText("Password must be given again", "Type it again, since what it belongs to has changed")
+		page = page.FormWith("EMailSenderAddress").Set("MailServerConfig.UserName", "").Set("inherit.MailServerConfig.Password", "true").Press("Save").Follow()
+		page = page.Require(http.StatusOK).RequireText("Untested").Press("Send test").Require(http.StatusOK)
+		page.RequireText("The provider took the test message", "sue@example.test", "Ready")
+		m, err := o.inbox.Wait(t.Context(), func(m fakes.Message) bool { return m.To == "sue@example.test" })
+		if err != nil || digits.MatchString(m.Text) || !strings.Contains(m.Text, "test message") {
+			t.Errorf("%v %q", err, m.Text)
+		}
+
+		// Two at once: nothing is lost.
+		first, second := o.open(pathOf(page)+"/edit"), o.open(pathOf(page)+"/edit")
+		first.FormWith("CodeLength").Set("CodeLength", "8").Press("Save").Follow().Require(http.StatusOK)
+		late := second.FormWith("CodeLength").Set("CodeLength", "7").Set("instance_name", "Code by mail").Press("Save").Require(http.StatusPreconditionFailed)
+		late.RequireText("Somebody else changed this meanwhile", "Code length 7 8", "Name Code by mail Mail code")
+		page = late.Press("Save yours").Follow().Require(http.StatusOK).RequireText("Code by mail")
+		page = page.Link("Edit").RequireText(`Use the inherited value "6", the default for Code length`)
+		page = page.FormWith("CodeLength").Set("inherit.CodeLength", "true").Press("Save").Follow().Require(http.StatusOK)
+		if page = page.Link("Edit"); page.FormWith("CodeLength").Value("CodeLength") != "6" {
+			t.Error("the value was not taken back")
+		}
+	})
+}
+
+const mailPassword = "hunter2-of-the-mail-server"
+
+// pathOf is the page of the instance that a page is about.
+func pathOf(page *testkit.Page) string {
+	_, rest, _ := strings.Cut(page.URL.Path, "/two-factors/")
+	id, _, _ := strings.Cut(rest, "/")
+	return "two-factors/" + id
+}
