@@ -15,7 +15,8 @@ func (c *Console) mountPages(a *mux.Router) {
 	s := a.PathPrefix("/s/{sub}").Subrouter()
 	s.HandleFunc("/", c.at(home)).Methods(http.MethodGet, http.MethodHead)
 	// People and how they sign in.
-	mount(c, s, groups())
+	mountPeople(c, s)
+	mountSignIn(c, s)
 
 	// Second factors.
 	mountTwoFactors(c, s)
