@@ -18,6 +18,8 @@ func (c *Console) mountPages(a *mux.Router) {
 	mountTwoFactors(c, s)
 	mountAssignments(c, s)
 	mount(c, s, exemptions())
+	s.HandleFunc("/explain", c.at(explain)).Methods(http.MethodGet, http.MethodHead).Name("policy.explain")
+	mountSettings(c, a, s)
 }
 
 // start leads to the subscription that somebody administers: the one that he belongs to,

@@ -102,7 +102,40 @@ func TestTwoFactorStory(t *testing.T) {
 		if page = page.Link("Edit"); page.FormWith("CodeLength").Value("CodeLength") != "6" {
 			t.Error("the value was not taken back")
 		}
+		o.assigned(pathOf(page))
 	})
+}
+
+// assigned assigns the instance to everybody, sees first whom that affects, and finds it
+// in the explanation (SPEC §4).
+func (o *office) assigned(instance string) {
+	o.t.Helper()
+	page := o.open(instance).RequireText("Assigned to nobody").Link("Assign it")
+	page = page.FormWith("two_factor").Set("level", "user").Press("Continue").Require(http.StatusOK)
+	page = page.FormWith("target").Set("target", "nobody").Press("Create assignment").Require(http.StatusUnprocessableEntity).RequireText("There is none of this name.")
+	page = o.open(instance).Link("Assign it").FormWith("two_factor").Set("level", "subscription").Press("Continue").Require(http.StatusOK)
+	page = page.FormWith("required").Set("required", "on").Press("Create assignment").Require(http.StatusOK)
+	page.RequireText("Nothing has been saved yet", "Whom this affects", "person signs in there 1", "asked otherwise 1", "sue")
+	page.Link("1").RequireText("Nothing has been changed yet", "sue", "Asked for one")
+	back := page.Link("Back to the form")
+	if f := back.FormWith("required"); f.Value("required") != "true" || f.Value("two_factor") == "" {
+		o.t.Errorf("what was typed is lost: %v", f.Values())
+	}
+	page = page.Press("Save it").Follow().Require(http.StatusOK).RequireText("Assignment created.", "Code by mail for System", "Required")
+	o.open("assignments").RequireText("Code by mail", "Subscription", "Required")
+	o.open(instance).RequireText("Subscription System", "1 assignment would offer nothing")
+
+	page = o.open("explain").FormWith("user").Set("user", "nobody").Press("Explain").Require(http.StatusUnprocessableEntity).RequireText("There is no user with this login name.")
+	page = page.FormWith("user").Set("user", "sue").Press("Explain").Require(http.StatusOK)
+	page.RequireText("A second factor is asked for", "Assigns Code by mail (required)", "Offered, in this order", "Has set up Authenticator app")
+
+	// What would be if it were switched off, and off and on.
+	page = o.open(instance).Link("What if it were switched off").RequireText("Whom it affects", "person signs in there 1")
+	page = page.Press("Switch it off").Follow().Require(http.StatusOK).RequireText("Code by mail is switched off.", "Inactive")
+	o.c.Get(page.URL.String()).RequireText("It can be tested once it is switched on.")
+	page = page.Link("Switch it on").Press("Switch it on").Follow().Require(http.StatusOK).RequireText("Code by mail is switched on.")
+	page = page.Link("Remove Subscription System").RequireText("Whom it affects").Press("Delete assignment").Follow().RequireText("was deleted")
+	o.open(instance).RequireText("Assigned to nobody")
 }
 
 const mailPassword = "hunter2-of-the-mail-server"
