@@ -20,6 +20,7 @@ func (c *Console) mountPages(a *mux.Router) {
 	mount(c, s, exemptions())
 	s.HandleFunc("/explain", c.at(explain)).Methods(http.MethodGet, http.MethodHead).Name("policy.explain")
 	mountSettings(c, a, s)
+	mountTexts(c, a, s)
 }
 
 // start leads to the subscription that somebody administers: the one that he belongs to,

@@ -146,3 +146,71 @@ func pathOf(page *testkit.Page) string {
 	id, _, _ := strings.Cut(rest, "/")
 	return "two-factors/" + id
 }
+
+// TestBaseSettingsPages: what is set for the server and the subscription is what an
+// instance begins with.
+func TestBaseSettingsPages(t *testing.T) {
+	testkit.EachDatabase(t, func(t *testing.T, database string) {
+		o := newOffice(t, database)
+		page := o.c.Get(o.url+"/admin/settings").Require(http.StatusOK).RequireText("Base settings of the server", "E-mail code").Link("E-mail code")
+		page = page.FormWith("CodeLength").Set("CodeLength", "8").Set("EMailSenderAddress", "server@example.test").Press("Save").Follow()
+		page.Require(http.StatusOK).RequireText("Base settings of E-mail code saved.", "2 options")
+		page = o.open("settings").Link("E-mail code").RequireText("Inherited from the platform's base settings")
+		f := page.FormWith("CodeLength").Set("MailServerConfig.Host", o.smtp.Host()).Set("MailServerConfig.Port", strconv.Itoa(o.smtp.Port())).Set("MailServerConfig.EnableSSL", "")
+		page = f.Set("CodeLength", "7").Press("Save").Follow().Require(http.StatusOK)
+		page = o.open("settings").Link("E-mail code").RequireText("Set here", `Use the inherited value "8", from the platform's base settings`)
+
+		page = o.open("two-factors/new").FormWith("instance_name").Set("type", "email").Set("instance_name", "Mail code").Press("Save").Follow()
+		page = page.Require(http.StatusOK).RequireText("Untested").Link("Edit").RequireText("Inherited from the subscription's base settings", "Inherited from the platform's base settings")
+		if f := page.FormWith("CodeLength"); f.Value("CodeLength") != "7" || f.Value("EMailSenderAddress") != "server@example.test" {
+			t.Errorf("%v", f.Values())
+		}
+		// Saved as it is, nothing is set here; one member changed, the group is.
+		page = page.Press("Save").Follow().Link("Edit")
+		if strings.Contains(page.Text, "Set here") {
+			t.Error("an inherited value was set")
+		}
+		page = page.FormWith("CodeLength").Set("MailServerConfig.Timeout", "3000").Press("Save").Follow().Require(http.StatusOK).RequireText("Untested").Link("Edit")
+		page = page.RequireText("Set here", "Use the inherited value, from the subscription's base settings for Mail server")
+		if f := page.FormWith("CodeLength"); f.Value("MailServerConfig.Port") != strconv.Itoa(o.smtp.Port()) {
+			t.Error("what was inherited is lost")
+		}
+		page = page.FormWith("CodeLength").Set("inherit.MailServerConfig", "true").Press("Save").Follow().Link("Edit")
+		if strings.Contains(page.Text, "Set here") {
+			t.Error("the group was not taken back")
+		}
+	})
+}
+
+// TestTextPages: a text is set, looked at, saved, inherited and taken back.
+func TestTextPages(t *testing.T) {
+	testkit.EachDatabase(t, func(t *testing.T, database string) {
+		o := newOffice(t, database)
+		page := o.open("templates").RequireText("Second-factor code", "Deutsch", "Inherited")
+		edit := o.base + "/templates/edit?kind=code&lang=de&level=subscription"
+		page = o.c.Get(edit).Require(http.StatusOK).RequireText("{{.Code}}", "Inherited from what Twofold comes with, in Deutsch", "123456")
+		page = page.FormWith("subject").Set("subject", "{{.Nothing}}").Press("Preview mail").Require(http.StatusUnprocessableEntity).RequireText("Put right what is wrong")
+		page = page.FormWith("subject").Set("subject", "Code für {{.Realm}}").Set("sms", "Ihr Code: {{.Code}} €").Press("Preview mail").Require(http.StatusOK)
+		page.RequireText("Subject Code für")
+		page = page.Press("Preview text message").Require(http.StatusOK).RequireText("Ihr Code: 123456 €", "1 text message, ")
+		page = page.Press("Save").Follow().Require(http.StatusOK).RequireText("Text saved.", "Set here")
+		o.open("templates").RequireText("Set here", "Subject, Text message")
+
+		realm, err := o.tenants.RealmByName(t.Context(), "system")
+		if err != nil {
+			t.Fatal(err)
+		}
+		tenant := o.base + "/templates/edit?kind=code&lang=de&level=tenant&target=" + realm.Tenant.ID
+		o.c.Get(tenant).Require(http.StatusOK).RequireText("Inherited from the subscription, in Deutsch", "Code für {{.Realm}}")
+		old := o.c.Get(edit)
+		o.c.Get(edit).FormWith("subject").Set("subject", "Neuer").Press("Save").Follow().Require(http.StatusOK)
+		old.FormWith("subject").Set("subject", "Alter").Press("Save").Require(http.StatusPreconditionFailed).RequireText("Subject Alter Neuer")
+		page = o.c.Get(edit).Press("Restore the inherited text").Require(http.StatusOK).RequireText("What is set here: Subject, Text message")
+		page.Press("Restore it").Follow().Require(http.StatusOK).RequireText("Text saved.")
+		if strings.Contains(o.open("templates").Text, "Set here") {
+			t.Error("it is still set")
+		}
+		o.c.Get(o.url + "/admin/templates").Require(http.StatusOK).RequireText("Texts of the server")
+		o.c.Get(o.base + "/templates/edit?kind=nothing&lang=de").Require(http.StatusNotFound)
+	})
+}
