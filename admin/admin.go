@@ -23,6 +23,7 @@ type Admin struct {
 	Audit    *audit.Trail
 	Limits   *limits.Limiter
 	HelpDesk *HelpDesk
+	Sessions Sessions
 	Now      func() time.Time
 	Log      *slog.Logger
 	Preview  Preview

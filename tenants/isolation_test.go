@@ -150,6 +150,11 @@ func (w *world) isolationCases(b *customer, bob User, assignment Assignment, exe
 		{Method: "ListAssignments", Do: func(ctx context.Context, see see) { see(w.ListAssignments(ctx)) }},
 		{Method: "ListExemptions", Do: func(ctx context.Context, see see) { see(w.ListExemptions(ctx)) }},
 		{Method: "UsersByName", Do: func(ctx context.Context, see see) { see(w.UsersByName(ctx, []string{"anna", "bob of globex"})) }},
+		{Method: "Called", Do: func(ctx context.Context, see see) {
+			for _, kind := range []string{"user", "client_app", "tenant", "two_factor", "group", "idp"} {
+				see(w.Called(ctx, kind, []string{b.anna.ID, bob.ID, b.app.ID, b.tenant.ID, b.letter.ID, b.group.ID, b.idp.ID}))
+			}
+		}},
 		{Method: "UsersByID", Do: func(ctx context.Context, see see) { see(w.UsersByID(ctx, []string{b.anna.ID, bob.ID})) }},
 		{Method: "TenantsOfUsers", Do: func(ctx context.Context, see see) { see(w.TenantsOfUsers(ctx, []string{b.anna.ID})) }},
 		{Method: "MembersOfTenant", Do: func(ctx context.Context, see see) { see(w.MembersOfTenant(ctx, b.tenant.ID)) }},

@@ -83,6 +83,7 @@ func (v AdminTimeline) Days() []AdminDay {
 type AdminEntry struct {
 	Time     AdminTime
 	Kind     string // "User changed"
+	Stable   string // the kind as programs know it: "user.changed"; may be empty
 	Badge    *AdminBadge
 	Actor    string // who; may be empty
 	ActorURL string

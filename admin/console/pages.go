@@ -14,13 +14,24 @@ func (c *Console) mountPages(a *mux.Router) {
 	a.HandleFunc("/switch", c.at(switchTo)).Methods(http.MethodGet)
 	s := a.PathPrefix("/s/{sub}").Subrouter()
 	s.HandleFunc("/", c.at(home)).Methods(http.MethodGet, http.MethodHead)
+	// People and how they sign in.
 	mount(c, s, groups())
+
+	// Second factors.
 	mountTwoFactors(c, s)
 	mountAssignments(c, s)
 	mount(c, s, exemptions())
 	s.HandleFunc("/explain", c.at(explain)).Methods(http.MethodGet, http.MethodHead).Name("policy.explain")
 	mountSettings(c, a, s)
 	mountTexts(c, a, s)
+
+	// Oversight.
+	c.mountTrail(s, "audit")
+	c.mountMessages(s)
+	c.mountSessions(s)
+
+	// The whole server.
+	c.mountTrail(a, "platform_audit")
 }
 
 // start leads to the subscription that somebody administers: the one that he belongs to,
