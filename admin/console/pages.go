@@ -22,6 +22,9 @@ func (c *Console) mountPages(a *mux.Router) {
 	mountTwoFactors(c, s)
 	mountAssignments(c, s)
 	mount(c, s, exemptions())
+	s.HandleFunc("/explain", c.at(explain)).Methods(http.MethodGet, http.MethodHead).Name("policy.explain")
+	mountSettings(c, a, s)
+	mountTexts(c, a, s)
 
 	// Oversight.
 	c.mountTrail(s, "audit")
