@@ -20,6 +20,9 @@ func (c *Console) mountPages(a *mux.Router) {
 	c.mountTrail(s, "audit")
 	c.mountMessages(s)
 	c.mountSessions(s)
+	c.mountRoles(a, "platform_roles")
+	c.mountRoles(s, "roles")
+	c.mountSearch(s)
 }
 
 // start leads to the subscription that somebody administers: the one that he belongs to,
