@@ -30,9 +30,12 @@ func (c *Console) mountPages(a *mux.Router) {
 	c.mountTrail(s, "audit")
 	c.mountMessages(s)
 	c.mountSessions(s)
+	c.mountRoles(s, "roles")
+	c.mountSearch(s)
 
 	// The whole server.
 	c.mountTrail(a, "platform_audit")
+	c.mountRoles(a, "platform_roles")
 }
 
 // start leads to the subscription that somebody administers: the one that he belongs to,
