@@ -23,6 +23,7 @@ func (c *Console) mountPages(a *mux.Router) {
 	c.mountRoles(a, "platform_roles")
 	c.mountRoles(s, "roles")
 	c.mountSearch(s)
+	c.mountJobs(s)
 }
 
 // start leads to the subscription that somebody administers: the one that he belongs to,
