@@ -7,6 +7,7 @@ import (
 
 	"twofold/internal/audit"
 	"twofold/internal/db"
+	"twofold/internal/limits"
 	"twofold/tenants"
 	"twofold/twofactor/ceremony"
 	"twofold/twofactor/delivery"
@@ -20,11 +21,13 @@ type Admin struct {
 	Ceremony *ceremony.Ceremony
 	Outbox   *delivery.Outbox
 	Audit    *audit.Trail
+	Limits   *limits.Limiter
 	HelpDesk *HelpDesk
 	Sessions Sessions
 	Now      func() time.Time
 	Log      *slog.Logger
 	Preview  Preview
+	Letters  Letters
 	// OnGrant runs in the transaction that gives a role: what the subject needs to use it.
 	OnGrant   func(ctx context.Context, g tenants.Grant) error
 	PublicURL string // scheme://host[:port], without a trailing slash

@@ -2,7 +2,9 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"slices"
+	"strings"
 
 	"twofold/internal/db"
 	"twofold/internal/page"
@@ -25,8 +27,11 @@ func (a *Admin) Subscriptions(ctx context.Context, w Who, q page.Query) (page.Pa
 		if err != nil {
 			return p, err
 		}
-		p.Items = append(p.Items, v)
+		if strings.HasPrefix(strings.ToLower(v.Name), strings.ToLower(strings.TrimSpace(q.Search))) {
+			p.Items = append(p.Items, v)
+		}
 	}
+	slices.SortFunc(p.Items, func(a, b tenants.Subscription) int { return strings.Compare(a.Name, b.Name) })
 	return p, nil
 }
 
@@ -84,6 +89,11 @@ func (a *Admin) UpdateSubscription(ctx context.Context, w Who, id string, versio
 		}
 		return a.record(a.scope(ctx, id), w, "config.changed", thing{"subscription", v.Name, v.ID}, d.Fields)
 	})
+	if errors.Is(err, tenants.ErrStale) {
+		if now, err := a.Subscription(ctx, w, id); err == nil {
+			return v, &StaleError[tenants.Subscription]{Yours: v, Theirs: now}
+		}
+	}
 	return v, err
 }
 

@@ -24,6 +24,7 @@ type estate struct {
 	instances   map[string]prepared
 	assignments map[string][]Assignment // by target, oldest first; those of users come with them
 	exemptions  map[string][]Exemption  // likewise
+	within      []string                // the tenants that are looked at; none: all
 }
 
 type tenantOf struct {

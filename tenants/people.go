@@ -59,7 +59,7 @@ func (e *estate) signIns(p *person, w places) []signIn {
 	var out []signIn
 	for _, id := range p.tenants {
 		t, active := e.tenants[id]
-		if !e.active || !active {
+		if !e.active || !active || len(e.within) > 0 && !slices.Contains(e.within, id) {
 			continue
 		}
 		for _, idp := range t.idps {
@@ -199,6 +199,9 @@ func eachPair(q *gorm.DB, do func(a, b string)) error {
 // passing are the users of the subscription in ctx who may pass one of the places.
 func (s *Store) passing(ctx context.Context, e *estate, w places) *gorm.DB {
 	q := s.links(ctx, &userRow{})
+	if len(e.within) > 0 {
+		q = q.Where("id IN (?)", s.links(ctx, &membershipRow{}).Select("user_id").Where("tenant_id IN ?", e.within))
+	}
 	if w.everyone {
 		return q
 	}

@@ -74,20 +74,23 @@ type Affected struct {
 // Machines do not count, nor who has no identity anywhere: a passkey that stands for the
 // password, a remembered browser and a bypass are no part of it.
 //
+// within names the tenants that are looked at, by who may see no others: only their
+// members and the sign-ins there count. None: all of the subscription.
+//
 // ctx must have the scope of a subscription. The number of queries grows only by the page
 // of thousands of users.
-func (s *Store) Preview(ctx context.Context, c Change, standing StandingOf) (Preview, error) {
+func (s *Store) Preview(ctx context.Context, c Change, standing StandingOf, within ...string) (Preview, error) {
 	groups := make([]AffectedGroup, 0, len(Effects()))
 	asked := map[Effect]page.Asked{}
 	for _, e := range Effects() {
-		a, err := s.previewList(ctx).Ask(previewQuery(c, e, page.Query{Limit: page.MaxLimit}))
+		a, err := s.previewList(ctx, within).Ask(previewQuery(c, e, page.Query{Limit: page.MaxLimit}))
 		if err != nil {
 			return Preview{}, err
 		}
 		asked[e], groups = a, append(groups, AffectedGroup{Effect: e})
 	}
 	var out Preview
-	err := s.foresee(ctx, c, "", standing, func(f foreseen) bool {
+	err := s.foresee(ctx, c, "", within, standing, func(f foreseen) bool {
 		out.Reached++
 		if f.effect == "" {
 			return true
@@ -113,11 +116,11 @@ func (s *Store) Preview(ctx context.Context, c Change, standing StandingOf) (Pre
 // PreviewList lists the persons whom a change would affect in one way, by name: a page of
 // them, from a cursor of Preview or of PreviewList for the very same change. Of q only
 // After and Limit count.
-func (s *Store) PreviewList(ctx context.Context, c Change, e Effect, q page.Query, standing StandingOf) (page.Page[Affected], error) {
+func (s *Store) PreviewList(ctx context.Context, c Change, e Effect, q page.Query, standing StandingOf, within ...string) (page.Page[Affected], error) {
 	if !slices.Contains(Effects(), e) {
 		return page.Page[Affected]{}, invalid("effect", "is none that a change can have")
 	}
-	a, err := s.previewList(ctx).Ask(previewQuery(c, e, q))
+	a, err := s.previewList(ctx, within).Ask(previewQuery(c, e, q))
 	if err != nil {
 		return page.Page[Affected]{}, err
 	}
@@ -126,7 +129,7 @@ func (s *Store) PreviewList(ctx context.Context, c Change, e Effect, q page.Quer
 		after = a.Keys[0]
 	}
 	var items []Affected
-	err = s.foresee(ctx, c, after, standing, func(f foreseen) bool {
+	err = s.foresee(ctx, c, after, within, standing, func(f foreseen) bool {
 		if f.effect == e {
 			items = append(items, f.Affected)
 		}
@@ -140,8 +143,9 @@ func (s *Store) PreviewList(ctx context.Context, c Change, e Effect, q page.Quer
 
 func affectedKey(a Affected) []string { return []string{a.Name} }
 
-func (s *Store) previewList(ctx context.Context) page.List {
-	return page.List{Seal: s.Seal, Name: "preview", Owner: db.ScopeOf(ctx).Subscription, Sorts: []string{"name"}, Filters: []string{"change", "effect"}}
+func (s *Store) previewList(ctx context.Context, within []string) page.List {
+	owner := db.ScopeOf(ctx).Subscription + "|" + strings.Join(within, ",")
+	return page.List{Seal: s.Seal, Name: "preview", Owner: owner, Sorts: []string{"name"}, Filters: []string{"change", "effect"}}
 }
 
 // previewQuery binds cursors to the change and the effect that they are of.
@@ -159,7 +163,7 @@ type foreseen struct {
 }
 
 // foresee calls do for each person whom a change reaches, by name, beginning after one.
-func (s *Store) foresee(ctx context.Context, c Change, after string, standing StandingOf, do func(f foreseen) (more bool)) error {
+func (s *Store) foresee(ctx context.Context, c Change, after string, within []string, standing StandingOf, do func(f foreseen) (more bool)) error {
 	if err := s.checkChange(ctx, c); err != nil {
 		return err
 	}
@@ -167,6 +171,7 @@ func (s *Store) foresee(ctx context.Context, c Change, after string, standing St
 	if err != nil {
 		return err
 	}
+	before.within = within
 	then, w := before.with(c), before.places(c)
 	return s.everybody(ctx, before, w, after, standing, func(p *person) bool {
 		at := before.signIns(p, w)

@@ -14,16 +14,29 @@ func (c *Console) mountPages(a *mux.Router) {
 	a.HandleFunc("/switch", c.at(switchTo)).Methods(http.MethodGet)
 	s := a.PathPrefix("/s/{sub}").Subrouter()
 	s.HandleFunc("/", c.at(home)).Methods(http.MethodGet, http.MethodHead)
-	mount(c, s, groups())
+	// People and how they sign in.
+	mountPeople(c, s)
+	mountSignIn(c, s)
+
+	// Second factors.
 	mountTwoFactors(c, s)
-	c.mountTrail(a, "platform_audit")
+	mountAssignments(c, s)
+	mount(c, s, exemptions())
+	s.HandleFunc("/explain", c.at(explain)).Methods(http.MethodGet, http.MethodHead).Name("policy.explain")
+	mountSettings(c, a, s)
+	mountTexts(c, a, s)
+
+	// Oversight.
 	c.mountTrail(s, "audit")
 	c.mountMessages(s)
 	c.mountSessions(s)
-	c.mountRoles(a, "platform_roles")
 	c.mountRoles(s, "roles")
 	c.mountSearch(s)
 	c.mountJobs(s)
+
+	// The whole server.
+	c.mountTrail(a, "platform_audit")
+	c.mountRoles(a, "platform_roles")
 }
 
 // start leads to the subscription that somebody administers: the one that he belongs to,

@@ -50,8 +50,19 @@ type resource[V any] struct {
 	losses func(d *desk, v V) ([]string, error)
 	// typed is the name to type before it goes, where many are affected; may be nil.
 	typed func(v V) string
+	// blank is what the form for a new one begins with; nil: nothing.
+	blank func(d *desk) V
 	// hidden goes along with the form; may be nil.
 	hidden func(v V) []ui.Pair
+	// preview is what a change means for sign-ins: before is nil for what is new, after
+	// for what goes. Nil, or a nil Change: nothing. If it affects anybody, that is shown
+	// before it is saved, with the form in hidden fields: such a form must have no secret.
+	preview func(d *desk, before, after *V) (*tenants.Change, error)
+	// fills says that the address of the form may hold values of it.
+	fills bool
+	// first says that v lacks what the rest of its form depends on: it is asked for on a
+	// page of its own; nil: the form is one page.
+	first func(v V) bool
 }
 
 // mount puts the pages of a kind on the router of a subscription.
@@ -166,8 +177,48 @@ func (r resource[V]) fresh(d *desk) error {
 	if !d.may(r.action(d, "create")) {
 		return errMayNot
 	}
+	if !d.who.Fresh(d.now()) && admin.Sensitive(r.action(d, "create")) {
+		return admin.ErrAgain
+	}
 	var v V
+	if r.blank != nil {
+		v = r.blank(d)
+	}
+	r.fill(d, &v, true)
 	return r.draw(d, http.StatusOK, v, drawn[V]{fresh: true})
+}
+
+// fill takes values from the address, to begin or to go on with. Nothing is saved by it.
+func (r resource[V]) fill(d *desk, v *V, fresh bool) {
+	if q := d.r.URL.Query(); r.fills && len(q) > 0 {
+		d.r.PostForm = q
+		r.read(d, v, fresh)
+	}
+}
+
+// foresee shows what a change of a form means for sign-ins, if that is anything and
+// nobody has seen it yet. shown says that it did.
+func (r resource[V]) foresee(d *desk, before, after *V) (shown bool, err error) {
+	if r.preview == nil || d.confirmed() {
+		return false, nil
+	}
+	c, err := r.preview(d, before, after)
+	if err != nil || c == nil {
+		return false, err
+	}
+	o, err := d.foresee(*c)
+	if err != nil || o.Affected == 0 {
+		return false, err
+	}
+	a := asks{heading: "Whom this affects", action: d.path(r.path, "new"), crumbs: []ui.Link{{Text: r.title, URL: d.path(r.path)}}}
+	if before != nil {
+		a.action, a.version = d.path(r.path, d.id(), "edit"), one(d.r, ui.FieldVersion)
+		a.crumbs = append(a.crumbs, ui.Link{Text: r.name(*before), URL: d.path(r.path, d.id())})
+	}
+	if a.back = a.action; r.fills {
+		a.back += "?" + d.typed().Encode()
+	}
+	return true, o.drawPreview(a)
 }
 
 // drawn says how a form comes to be drawn.
@@ -197,13 +248,26 @@ func (r resource[V]) draw(d *desk, status int, v V, how drawn[V]) error {
 		p.Version = strconv.FormatInt(r.things(d).Version(how.conflict), 10)
 	}
 	if r.aside != nil {
-		p.SignIn, p.Buttons = r.aside(d, v), []ui.AdminOption{{Value: "preview", Label: "Preview"}}
+		p.SignIn = r.aside(d, v)
+	}
+	if p.SignIn != nil {
+		p.Buttons = []ui.AdminOption{{Value: "preview", Label: "Preview"}}
 	}
 	if r.hidden != nil {
 		p.Hidden = r.hidden(v)
 	}
+	switch {
+	case !how.fresh || r.first == nil:
+	case r.first(v):
+		p.Save = "Continue"
+	default:
+		p.Hidden = append(p.Hidden, ui.Pair{Name: fieldWhole, Value: "true"})
+	}
 	return d.render(status, p)
 }
+
+// fieldWhole says that a form of two pages was whole.
+const fieldWhole = "whole"
 
 // conflict compares two versions field by field, as the form shows them.
 func (r resource[V]) conflict(d *desk, yours, theirs V) (*ui.AdminConflict, error) {
@@ -232,8 +296,15 @@ func (r resource[V]) make(d *desk) error {
 		return err
 	}
 	var v V
-	if errs := r.read(d, &v, true); len(errs) > 0 || one(d.r, ui.FieldDo) == "preview" {
+	errs := r.read(d, &v, true)
+	if r.first != nil && !r.first(v) && one(d.r, fieldWhole) == "" {
+		return r.draw(d, http.StatusOK, v, drawn[V]{fresh: true}) // the second page
+	}
+	if len(errs) > 0 || one(d.r, ui.FieldDo) == "preview" {
 		return r.draw(d, status(errs), v, drawn[V]{fresh: true, errs: errs})
+	}
+	if shown, err := r.foresee(d, nil, &v); shown || err != nil {
+		return r.again(d, err, v, true)
 	}
 	create := r.create
 	if create == nil {
@@ -257,7 +328,19 @@ func (r resource[V]) edit(d *desk) error {
 	if !d.may(r.action(d, "write")) {
 		return errMayNot
 	}
+	if !d.who.Fresh(d.now()) && admin.Sensitive(r.action(d, "write")) {
+		return admin.ErrAgain
+	}
+	r.fill(d, &v, false)
 	return r.draw(d, http.StatusOK, v, drawn[V]{})
+}
+
+// again draws a form whose values are refused; any other error is for the page.
+func (r resource[V]) again(d *desk, err error, v V, fresh bool) error {
+	if errs, ok := atFields(err); ok {
+		return r.draw(d, http.StatusUnprocessableEntity, v, drawn[V]{fresh: fresh, errs: errs})
+	}
+	return err
 }
 
 // save changes a thing, if nobody else did meanwhile; otherwise both versions are shown
@@ -269,6 +352,9 @@ func (r resource[V]) save(d *desk) error {
 	version, err := strconv.ParseInt(one(d.r, ui.FieldVersion), 10, 64)
 	if err != nil || version < 1 {
 		return errVersion
+	}
+	if shown, err := r.foreseeSave(d, version); shown || err != nil {
+		return err
 	}
 	var wrong []ui.FieldError
 	var wanted V
@@ -293,6 +379,26 @@ func (r resource[V]) save(d *desk) error {
 		return r.draw(d, http.StatusUnprocessableEntity, wanted, drawn[V]{errs: errs})
 	}
 	return err
+}
+
+// foreseeSave is foresee for a form that changes something. What is wrong with the form,
+// or was changed meanwhile, the save itself says.
+func (r resource[V]) foreseeSave(d *desk, version int64) (shown bool, err error) {
+	if r.preview == nil || d.confirmed() {
+		return false, nil
+	}
+	old, err := r.things(d).Get(d.r.Context(), d.who, d.sub.ID, d.id())
+	if err != nil {
+		return false, err
+	}
+	v := old
+	if errs := r.read(d, &v, false); len(errs) > 0 || r.things(d).Version(&old) != version {
+		return false, nil
+	}
+	if shown, err = r.foresee(d, &old, &v); err == nil {
+		return shown, nil
+	}
+	return true, r.again(d, err, v, false)
 }
 
 func (r resource[V]) ask(d *desk) error {
@@ -322,6 +428,17 @@ func (r resource[V]) question(d *desk, status int, v V, errs []ui.FieldError) er
 		var err error
 		if p.Losses, err = r.losses(d, v); err != nil {
 			return err
+		}
+	}
+	if r.preview != nil {
+		c, err := r.preview(d, &v, nil)
+		if err != nil {
+			return err
+		}
+		if c != nil {
+			if p.Parts, err = d.outlookParts(*c); err != nil {
+				return err
+			}
 		}
 	}
 	return d.render(status, p)

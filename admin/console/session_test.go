@@ -138,7 +138,9 @@ func TestSignOut(t *testing.T) {
 		w.populate()
 		c := w.browser()
 		other := w.browser()
-		page := c.Get(w.url + "/admin/").RequireText("Sue Root").Press("Sign out")
+		_, err := w.Tenants.PutGrant(w.in(), &tenants.Grant{Role: tenants.RoleSystemAdmin, SubjectKind: tenants.SubjectUser, SubjectID: w.sue.ID, HomeID: w.realm.Subscription.ID})
+		must(t, err)
+		page := c.Get(w.url + "/admin/").Follow().RequireText("Sue Root").Press("Sign out")
 		to := page.Location()
 		if page.Status != http.StatusSeeOther || to.Path != "/t/system/end_session" || to.Query().Get("client_id") != clientID(w.realm.Subscription.ID) ||
 			to.Query().Get("post_logout_redirect_uri") != w.url+"/admin/" {

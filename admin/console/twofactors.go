@@ -27,7 +27,7 @@ func mountTwoFactors(c *Console, s *mux.Router) {
 			route.Name("two_factors." + name)
 		}
 	}
-	at("", listTwoFactors, "list", http.MethodGet, http.MethodHead)
+	at("", r.list, "list", http.MethodGet, http.MethodHead)
 	at("/new", freshTwoFactor, "", http.MethodGet, http.MethodHead)
 	at("/new", makeTwoFactor, "create", http.MethodPost)
 	at("/{id}", showTwoFactor, "get", http.MethodGet, http.MethodHead)
@@ -35,6 +35,9 @@ func mountTwoFactors(c *Console, s *mux.Router) {
 	at("/{id}/edit", saveTwoFactor, "update", http.MethodPost)
 	at("/{id}/delete", r.ask, "", http.MethodGet, http.MethodHead)
 	at("/{id}/delete", r.remove, "delete", http.MethodPost)
+	at("/{id}/switch", askSwitch, "", http.MethodGet, http.MethodHead)
+	at("/{id}/switch", doSwitch, "", http.MethodPost)
+	at("/{id}/test", testTwoFactor, "test", http.MethodPost)
 	at("/{id}/restore", r.restore, "restore", http.MethodPost)
 }
 
@@ -53,6 +56,13 @@ func twoFactors() resource[tenants.TwoFactor] {
 				{Name: "type", Label: "Type", Options: d.factorTypes()},
 				{Name: "active", Label: "Active", Options: []ui.AdminOption{{Value: "true", Label: "Active"}, {Value: "false", Label: "Inactive"}}},
 			}
+		},
+		rows: twoFactorRows,
+		preview: func(_ *desk, before, after *tenants.TwoFactor) (*tenants.Change, error) {
+			if after != nil {
+				return nil, nil
+			}
+			return &tenants.Change{Switch: &tenants.Switch{TwoFactorID: before.ID, To: tenants.SwitchDelete}}, nil
 		},
 		losses: func(d *desk, v tenants.TwoFactor) ([]string, error) { return d.goesWith(v) },
 	}
@@ -75,13 +85,13 @@ func (d *desk) typeName(t string) string {
 	return t
 }
 
-func listTwoFactors(d *desk) error {
+// twoFactorRows asks once how all fare.
+func twoFactorRows(d *desk, _ []tenants.TwoFactor) (func(tenants.TwoFactor) []ui.AdminCell, error) {
 	fares, err := d.Admin.Fares(d.r.Context(), d.who, d.sub.ID)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	r := twoFactors()
-	r.cells = func(d *desk, v tenants.TwoFactor) []ui.AdminCell {
+	return func(v tenants.TwoFactor) []ui.AdminCell {
 		st := fares.States[v.ID]
 		state := badge(ui.StateBadge(st.Word))
 		state.Second = d.stateWords(st)
@@ -92,10 +102,8 @@ func listTwoFactors(d *desk) error {
 		if v.LastSentAt != nil {
 			sent = ui.AdminCell{Time: d.when(*v.LastSentAt)}
 		}
-		n := fares.Assigned[v.ID]
-		return []ui.AdminCell{{Text: v.Name}, {Text: d.typeName(v.Type)}, state, sent, {Text: strconv.Itoa(n)}, {Time: d.when(v.CreatedAt)}}
-	}
-	return r.list(d)
+		return []ui.AdminCell{{Text: v.Name}, {Text: d.typeName(v.Type)}, state, sent, {Text: strconv.Itoa(fares.Assigned[v.ID])}, {Time: d.when(v.CreatedAt)}}
+	}, nil
 }
 
 // stateWords are the reason for a state (SPEC §3.3).
@@ -334,7 +342,6 @@ func showTwoFactor(d *desk) error {
 	}
 	p := ui.AdminDetail{AdminPage: d.frame(v.Name)}
 	d.crown(&p.AdminPage, v)
-	info := d.Admin.Tenants.Catalog[v.Type].Info
 	p.Facts = []ui.AdminFact{
 		{Name: "Type", AdminCell: ui.AdminCell{Text: d.typeName(v.Type), Second: d.typeHelp(v.Type)}},
 		{Name: "Created", AdminCell: ui.AdminCell{Time: d.when(v.CreatedAt)}},
@@ -346,7 +353,7 @@ func showTwoFactor(d *desk) error {
 	if d.mayAll(admin.TwoFactorWrite) {
 		p.Main = &ui.AdminButton{Label: "Edit", URL: d.path("two-factors", v.ID, "edit")}
 	}
-	if err := d.twoFactorParts(&p, v, info); err != nil {
+	if err := d.twoFactorParts(&p, v); err != nil {
 		return err
 	}
 	if d.mayAll(admin.TwoFactorDelete) {

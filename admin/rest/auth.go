@@ -9,6 +9,7 @@ import (
 
 	"twofold/admin"
 	"twofold/internal/problem"
+	"twofold/twofactor"
 )
 
 // authenticate finds out who calls. His roles are read anew for each request.
@@ -19,6 +20,9 @@ func (a *API) authenticate(c *call) (err error) {
 	}
 	ctx := c.Context()
 	signed, scopes, err := a.Bearer(ctx, token)
+	if p := problem.From(err); err != nil && p.Code == "insufficient_scope" {
+		return noScope()
+	}
 	if problem.Is(err, problem.Unauthenticated) {
 		return challenge(fail401("token_invalid", "The access token is not good: it is over, revoked, or not of this server."), `error="invalid_token"`)
 	}
@@ -26,11 +30,13 @@ func (a *API) authenticate(c *call) (err error) {
 		return err
 	}
 	if !slices.Contains(scopes, ScopeAdmin) {
-		f := failure(http.StatusForbidden, "insufficient_scope", "The access token does not have the scope admin.")
-		return challenge(f, `error="insufficient_scope"`, `scope="`+ScopeAdmin+`"`)
+		return noScope()
 	}
 	c.scopes = scopes
 	c.who, err = a.Admin.Who(ctx, signed)
+	if p := problem.From(err); err != nil && p.Code == "second_factor_needed" {
+		return challenge(fail401(p.Code, p.Message), `error="insufficient_user_authentication"`, `acr_values="`+twofactor.Strength2FA.ACR()+`"`)
+	}
 	return err
 }
 
@@ -44,6 +50,11 @@ func bearerToken(r *http.Request) (string, error) {
 		}
 	}
 	return "", challenge(fail401("token_missing", "Send an access token: Authorization: Bearer …"))
+}
+
+func noScope() error {
+	f := failure(http.StatusForbidden, "insufficient_scope", "The access token does not have the scope admin.")
+	return challenge(f, `error="insufficient_scope"`, `scope="`+ScopeAdmin+`"`)
 }
 
 func fail401(code, detail string) *Failure { return failure(http.StatusUnauthorized, code, detail) }

@@ -136,8 +136,8 @@ func build(ctx context.Context, p parts) (*house, error) {
 	})
 	h.ceremony.Notify, h.outbox.ReportURL = h.idp.Notify, h.idp.ReportURL
 	h.admin = &admin.Admin{
-		DB: d, Tenants: h.tenants, Ceremony: h.ceremony, Outbox: h.outbox, Audit: h.audit, HelpDesk: h.helpDesk(), Now: p.Now, Log: p.Log,
-		PublicURL: p.PublicURL, Preview: h.previewLetter, Sessions: h.sessions(),
+		DB: d, Tenants: h.tenants, Ceremony: h.ceremony, Outbox: h.outbox, Audit: h.audit, Limits: h.limits, HelpDesk: h.helpDesk(),
+		Now: p.Now, Log: p.Log, PublicURL: p.PublicURL, Preview: h.previewLetter, Letters: knownLetters(), Sessions: h.sessions(),
 	}
 	h.root = mux.NewRouter().SkipClean(true)
 	h.idp.Mount(h.root)
@@ -191,6 +191,17 @@ func (h *house) bearer(ctx context.Context, token string) (admin.Signed, []strin
 // previewLetter shows a template with sample values.
 func (h *house) previewLetter(ctx context.Context, t tenants.Template, medium twofactor.Medium) (twofactor.Message, error) {
 	return h.composer(h.admin.PublicURL).Preview(ctx, t.Kind, medium, t.Lang, partsOf(t))
+}
+
+// knownLetters is what package letters knows, for the administration.
+func knownLetters() admin.Letters {
+	return admin.Letters{
+		Kinds: letters.Kinds, Languages: letters.Languages, Variables: letters.Variables,
+		Default: func(kind, lang string) tenants.Template {
+			p := letters.Default(kind, lang)
+			return tenants.Template{Kind: kind, Lang: lang, Subject: p.Subject, Text: p.Text, HTML: p.HTML, SMS: p.SMS}
+		},
+	}
 }
 
 // smsRules are those of the tenant in ctx.

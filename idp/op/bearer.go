@@ -20,6 +20,10 @@ const ScopeAdmin = "admin"
 // tokens learns nothing from it (RFC 6750 §3.1).
 var ErrBearer = problem.New(problem.Unauthenticated, "token_invalid", "The access token is not valid.")
 
+// ErrScope is an ErrBearer of a token that is good, but for something else: its bearer may
+// know (RFC 6750 §3.1).
+var ErrScope = problem.Wrap(problem.Forbidden, "insufficient_scope", "The access token does not have the scope admin.", ErrBearer)
+
 // Bearer is who calls the administration's API, and by what.
 type Bearer struct {
 	Realm     tenants.Realm // whose issuer vouches for it
@@ -34,7 +38,7 @@ type Bearer struct {
 
 // Bearer finds who an access token of any of our issuers stands for at this moment. The
 // token must be for administration: given for ScopeAdmin, to a client app that still has
-// it. Whatever is wrong with a token is ErrBearer; any other error is a failure of ours.
+// it. Whatever is wrong with a token is an ErrBearer; any other error is a failure of ours.
 func (p *Provider) Bearer(ctx context.Context, token string) (Bearer, error) {
 	name, ok := p.tenantOfToken(token)
 	if !ok {
@@ -56,7 +60,7 @@ func (p *Provider) Bearer(ctx context.Context, token string) (Bearer, error) {
 		return Bearer{}, err
 	}
 	if !slices.Contains(a.scopes(), ScopeAdmin) || !slices.Contains(a.app.Scopes, ScopeAdmin) {
-		return Bearer{}, ErrBearer
+		return Bearer{}, ErrScope
 	}
 	b := Bearer{Realm: realm, ClientApp: a.app, Scopes: a.scopes()}
 	if g := a.grant; g != nil {
