@@ -284,6 +284,9 @@ func perDayOf(v tenants.Tenant) int64 {
 const discoveryPath = "/.well-known/openid-configuration"
 
 func languageName(tag string) string {
+	if tag == "en" {
+		return "English"
+	}
 	for _, l := range languages() {
 		if l.Value == tag {
 			return l.Label
