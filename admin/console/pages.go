@@ -32,6 +32,7 @@ func (c *Console) mountPages(a *mux.Router) {
 	c.mountSessions(s)
 	c.mountRoles(s, "roles")
 	c.mountSearch(s)
+	c.mountJobs(s)
 
 	// The whole server.
 	c.mountTrail(a, "platform_audit")
