@@ -41,8 +41,9 @@ func groups() resource[tenants.Group] {
 				part.Empty = &ui.AdminEmpty{Title: "No members", Text: "Add users to this group on their own pages.", Do: &ui.AdminButton{Label: "Users", URL: d.path("users")}}
 			}
 			p.Facts = []ui.AdminFact{{Name: "Created", AdminCell: ui.AdminCell{Time: d.when(v.CreatedAt)}}, {Name: "ID", AdminCell: ui.AdminCell{Text: v.ID, Mono: true, Copy: true}}}
-			p.Parts = append(p.Parts, part)
-			return nil
+			factors, err := assignmentsPart(d, tenants.LevelGroup, v.ID)
+			p.Parts = append(p.Parts, part, factors)
+			return err
 		},
 		losses: func(*desk, tenants.Group) ([]string, error) {
 			return []string{"The members lose the roles and second factors that they have by this group.", "A group that is deleted cannot be brought back."}, nil
