@@ -32,6 +32,9 @@ func (a *Admin) CreateUser(ctx context.Context, w Who, subscription string, n *N
 			return fieldError("tenants", "does not exist")
 		}
 	}
+	if n.Kind == tenants.Machine && n.Password != "" {
+		return errNoPassword
+	}
 	set, err := a.hashFor(a.scope(ctx, subscription), n)
 	if err != nil {
 		return err
@@ -121,6 +124,9 @@ func (a *Admin) SetPassword(ctx context.Context, w Who, subscription, userID, pa
 	if err := a.Users().mayEdit(&e, "password", subscription); err != nil {
 		return err
 	}
+	if u.Kind == tenants.Machine {
+		return errNoPassword
+	}
 	of, err := a.Tenants.TenantsOf(a.scope(ctx, subscription), userID)
 	if err != nil {
 		return err
@@ -147,6 +153,9 @@ func (a *Admin) SetPassword(ctx context.Context, w Who, subscription, userID, pa
 		return a.record(ctx, w, "config.changed", thing{"user", u.Name, u.ID}, []tenants.FieldChange{{Name: "Password", New: "(changed)"}})
 	})
 }
+
+// errNoPassword: a machine never signs in by a browser (SPEC §2).
+var errNoPassword = fieldError("password", "is for people: a machine has none")
 
 func fieldError(field, message string) error {
 	return &problem.Error{

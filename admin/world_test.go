@@ -39,6 +39,7 @@ type world struct {
 	told   []string          // "event user"
 	ended  []string          // "everywhere user actor"
 	broken error             // what telling the user fails with
+	onEnd  func() error      // runs when all of a user is ended; may be nil
 }
 
 func each(t *testing.T, f func(t *testing.T, w *world)) {
@@ -79,6 +80,11 @@ func newWorld(t *testing.T, url string) *world {
 		},
 		Sessions: func(context.Context, string) (int, error) { return 2, nil },
 		EndUser: func(ctx context.Context, userID, actor, why string) (int, error) {
+			if w.onEnd != nil {
+				if err := w.onEnd(); err != nil {
+					return 0, err
+				}
+			}
 			if s := db.ScopeOf(ctx); s.Tenant == "" && s.Subscription != "" {
 				w.ended = append(w.ended, "everywhere "+w.name(userID)+" "+actor)
 			}

@@ -78,6 +78,7 @@ func (s *IDP) showIdentify(w http.ResponseWriter, r *http.Request, a *attempt, s
 // follows a post against it, and an app may send people on from its redirect URI.
 func (s *IDP) stepPage(r *http.Request, a *attempt) ui.Page {
 	p := s.chrome(r, a.req.ClientApp.Title)
+	p.Realm = brand(p.Realm, tenants.RealmFrom(r.Context()).Tenant, a.req.ClientApp)
 	p.Lang = s.language(r, a.req.UILocales, func() string { return s.localeOf(r, a) })
 	p.FormOrigin = schemeOf(a.req.RedirectURI)
 	return p

@@ -38,6 +38,9 @@ func TestTwoTenants(t *testing.T) {
 		done[Difference](t)(w.PutTemplate(b.admin, &Template{Level: LevelClientApp, TargetID: b.app.ID, Kind: "code", Lang: "en", Subject: "app of globex"}))
 		done[Difference](t)(w.PutGrant(b.admin, &Grant{SubscriptionID: b.sub.ID, Role: RoleHelpDesk, SubjectKind: SubjectUser, SubjectID: b.anna.ID, HomeID: b.sub.ID}))
 		done[Difference](t)(w.PutSettings(b.admin, "post", Options{"Length": []byte("7")}))
+		w.behind(`INSERT INTO enrollments (subscription_id, id, user_id, two_factor_id, label, handle, sealed, uses, preferred, version, created_at)
+VALUES (?, ?, ?, ?, '', '', '', 0, false, 1, '2027-05-01 00:00:00+00:00')`, b.sub.ID, "enrollment of globex", b.anna.ID, teller.ID)
+		must(t, w.PutLogo(b.admin, Logo{OwnerID: b.tenant.ID, Hash: logoOfGlobex, MIME: "image/png", Content: []byte("globex")}))
 		w.Forget()
 
 		testkit.Isolation{
@@ -67,6 +70,8 @@ func TestTwoTenants(t *testing.T) {
 		}.Run(t)
 	})
 }
+
+const logoOfGlobex = "the hash of a logo"
 
 // isolationCases ask for b's things. A result that is only yes or no is shown as
 // a word of b's where it is yes.
@@ -100,6 +105,37 @@ func (w *world) isolationCases(b *customer, bob User, assignment Assignment, exe
 				ids, err := w.LinksOf(ctx, kind, owner)
 				yes(see)(len(ids) > 0, err)
 			}
+		}},
+		{Method: "OwnersOf", Do: func(ctx context.Context, see see) {
+			for kind, other := range map[LinkKind]string{
+				LinkTenantMember: b.anna.ID, LinkTenantClientApp: b.app.ID, LinkGroupMember: b.anna.ID, LinkUserIDP: b.idp.ID,
+			} {
+				ids, err := w.OwnersOf(ctx, kind, other)
+				yes(see)(len(ids) > 0, err)
+				n, err := w.CountOwners(ctx, kind, other)
+				yes(see)(n > 0, err)
+			}
+		}},
+		{Method: "CountOwners", Do: func(ctx context.Context, see see) {
+			n, err := w.CountOwners(ctx, LinkUserIDP, b.idp.ID)
+			yes(see)(n > 0, err)
+		}},
+		{Method: "CountLinks", Do: func(ctx context.Context, see see) {
+			n, err := w.CountLinks(ctx, LinkTenantMember, b.tenant.ID)
+			yes(see)(n > 0, err)
+		}},
+		{Method: "EnrolledOf", Do: func(ctx context.Context, see see) {
+			m, err := w.EnrolledOf(ctx, []string{b.anna.ID, bob.ID})
+			yes(see)(len(m) > 0, err)
+		}},
+		{Method: "Logo", Do: func(ctx context.Context, see see) {
+			v, err := w.Logo(ctx, logoOfGlobex)
+			yes(see)(len(v.Content) > 0, err)
+		}},
+		{Method: "PutLogo", Do: func(ctx context.Context, see see) {
+			see(w.PutLogo(ctx, Logo{OwnerID: b.tenant.ID, Hash: "of acme"}))
+			_, err := w.Logo(b.ctx, logoOfGlobex)
+			yes(see)(err != nil, nil) // it is gone by what acme did
 		}},
 		{Method: "Layers", Do: func(ctx context.Context, see see) {
 			_, _, own, err := w.Layers(ctx, b.letter.ID)

@@ -11,6 +11,6 @@ func TestModels(t *testing.T) {
 		testkit.CheckModels(t, url,
 			subscriptionRow{}, tenantRow{}, idpRow{}, tenantIDPRow{}, clientAppRow{}, tenantClientAppRow{}, clientSecretRow{}, userRow{},
 			identityRow{}, passwordRow{}, membershipRow{}, groupRow{}, groupMemberRow{}, settingsRow{}, twoFactorRow{}, assignmentRow{},
-			exemptionRow{}, stationRow{}, loginRow{}, templateRow{}, grantRow{}, enrolledRow{})
+			exemptionRow{}, stationRow{}, loginRow{}, templateRow{}, grantRow{}, enrolledRow{}, logoRow{})
 	})
 }

@@ -45,6 +45,10 @@ func checkClientApp(c *ClientApp) error {
 		return invalid("grant_types", "client_credentials needs an app that can keep a secret")
 	case c.IDTokenAlg != "RS256" && c.IDTokenAlg != "ES256":
 		return invalid("id_token_alg", "must be RS256 or ES256")
+	case c.Accent != "" && !validColour(c.Accent):
+		return invalid("accent", "must be a colour such as #1a73e8")
+	case !ValidLogo(c.LogoURL):
+		return invalid("logo_url", "must be an https address")
 	}
 	for _, s := range c.Scopes {
 		if s == "" || strings.ContainsFunc(s, notScopeChar) {
@@ -129,7 +133,7 @@ func checkTenant(t *Tenant) error {
 		return invalid("name", "must be 1 to 63 lower-case letters, digits or hyphens")
 	case t.Accent != "" && !validColour(t.Accent):
 		return invalid("accent", "must be a colour such as #1a73e8")
-	case t.LogoURL != "" && checkRedirect(t.LogoURL, AppWeb) != "":
+	case !ValidLogo(t.LogoURL):
 		return invalid("logo_url", "must be an https address")
 	case t.SessionSeconds < 0 || t.SessionSeconds > maxSession:
 		return invalid("session_seconds", "must be at most 90 days")

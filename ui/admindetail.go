@@ -1,5 +1,7 @@
 package ui
 
+import "slices"
+
 // AdminDetail is a page about one thing: facts, then parts, then what is dangerous.
 type AdminDetail struct {
 	AdminPage
@@ -57,12 +59,13 @@ type AdminDanger struct {
 type AdminConfirm struct {
 	AdminPage
 	Action    string
-	Text      string      // what follows; may be empty
-	Losses    []string    // what is lost, by name or by number
-	Parts     []AdminPart // more about it; may be empty
-	TypeName  string      // to be typed as FieldTyped; empty: nothing is to be typed
-	AskReason bool        // asks for FieldReason, which the audit trail keeps
-	Reasoned  string      // the reason as typed
+	Text      string       // what follows; may be empty
+	Losses    []string     // what is lost, by name or by number
+	Parts     []AdminPart  // more about it; may be empty
+	TypeName  string       // to be typed as FieldTyped; empty: nothing is to be typed
+	AskReason bool         // asks for FieldReason, which the audit trail keeps
+	Reasoned  string       // the reason as typed
+	Asks      []AdminField // more to decide, above the reason
 	Errors    []FieldError
 	Label     string // of the button, a verb with its object
 	Calm      bool   // nothing is lost: the button is no dangerous one
@@ -81,7 +84,7 @@ func (v AdminConfirm) Title() string { return v.failed(v.Heading, len(v.Errors) 
 
 // Fields are the fields that have to be filled in.
 func (v AdminConfirm) Fields() []AdminField {
-	var fields []AdminField
+	fields := slices.Clone(v.Asks)
 	if v.AskReason {
 		fields = append(fields, AdminField{Input: Input{
 			Name: FieldReason, Label: "Reason", Help: "Kept in the audit trail.", Value: v.Reasoned, Required: true,

@@ -53,7 +53,7 @@ func checkRule(s, rule string) string {
 	case "accent":
 		return when(!accentForm.MatchString(s), `must be a colour such as "#2f5d50"`)
 	case "logo":
-		return when(s != "" && tenants.CheckRedirect(s, tenants.AppWeb) != "", "must be an https address")
+		return when(!tenants.ValidLogo(s), "must be an https address")
 	case "acr":
 		return when(s != "" && !slices.Contains(twofactor.ACRs(), s), "must be empty or "+oneOf(twofactor.ACRs()))
 	case "client_id":

@@ -1,10 +1,14 @@
 package console
 
 import (
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
+	"twofold/tenants"
 	"twofold/twofactor"
 	"twofold/ui"
 )
@@ -122,3 +126,101 @@ func active(on bool) ui.AdminBadge {
 }
 
 func badge(b ui.AdminBadge) ui.AdminCell { return ui.AdminCell{Badge: &b} }
+
+func boxes(name, label, help string, options []ui.AdminOption) ui.AdminField {
+	f := text(name, label, "", help)
+	f.Draw, f.Options = ui.DrawBoxes, options
+	return f
+}
+
+func secretField(name, label, help string) ui.AdminField {
+	f := text(name, label, "", help)
+	f.Draw = ui.DrawSecret
+	return f
+}
+
+// locked shows a field that is set further up.
+func locked(f ui.AdminField, by string) ui.AdminField {
+	f.LockedBy = by
+	return f
+}
+
+// some reads all values of a name, each once.
+func (r *reading) some(name string, into *[]string) {
+	*into = nil
+	for _, v := range r.d.r.PostForm[name] {
+		if v != "" && !slices.Contains(*into, v) {
+			*into = append(*into, v)
+		}
+	}
+}
+
+// words reads words that are set apart by spaces, commas or lines.
+func (r *reading) words(name string, into *tenants.List) {
+	*into = nil
+	for _, w := range strings.FieldsFunc(one(r.d.r, name), func(c rune) bool { return unicode.IsSpace(c) || c == ',' || c == ';' }) {
+		if !slices.Contains(*into, w) {
+			*into = append(*into, w)
+		}
+	}
+}
+
+// units of a length of time, the longest first.
+var units = []struct {
+	name    string
+	seconds int64
+}{{"day", 24 * 3600}, {"hour", 3600}, {"minute", 60}, {"second", 1}}
+
+// lengthOf says a number of seconds in the longest unit that it is whole in.
+func lengthOf(seconds int64) string {
+	for _, u := range units {
+		if n := seconds / u.seconds; seconds > 0 && seconds%u.seconds == 0 && !(u.name == "day" && n == 1) {
+			if n == 1 {
+				return "1 " + u.name
+			}
+			return strconv.FormatInt(n, 10) + " " + u.name + "s"
+		}
+	}
+	return ""
+}
+
+var lengthForm = regexp.MustCompile(`^([0-9]{1,9}) *([a-z]+)\.?$`)
+
+// length reads what lengthOf says, and its abbreviations.
+func (r *reading) length(name string, into *int64) {
+	m := lengthForm.FindStringSubmatch(strings.ToLower(strings.TrimSpace(one(r.d.r, name))))
+	if m != nil {
+		n, _ := strconv.ParseInt(m[1], 10, 64)
+		for _, u := range units {
+			if n > 0 && (strings.HasPrefix(u.name+"s", m[2]) || m[2] == u.name[:1]+"r" || m[2] == u.name[:1]+"rs") {
+				*into = n * u.seconds
+				return
+			}
+		}
+	}
+	r.wrong(name, "Give a length of time, such as 30 minutes, 8 hours or 14 days.")
+}
+
+func yesNo(on bool, yes, no string) string {
+	if on {
+		return yes
+	}
+	return no
+}
+
+// strengthName is what an acr value is called in forms.
+func strengthName(acr string) string {
+	for _, o := range strengths() {
+		if o.Value == acr {
+			return o.Label
+		}
+	}
+	return acr
+}
+
+func count(n int64, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return ui.Figures(int(n)) + " " + noun
+}

@@ -33,14 +33,18 @@ func groups() resource[tenants.Group] {
 			if err != nil {
 				return err
 			}
-			part := ui.AdminPart{ID: "members", Title: "Members", More: ui.Link{Text: "All members", URL: d.path("users") + "?group=" + v.ID}}
-			for _, u := range members.Items {
-				part.Items = append(part.Items, ui.AdminItem{Title: u.Name, URL: d.path("users", u.ID), Detail: u.DisplayName})
+			ids := make([]string, len(members.Items))
+			for i, u := range members.Items {
+				ids[i] = u.ID
 			}
-			if len(part.Items) == 0 {
-				part.Empty = &ui.AdminEmpty{Title: "No members", Text: "Add users to this group on their own pages.", Do: &ui.AdminButton{Label: "Users", URL: d.path("users")}}
+			part, err := groupMembers().part(d, "groups", ids, ui.Link{Text: "All members", URL: d.path("users") + "?group=" + v.ID})
+			if err != nil {
+				return err
 			}
-			p.Facts = []ui.AdminFact{{Name: "Created", AdminCell: ui.AdminCell{Time: d.when(v.CreatedAt)}}, {Name: "ID", AdminCell: ui.AdminCell{Text: v.ID, Mono: true, Copy: true}}}
+			p.Facts = []ui.AdminFact{{Name: "Created", AdminCell: ui.AdminCell{Time: d.when(v.CreatedAt)}}, idFact(v.ID)}
+			if d.may(admin.RoleRead) {
+				p.More = append(p.More, ui.AdminButton{Label: "Roles", URL: d.path("roles") + "?group=" + v.ID})
+			}
 			factors, err := assignmentsPart(d, tenants.LevelGroup, v.ID)
 			p.Parts = append(p.Parts, part, factors)
 			return err

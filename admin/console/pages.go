@@ -15,7 +15,8 @@ func (c *Console) mountPages(a *mux.Router) {
 	s := a.PathPrefix("/s/{sub}").Subrouter()
 	s.HandleFunc("/", c.at(home)).Methods(http.MethodGet, http.MethodHead)
 	// People and how they sign in.
-	mount(c, s, groups())
+	mountPeople(c, s)
+	mountSignIn(c, s)
 
 	// Second factors.
 	mountTwoFactors(c, s)
@@ -29,9 +30,13 @@ func (c *Console) mountPages(a *mux.Router) {
 	c.mountTrail(s, "audit")
 	c.mountMessages(s)
 	c.mountSessions(s)
+	c.mountRoles(s, "roles")
+	c.mountSearch(s)
+	c.mountJobs(s)
 
 	// The whole server.
 	c.mountTrail(a, "platform_audit")
+	c.mountRoles(a, "platform_roles")
 }
 
 // start leads to the subscription that somebody administers: the one that he belongs to,

@@ -50,6 +50,8 @@ type resource[V any] struct {
 	losses func(d *desk, v V) ([]string, error)
 	// typed is the name to type before it goes, where many are affected; may be nil.
 	typed func(v V) string
+	// blank is what the form for a new one begins with; nil: nothing.
+	blank func(d *desk) V
 	// hidden goes along with the form; may be nil.
 	hidden func(v V) []ui.Pair
 	// preview is what a change means for sign-ins: before is nil for what is new, after
@@ -179,6 +181,9 @@ func (r resource[V]) fresh(d *desk) error {
 		return admin.ErrAgain
 	}
 	var v V
+	if r.blank != nil {
+		v = r.blank(d)
+	}
 	r.fill(d, &v, true)
 	return r.draw(d, http.StatusOK, v, drawn[V]{fresh: true})
 }
@@ -243,7 +248,10 @@ func (r resource[V]) draw(d *desk, status int, v V, how drawn[V]) error {
 		p.Version = strconv.FormatInt(r.things(d).Version(how.conflict), 10)
 	}
 	if r.aside != nil {
-		p.SignIn, p.Buttons = r.aside(d, v), []ui.AdminOption{{Value: "preview", Label: "Preview"}}
+		p.SignIn = r.aside(d, v)
+	}
+	if p.SignIn != nil {
+		p.Buttons = []ui.AdminOption{{Value: "preview", Label: "Preview"}}
 	}
 	if r.hidden != nil {
 		p.Hidden = r.hidden(v)
@@ -376,7 +384,7 @@ func (r resource[V]) save(d *desk) error {
 // foreseeSave is foresee for a form that changes something. What is wrong with the form,
 // or was changed meanwhile, the save itself says.
 func (r resource[V]) foreseeSave(d *desk, version int64) (shown bool, err error) {
-	if r.preview == nil || d.confirmed() {
+	if r.preview == nil || d.confirmed() || one(d.r, ui.FieldDo) == "preview" {
 		return false, nil
 	}
 	old, err := r.things(d).Get(d.r.Context(), d.who, d.sub.ID, d.id())

@@ -57,7 +57,7 @@ func (d *desk) textKey() tenants.Template {
 	return key
 }
 
-func kindName(kind string) string {
+func letterName(kind string) string {
 	switch kind {
 	case twofactor.LetterCode:
 		return "Second-factor code"
@@ -69,18 +69,6 @@ func kindName(kind string) string {
 		return "Notice about the account"
 	}
 	return capital(kind)
-}
-
-func languageName(tag string) string {
-	if tag == "en" {
-		return "English"
-	}
-	for _, l := range languages() {
-		if l.Value == tag {
-			return l.Label
-		}
-	}
-	return tag
 }
 
 func listTexts(d *desk) error {
@@ -146,7 +134,7 @@ func (d *desk) textTable(key tenants.Template, all []tenants.Template) ui.AdminP
 				state, when = badge(ui.AdminBadge{Tone: ui.ToneGood, Text: "Set here"}), ui.AdminCell{Time: d.when(mine[i].UpdatedAt)}
 				state.Second = partsSet(mine[i])
 			}
-			table.Rows = append(table.Rows, ui.AdminRow{URL: d.textsPath(&row), Cells: []ui.AdminCell{{Text: kindName(kind)}, {Text: languageName(lang)}, state, when}})
+			table.Rows = append(table.Rows, ui.AdminRow{URL: d.textsPath(&row), Cells: []ui.AdminCell{{Text: letterName(kind)}, {Text: languageName(lang)}, state, when}})
 		}
 	}
 	return ui.AdminPart{ID: "texts", Title: d.ofLevel(key), Table: table}
@@ -187,7 +175,7 @@ func (d *desk) otherLanguage(key tenants.Template) ui.AdminPart {
 func (d *desk) kindOptions() []ui.AdminOption {
 	var out []ui.AdminOption
 	for _, k := range d.Admin.Letters.Kinds() {
-		out = append(out, ui.AdminOption{Value: k, Label: kindName(k)})
+		out = append(out, ui.AdminOption{Value: k, Label: letterName(k)})
 	}
 	return out
 }
@@ -220,7 +208,7 @@ func editText(d *desk) error {
 // drawText is the form of a template; t is what was typed.
 func (d *desk) drawText(status int, v admin.Text, t tenants.Template, errs []ui.FieldError, how func(*ui.AdminForm)) error {
 	p := ui.AdminForm{
-		AdminPage: d.frame(kindName(t.Kind) + ", " + languageName(t.Lang)), Action: d.textsPath(&t), CancelURL: d.textsPath(nil), Errors: errs, Version: strconv.FormatInt(v.Own.Version, 10),
+		AdminPage: d.frame(letterName(t.Kind) + ", " + languageName(t.Lang)), Action: d.textsPath(&t), CancelURL: d.textsPath(nil), Errors: errs, Version: strconv.FormatInt(v.Own.Version, 10),
 		Buttons: []ui.AdminOption{{Value: "mail", Label: "Preview mail"}, {Value: "sms", Label: "Preview text message"}},
 	}
 	if t.Level != tenants.LevelPlatform {
@@ -378,7 +366,7 @@ func (d *desk) askRestore(v admin.Text, version int64) error {
 		AdminPage: d.frame("Restore the inherited text?"), Action: d.textsPath(&v.Own), Losses: []string{"What is set here: " + partsSet(v.Own)}, Label: "Restore it", Do: "restore",
 		Version: strconv.FormatInt(version, 10), BackURL: d.textsPath(&v.Own),
 	}
-	p.Crumbs = []ui.Link{{Text: "Messages and texts", URL: d.textsPath(nil)}, {Text: kindName(v.Own.Kind) + ", " + languageName(v.Own.Lang), URL: p.BackURL}}
+	p.Crumbs = []ui.Link{{Text: "Messages and texts", URL: d.textsPath(nil)}, {Text: letterName(v.Own.Kind) + ", " + languageName(v.Own.Lang), URL: p.BackURL}}
 	return d.render(http.StatusOK, p)
 }
 

@@ -253,6 +253,7 @@ func (h *house) work(ctx context.Context) {
 	var wg sync.WaitGroup
 	wg.Go(func() { h.outbox.Run(ctx) })
 	wg.Go(func() { h.sweep(ctx) })
+	wg.Go(func() { h.jobs(ctx) })
 	wg.Wait()
 }
 
@@ -267,9 +268,29 @@ func (h *house) sweep(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		err := errors.Join(h.idp.Sweep(ctx), h.provider.Sweep(ctx), h.ceremony.Sweep(ctx), h.outbox.Sweep(ctx), h.limits.Sweep(ctx), h.console.Sweep(ctx), h.rest.SweepKeys(ctx))
+		err := errors.Join(h.idp.Sweep(ctx), h.provider.Sweep(ctx), h.ceremony.Sweep(ctx), h.outbox.Sweep(ctx), h.limits.Sweep(ctx), h.console.Sweep(ctx), h.admin.SweepJobs(ctx), h.rest.SweepKeys(ctx))
 		if err != nil && ctx.Err() == nil {
 			h.log.ErrorContext(ctx, "sweep failed", "error", err)
+		}
+	}
+}
+
+// jobs works on bulk actions. Of any number of replicas one works on each.
+func (h *house) jobs(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		some, err := h.admin.WorkJobs(ctx)
+		if err != nil && ctx.Err() == nil {
+			h.log.ErrorContext(ctx, "bulk action broke off", "error", err)
+		}
+		if some && err == nil {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
 		}
 	}
 }

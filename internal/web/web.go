@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"encoding/base32"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -40,7 +41,7 @@ func (s *Shell) Wrap(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		begin := s.Now()
 		origin := audit.Origin{Request: newRequestID(), Address: s.clientAddress(r)}
-		r = r.WithContext(audit.WithOrigin(r.Context(), origin))
+		r = r.WithContext(context.WithValue(audit.WithOrigin(r.Context(), origin), bodyKey{}, r.Body))
 		r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
 		rec := &recorder{ResponseWriter: w}
 		head := rec.Header()
@@ -75,6 +76,16 @@ func (s *Shell) Wrap(h http.Handler) http.Handler {
 		}()
 		h.ServeHTTP(rec, r)
 	})
+}
+
+type bodyKey struct{}
+
+// AllowBody lets a handler take a larger body than MaxBody: for those who have been let
+// in, before anything of it was read.
+func AllowBody(w http.ResponseWriter, r *http.Request, limit int64) {
+	if body, ok := r.Context().Value(bodyKey{}).(io.ReadCloser); ok {
+		r.Body = http.MaxBytesReader(w, body, limit)
+	}
 }
 
 type recorder struct {

@@ -206,6 +206,23 @@ func TestBodyLimit(t *testing.T) {
 	}
 }
 
+// Who is let in may be given more room, and no more than that.
+func TestAllowBody(t *testing.T) {
+	s, _ := shell(t)
+	const room = 2 * web.MaxBody
+	for size, fits := range map[int]bool{web.MaxBody + 1: true, room: true, room + 1: false} {
+		var err error
+		do(s, httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(make([]byte, size))), func(w http.ResponseWriter, r *http.Request) {
+			web.AllowBody(w, r, room)
+			_, err = io.ReadAll(r.Body)
+		})
+		var tooLarge *http.MaxBytesError
+		if fits != (err == nil) || !fits && !errors.As(err, &tooLarge) {
+			t.Errorf("%d bytes: %v", size, err)
+		}
+	}
+}
+
 func TestPanic(t *testing.T) {
 	s, logs := shell(t)
 	failed := 0

@@ -124,7 +124,7 @@ function picker(box) {
 
 // The samples of a sign-in page follow the form beside them.
 function samples(box) {
-  const field = (name) => name && document.getElementsByName(name)[0];
+  const field = (name) => (name ? document.getElementsByName(name)[0] : null);
   const fields = [field(box.dataset.sampleName), field(box.dataset.sampleAccent), field(box.dataset.sampleLogo)];
   const [nameField, accentField, logoField] = fields;
   const given = all('[data-sample=name]', box)[0].textContent;

@@ -1,0 +1,413 @@
+package console
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/gorilla/mux"
+
+	"twofold/admin"
+	"twofold/internal/id"
+	"twofold/internal/problem"
+	"twofold/tenants"
+	"twofold/ui"
+)
+
+func mountClientApps(c *Console, s *mux.Router) {
+	s.HandleFunc("/client-apps/new", c.at(newClientApp)).Methods(http.MethodGet, http.MethodHead)
+	mount(c, s, clientApps())
+	mountTies(c, s, clientApps(), appTenants())
+	mountLogo(c, s, clientApps(), appLogo())
+	mountSecrets(c, s)
+}
+
+// appType is one type of client app, in words.
+type appType struct{ value, label, help string }
+
+func appTypes() []appType {
+	return []appType{
+		{tenants.AppWeb, "Web app", "Runs on a server, which keeps a secret. Most apps that people open in a browser are of this type."},
+		{tenants.AppSPA, "Single-page app", "Runs in the browser alone and can keep no secret. PKCE takes its place."},
+		{tenants.AppNative, "Native app", "Runs on a phone or a desktop and can keep no secret. PKCE takes its place."},
+		{tenants.AppMachine, "Machine", "A program that signs in by itself, with nobody in front of it."},
+	}
+}
+
+func typeName(value string) string {
+	for _, t := range appTypes() {
+		if t.value == value {
+			return t.label
+		}
+	}
+	return value
+}
+
+func clientApps() resource[tenants.ClientApp] {
+	return resource[tenants.ClientApp]{
+		path: "client-apps", title: "Client apps", noun: "client app", nouns: "client apps", operation: "client_apps", searches: "Find by name or client ID",
+		intro:  "The apps that send people here to sign in, by OpenID Connect.",
+		empty:  "A client app sends people to a tenant to sign in and learns who they are. Create one for each app that you run.",
+		things: func(d *desk) admin.Things[tenants.ClientApp] { return d.Admin.ClientApps() },
+		name:   func(v tenants.ClientApp) string { return v.Name },
+		columns: []ui.AdminColumn{
+			{Label: "Name", Sort: "name"}, {Label: "Client ID"}, {Label: "Type"}, {Label: "State"}, {Label: "Created", Sort: "created", Down: true},
+		},
+		cells: func(d *desk, v tenants.ClientApp) []ui.AdminCell {
+			state := active(v.Active)
+			if d.own(v) {
+				state = ui.AdminBadge{Text: "The administration itself"}
+			}
+			return []ui.AdminCell{
+				{Text: v.Name, Second: second(v.Title, v.Name)}, {Text: v.ClientID, Mono: true}, {Text: typeName(v.Type)}, badge(state), {Time: d.when(v.CreatedAt)},
+			}
+		},
+		filters: func(*desk) []ui.AdminFilter {
+			types := ui.AdminFilter{Name: "type", Label: "Type"}
+			for _, t := range appTypes() {
+				types.Options = append(types.Options, ui.AdminOption{Value: t.value, Label: t.label})
+			}
+			return []ui.AdminFilter{activeFilter(), types}
+		},
+		blank:  func(d *desk) tenants.ClientApp { return blankApp(d.r.URL.Query().Get("type")) },
+		hidden: func(v tenants.ClientApp) []ui.Pair { return []ui.Pair{{Name: "type", Value: v.Type}} },
+		form:   appForm,
+		read:   readApp,
+		aside: func(d *desk, v tenants.ClientApp) *ui.AdminPreviewSignIn {
+			if v.Type == tenants.AppMachine {
+				return nil
+			}
+			sample, err := appSample(d, v)
+			if err != nil {
+				return nil
+			}
+			sample.AccentField = "accent"
+			return sample
+		},
+		show: showApp,
+		preview: func(_ *desk, before, after *tenants.ClientApp) (*tenants.Change, error) {
+			if before == nil || after == nil {
+				return nil, nil
+			}
+			return demands(tenants.LevelClientApp, before.ID, before.EnforceMFA, after.EnforceMFA, before.MinACR, after.MinACR), nil
+		},
+		losses: func(d *desk, v tenants.ClientApp) ([]string, error) {
+			if d.own(v) {
+				return nil, errOwnApp
+			}
+			return []string{"Nobody can sign in to it any more, and its secrets are of no use.", "Its assignments, exemptions and roles are gone for good."}, nil
+		},
+		typed: func(v tenants.ClientApp) string { return v.Name },
+	}
+}
+
+// errOwnApp is what package admin says to a change of the console.
+var errOwnApp = problem.New(problem.Conflict, "own_app", "This is the administration itself: Twofold keeps it as it must be. Take it from a tenant to keep its people out.")
+
+// own reports whether an app is the administration itself.
+func (d *desk) own(v tenants.ClientApp) bool { return v.ClientID == admin.ConsoleID(d.sub.ID) }
+
+// newClientApp asks for the type first: it decides what there is to fill in.
+func newClientApp(d *desk) error {
+	if slices.ContainsFunc(appTypes(), func(t appType) bool { return t.value == d.r.URL.Query().Get("type") }) {
+		return clientApps().fresh(d)
+	}
+	if !d.may(admin.ClientAppCreate) {
+		return errMayNot
+	}
+	p := ui.AdminDetail{AdminPage: d.frame("Create client app")}
+	p.Crumbs = []ui.Link{{Text: "Client apps", URL: d.path("client-apps")}}
+	part := ui.AdminPart{Title: "What kind of app is it?"}
+	for _, t := range appTypes() {
+		part.Items = append(part.Items, ui.AdminItem{Title: t.label, URL: d.path("client-apps", "new") + "?type=" + t.value, Detail: t.help})
+	}
+	p.Parts = []ui.AdminPart{part}
+	return d.render(http.StatusOK, p)
+}
+
+// blankApp is a new app of a type, as most of them are.
+func blankApp(kind string) tenants.ClientApp {
+	v := tenants.ClientApp{Type: kind, AuthMethod: tenants.AuthNone, IDTokenAlg: "RS256", Active: true, GrantTypes: tenants.List{tenants.GrantCode, tenants.GrantRefresh}}
+	switch kind {
+	case tenants.AppWeb:
+		v.AuthMethod = tenants.AuthBasic
+	case tenants.AppMachine:
+		v.AuthMethod, v.GrantTypes = tenants.AuthBasic, tenants.List{tenants.GrantClientCredentials}
+	}
+	if kind != tenants.AppMachine {
+		v.Scopes = tenants.List{"openid", "profile", "email", "phone", "groups", "offline_access"}
+	}
+	return v
+}
+
+// keepsSecret reports whether an app of the type can.
+func keepsSecret(kind string) bool { return kind == tenants.AppWeb || kind == tenants.AppMachine }
+
+func appForm(d *desk, v tenants.ClientApp, fresh bool) ([]ui.AdminSection, error) {
+	if !fresh && d.own(v) {
+		return nil, errOwnApp
+	}
+	names := ui.AdminSection{Title: "Names and looks", Fields: []ui.AdminField{
+		fixed("Type", typeName(v.Type), ""),
+		required(text("name", "Name", v.Name, "For administrators.")),
+		text("title", "Title", v.Title, "What people read: “to continue to Expenses”."),
+	}}
+	if fresh {
+		f := text("client_id", "Client ID", v.ClientID, "What the app calls itself. Leave it empty to have one made.")
+		f.Mono = true
+		names.Fields = append(names.Fields, f)
+	}
+	if v.Type != tenants.AppMachine {
+		accent := text("accent", "Accent colour", v.Accent, "In place of the tenant's, for people who come from this app. Empty: the tenant's.")
+		accent.Draw = ui.DrawColour
+		names.Fields = append(names.Fields, accent)
+	}
+	names.Fields = append(names.Fields, toggle("active", "Active", v.Active, "It can be used.", "Nobody can sign in to it, and it gets no tokens."))
+	out := []ui.AdminSection{names}
+	if v.Type != tenants.AppMachine {
+		out = append(out, appAddresses(v))
+	}
+	if keepsSecret(v.Type) {
+		out = append(out, appProof(v))
+	}
+	out = append(out, appTokens(v))
+	if v.Type != tenants.AppMachine {
+		out = append(out, ui.AdminSection{Title: "Sign-in rules", Fields: []ui.AdminField{
+			toggle("enforce_mfa", "Enforce a second factor", v.EnforceMFA, "Whoever signs in to this app is asked for a second factor.", "Whether one is asked for is up to the other levels."),
+			choose("min_acr", "Strength at least", v.MinACR, "Weaker second factors are not offered.", strengths()...),
+		}})
+	}
+	return out, nil
+}
+
+func appAddresses(v tenants.ClientApp) ui.AdminSection {
+	help := "Where people are sent back to, one address a line. They are compared letter by letter."
+	if v.Type == tenants.AppNative {
+		help += " A scheme of the app's own must hold a dot, such as com.example.app:/callback; on http://127.0.0.1 any port will do."
+	}
+	return ui.AdminSection{Title: "Addresses", Fields: []ui.AdminField{
+		required(lines("redirect_uris", "Redirect URIs", v.RedirectURIs, help)),
+		lines("post_logout_redirect_uris", "After signing out", v.PostLogoutRedirectURIs, "Where people may be sent after signing out, one address a line."),
+	}}
+}
+
+const pkceWarning = "Warning: without PKCE, who catches the answer on its way to the browser can use it with this app. Let an app off only while it cannot do it, and ask its maker for PKCE."
+
+func appProof(v tenants.ClientApp) ui.AdminSection {
+	s := ui.AdminSection{Title: "How it proves itself", Fields: []ui.AdminField{
+		required(choose("auth_method", "Method", v.AuthMethod, "",
+			ui.AdminOption{Value: tenants.AuthBasic, Label: "Secret in the header (client_secret_basic)"},
+			ui.AdminOption{Value: tenants.AuthPost, Label: "Secret in the form (client_secret_post)"},
+			ui.AdminOption{Value: tenants.AuthPrivateKeyJWT, Label: "Signature with a key of its own (private_key_jwt)"})),
+		lines("jwks", "Public keys", strings.Split(v.JWKS, "\n"), "For private_key_jwt alone: its JSON Web Key Set, with public keys only."),
+	}}
+	if v.Type == tenants.AppWeb {
+		s.Fields = append(s.Fields, toggle("require_pkce", "Require PKCE", !v.PKCEOptional, "A code is of use only to the browser that asked for it.", pkceWarning))
+	}
+	return s
+}
+
+func appTokens(v tenants.ClientApp) ui.AdminSection {
+	scopes := text("scopes", "Scopes", strings.Join(v.Scopes, " "), "What it may ask for, set apart by spaces.")
+	scopes.Mono = true
+	s := ui.AdminSection{Title: "Tokens", Fields: []ui.AdminField{scopes}}
+	if v.Type == tenants.AppMachine {
+		return s
+	}
+	s.Fields = append(s.Fields,
+		toggle("refresh", "Refresh tokens", slices.Contains(v.GrantTypes, tenants.GrantRefresh), "It stays signed in while the session lasts.", "It sends people here again when its token ends."))
+	if v.Type == tenants.AppWeb {
+		s.Fields = append(s.Fields, toggle("client_credentials", "Client credentials", slices.Contains(v.GrantTypes, tenants.GrantClientCredentials),
+			"It may also act by itself, with nobody signed in.", "It acts for people only."))
+	}
+	s.Fields = append(s.Fields,
+		required(choose("id_token_alg", "ID token signed by", v.IDTokenAlg, "", ui.AdminOption{Value: "RS256", Label: "RS256 (understood everywhere)"}, ui.AdminOption{Value: "ES256", Label: "ES256 (shorter)"})),
+		toggle("id_token_profile", "Profile in the ID token", v.IDTokenProfile, "Name and addresses are in the ID token too: for libraries that never call userinfo.", "Name and addresses come from userinfo."))
+	return s
+}
+
+func readApp(d *desk, v *tenants.ClientApp, fresh bool) []ui.FieldError {
+	r := reading{d: d}
+	if fresh {
+		*v = blankApp(one(d.r, "type"))
+		r.text("client_id", &v.ClientID)
+		if v.ClientID == "" && one(d.r, ui.FieldDo) != "preview" {
+			v.ClientID = id.New()
+		}
+	}
+	r.text("name", &v.Name)
+	r.text("title", &v.Title)
+	if v.Title == "" {
+		v.Title = v.Name
+	}
+	r.toggle("active", &v.Active)
+	r.words("scopes", &v.Scopes)
+	if keepsSecret(v.Type) {
+		r.text("auth_method", &v.AuthMethod)
+		r.text("jwks", &v.JWKS)
+	}
+	if v.Type == tenants.AppMachine {
+		return r.errs
+	}
+	r.text("accent", &v.Accent)
+	r.addresses("redirect_uris", v.Type, (*[]string)(&v.RedirectURIs))
+	r.addresses("post_logout_redirect_uris", v.Type, (*[]string)(&v.PostLogoutRedirectURIs))
+	r.toggle("enforce_mfa", &v.EnforceMFA)
+	r.text("min_acr", &v.MinACR)
+	r.text("id_token_alg", &v.IDTokenAlg)
+	r.toggle("id_token_profile", &v.IDTokenProfile)
+	r.grant(v, "refresh", tenants.GrantRefresh)
+	if v.Type == tenants.AppWeb {
+		r.grant(v, "client_credentials", tenants.GrantClientCredentials)
+		var pkce bool
+		r.toggle("require_pkce", &pkce)
+		v.PKCEOptional = !pkce
+	}
+	return r.errs
+}
+
+// grant adds or removes a grant type.
+func (r *reading) grant(v *tenants.ClientApp, field, grant string) {
+	var on bool
+	r.toggle(field, &on)
+	has := slices.Contains(v.GrantTypes, grant)
+	switch {
+	case on && !has:
+		v.GrantTypes = append(slices.Clone(v.GrantTypes), grant)
+	case !on && has:
+		v.GrantTypes = slices.DeleteFunc(slices.Clone(v.GrantTypes), func(g string) bool { return g == grant })
+	}
+}
+
+// addresses reads redirect URIs, and says of each line what is wrong with it.
+func (r *reading) addresses(name, appType string, into *[]string) {
+	r.lines(name, into)
+	var wrong []string
+	for i, u := range *into {
+		if why := tenants.CheckRedirect(u, appType); why != "" {
+			wrong = append(wrong, fmt.Sprintf("Line %d: %s %s.", i+1, u, why))
+		}
+	}
+	if len(wrong) > 0 {
+		r.wrong(name, strings.Join(wrong, " "))
+	}
+}
+
+func appTenants() tie {
+	return tie{
+		at: "tenants", title: "Tenants", noun: "a tenant", kind: tenants.LinkTenantClientApp, backward: true, operation: "tenants.client_apps.add", write: admin.ClientAppWrite,
+		empty: "It belongs to no tenant yet, so nobody can sign in to it.", far: tenantsFar,
+	}
+}
+
+func showApp(d *desk, v tenants.ClientApp, p *ui.AdminDetail) error {
+	state := active(v.Active)
+	p.State, p.Intro = &state, second(v.Title, v.Name)
+	if d.own(v) {
+		p.State = &ui.AdminBadge{Text: "The administration itself"}
+		p.Reason = "Twofold keeps it as it must be. Take it from a tenant to keep its people out of the administration."
+		p.Main, p.Danger = nil, nil
+	}
+	p.Facts = appFacts(d, v)
+	of, err := d.Admin.Owners(d.r.Context(), d.who, d.sub.ID, tenants.LinkTenantClientApp, v.ID)
+	if err != nil {
+		return err
+	}
+	part, err := appTenants().part(d, "client-apps", of, ui.Link{})
+	if err != nil {
+		return err
+	}
+	p.Parts = append(p.Parts, part)
+	if d.own(v) {
+		return nil
+	}
+	if v.Type != tenants.AppMachine {
+		p.Parts = append(p.Parts, logoPart(d, "client-apps", v.ID, v.LogoURL, d.may(admin.ClientAppWrite)))
+	}
+	if v.AuthMethod == tenants.AuthBasic || v.AuthMethod == tenants.AuthPost {
+		secrets, err := secretsPart(d, v)
+		if err != nil {
+			return err
+		}
+		p.Parts = append(p.Parts, secrets)
+	}
+	connect, err := connectParts(d, v, of)
+	p.Parts = append(p.Parts, connect...)
+	if slices.Contains(v.GrantTypes, tenants.GrantClientCredentials) && d.may(admin.RoleRead) {
+		p.More = append(p.More, ui.AdminButton{Label: "Roles", URL: d.path("roles") + "?client_app=" + v.ID})
+	}
+	return err
+}
+
+func appFacts(d *desk, v tenants.ClientApp) []ui.AdminFact {
+	facts := []ui.AdminFact{copied("Client ID", v.ClientID), fact("Type", typeName(v.Type))}
+	if v.Type != tenants.AppMachine {
+		facts = append(facts, ui.AdminFact{Name: "Redirect URIs", AdminCell: ui.AdminCell{Text: strings.Join(v.RedirectURIs, "  "), Mono: true}})
+		if len(v.PostLogoutRedirectURIs) > 0 {
+			facts = append(facts, ui.AdminFact{Name: "After signing out", AdminCell: ui.AdminCell{Text: strings.Join(v.PostLogoutRedirectURIs, "  "), Mono: true}})
+		}
+	}
+	facts = append(facts, ui.AdminFact{Name: "Proves itself by", AdminCell: ui.AdminCell{Text: proofName(v)}})
+	if v.PKCEOptional {
+		b := ui.AdminBadge{Tone: ui.ToneWarn, Text: "Not required"}
+		facts = append(facts, ui.AdminFact{Name: "PKCE", AdminCell: ui.AdminCell{Badge: &b, Second: pkceWarning}})
+	} else if v.Type != tenants.AppMachine {
+		facts = append(facts, fact("PKCE", "Required"))
+	}
+	facts = append(facts, ui.AdminFact{Name: "Scopes", AdminCell: ui.AdminCell{Text: strings.Join(v.Scopes, " "), Mono: true}})
+	if v.Type != tenants.AppMachine {
+		facts = append(facts, fact("Second factor", d.enforced(v.EnforceMFA)), fact("Strength at least", strengthName(v.MinACR)))
+	}
+	return append(facts, ui.AdminFact{Name: "Created", AdminCell: ui.AdminCell{Time: d.when(v.CreatedAt)}}, idFact(v.ID))
+}
+
+func proofName(v tenants.ClientApp) string {
+	switch v.AuthMethod {
+	case tenants.AuthBasic:
+		return "A secret, in the header"
+	case tenants.AuthPost:
+		return "A secret, in the form"
+	case tenants.AuthPrivateKeyJWT:
+		return "A signature with a key of its own"
+	}
+	return "Nothing: it can keep no secret"
+}
+
+// appSample is the sign-in page for people who come from an app: with its own looks
+// where it has some, else as the first of its tenants looks.
+func appSample(d *desk, v tenants.ClientApp) (*ui.AdminPreviewSignIn, error) {
+	s := &ui.AdminPreviewSignIn{App: titleOf(v.Title, v.Name), Brand: ui.Brand{Name: titleOf(d.sub.Title, d.sub.Name)}}
+	ids := []string{}
+	if v.ID != "" {
+		var err error
+		if ids, err = d.Admin.Owners(d.r.Context(), d.who, d.sub.ID, tenants.LinkTenantClientApp, v.ID); err != nil {
+			return nil, err
+		}
+	}
+	if len(ids) > 0 {
+		t, err := d.Admin.TenantsOf().Get(d.r.Context(), d.who, d.sub.ID, ids[0])
+		if err == nil {
+			s.Brand = brandOf(t)
+			v.LogoURL = tenants.LogoAt(t.Name, v.LogoURL)
+		}
+	}
+	if v.LogoURL != "" {
+		s.Brand.Logo = v.LogoURL
+	}
+	if v.Accent != "" {
+		s.Brand.Accent = v.Accent
+	}
+	return s, nil
+}
+
+// appLogo is how an app's logo is changed.
+func appLogo() logoOf[tenants.ClientApp] {
+	return logoOf[tenants.ClientApp]{
+		set: func(d *desk, file []byte) error {
+			return d.Admin.SetClientAppLogo(d.r.Context(), d.who, d.sub.ID, d.id(), file)
+		},
+		sample: appSample,
+		write:  admin.ClientAppWrite,
+	}
+}
