@@ -10,6 +10,7 @@ import (
 func groups() resource[tenants.Group] {
 	return resource[tenants.Group]{
 		path: "groups", title: "Groups", noun: "group", nouns: "groups", operation: "groups", searches: "Find groups",
+		level:  tenants.LevelGroup,
 		intro:  "A role, or a second factor, can be given to a group of users at once.",
 		empty:  "A group is a set of users. Give it a role or assign a second factor to it, and each member has it.",
 		things: func(d *desk) admin.Things[tenants.Group] { return d.Admin.Groups() },
@@ -45,9 +46,8 @@ func groups() resource[tenants.Group] {
 			if d.may(admin.RoleRead) {
 				p.More = append(p.More, ui.AdminButton{Label: "Roles", URL: d.path("roles") + "?group=" + v.ID})
 			}
-			factors, err := assignmentsPart(d, tenants.LevelGroup, v.ID)
-			p.Parts = append(p.Parts, part, factors)
-			return err
+			p.Parts = append(p.Parts, part)
+			return nil
 		},
 		losses: func(*desk, tenants.Group) ([]string, error) {
 			return []string{"The members lose the roles and second factors that they have by this group.", "A group that is deleted cannot be brought back."}, nil
