@@ -104,6 +104,12 @@ func (f AdminField) Picked(o AdminOption) bool {
 	return o.Chosen || f.Draw != DrawBoxes && o.Value == f.Value
 }
 
+// Unchosen reports whether a select offers to choose nothing, besides its options.
+func (f AdminField) Unchosen() bool {
+	named := slices.ContainsFunc(f.Options, func(o AdminOption) bool { return o.Value == "" })
+	return !named && (!f.Required || f.Value == "")
+}
+
 // Words are what a value that cannot be changed is called. Of a secret they say only
 // whether it is set.
 func (f AdminField) Words() string {

@@ -86,6 +86,12 @@ func clientApps() resource[tenants.ClientApp] {
 			return sample
 		},
 		show: showApp,
+		preview: func(_ *desk, before, after *tenants.ClientApp) (*tenants.Change, error) {
+			if before == nil || after == nil {
+				return nil, nil
+			}
+			return demands(tenants.LevelClientApp, before.ID, before.EnforceMFA, after.EnforceMFA, before.MinACR, after.MinACR), nil
+		},
 		losses: func(d *desk, v tenants.ClientApp) ([]string, error) {
 			if d.own(v) {
 				return nil, errOwnApp

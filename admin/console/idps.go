@@ -47,6 +47,13 @@ func idps() resource[tenants.IDP] {
 			return r.errs
 		},
 		show: showIDP,
+		preview: func(_ *desk, before, after *tenants.IDP) (*tenants.Change, error) {
+			if before == nil || after == nil {
+				return nil, nil
+			}
+			return demands(tenants.LevelIDP, before.ID, before.EnforceMFA, after.EnforceMFA, "", ""), nil
+		},
+		fills: true,
 		losses: func(d *desk, v tenants.IDP) ([]string, error) {
 			lost := []string{"Nobody can sign in by it any more, to any tenant.", "Assignments and exemptions of it are gone for good."}
 			if !d.who.May(admin.UserRead, db.Scope{Subscription: d.sub.ID}) {

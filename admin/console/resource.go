@@ -384,7 +384,7 @@ func (r resource[V]) save(d *desk) error {
 // foreseeSave is foresee for a form that changes something. What is wrong with the form,
 // or was changed meanwhile, the save itself says.
 func (r resource[V]) foreseeSave(d *desk, version int64) (shown bool, err error) {
-	if r.preview == nil || d.confirmed() {
+	if r.preview == nil || d.confirmed() || one(d.r, ui.FieldDo) == "preview" {
 		return false, nil
 	}
 	old, err := r.things(d).Get(d.r.Context(), d.who, d.sub.ID, d.id())

@@ -47,6 +47,13 @@ func tenantsPages() resource[tenants.Tenant] {
 			return &ui.AdminPreviewSignIn{Brand: brandOf(v), NameField: "title", AccentField: "accent"}
 		},
 		show: showTenant,
+		preview: func(_ *desk, before, after *tenants.Tenant) (*tenants.Change, error) {
+			if before == nil || after == nil {
+				return nil, nil
+			}
+			return demands(tenants.LevelTenant, before.ID, before.EnforceMFA, after.EnforceMFA, before.MinACR, after.MinACR), nil
+		},
+		fills: true,
 		losses: func(d *desk, v tenants.Tenant) ([]string, error) {
 			n, err := d.Admin.MembersOf(d.r.Context(), d.who, d.sub.ID, tenants.LinkTenantMember, v.ID)
 			return []string{

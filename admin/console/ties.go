@@ -255,3 +255,15 @@ func fact(name, value string) ui.AdminFact {
 func copied(name, value string) ui.AdminFact {
 	return ui.AdminFact{Name: name, AdminCell: ui.AdminCell{Text: value, Mono: true, Copy: true}}
 }
+
+// demands is what a change of a level's own rules means for sign-ins; nil: nothing.
+func demands(level tenants.Level, id string, enforced, enforce bool, acr, newACR string) *tenants.Change {
+	if enforced == enforce && acr == newACR {
+		return nil
+	}
+	demand := tenants.Demand{Level: level, TargetID: id, EnforceMFA: &enforce}
+	if acr != newACR {
+		demand.MinACR = &newACR
+	}
+	return &tenants.Change{Demand: &demand}
+}
