@@ -27,6 +27,7 @@ type Admin struct {
 	Now      func() time.Time
 	Log      *slog.Logger
 	Preview  Preview
+	Letters  Letters
 	// OnGrant runs in the transaction that gives a role: what the subject needs to use it.
 	OnGrant   func(ctx context.Context, g tenants.Grant) error
 	PublicURL string // scheme://host[:port], without a trailing slash

@@ -48,6 +48,34 @@ func (a *Admin) Explain(ctx context.Context, w Who, subscription string, q WhyAs
 	return tenants.Explain(p), nil
 }
 
+// Settle fills in what a question leaves open: the first tenant of the user that w may ask
+// about, and the first IDP by which he can sign in there.
+func (a *Admin) Settle(ctx context.Context, w Who, subscription string, q WhyAsked) (WhyAsked, error) {
+	mine := w.Tenants(PolicyRead, subscription)
+	if mine != nil && len(mine) == 0 {
+		return q, hidden(w, subscription)
+	}
+	ctx = a.scope(ctx, subscription)
+	if q.TenantID == "" {
+		of, err := a.Tenants.TenantsOf(ctx, q.UserID)
+		if err != nil {
+			return q, err
+		}
+		for _, t := range of {
+			if mine == nil || slices.Contains(mine, t) {
+				q.TenantID = t
+				break
+			}
+		}
+	}
+	if q.TenantID == "" || q.IDPID != "" || mine != nil && !slices.Contains(mine, q.TenantID) {
+		return q, nil
+	}
+	var err error
+	q.IDPID, err = a.firstIDP(ctx, q.TenantID, q.UserID)
+	return q, err
+}
+
 // firstIDP is one of the tenant's by which a user can sign in.
 func (a *Admin) firstIDP(ctx context.Context, tenantID, userID string) (string, error) {
 	known, err := a.Tenants.LinksOf(ctx, tenants.LinkUserIDP, userID)

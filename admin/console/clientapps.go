@@ -47,6 +47,7 @@ func typeName(value string) string {
 func clientApps() resource[tenants.ClientApp] {
 	return resource[tenants.ClientApp]{
 		path: "client-apps", title: "Client apps", noun: "client app", nouns: "client apps", operation: "client_apps", searches: "Find by name or client ID",
+		level:  tenants.LevelClientApp,
 		intro:  "The apps that send people here to sign in, by OpenID Connect.",
 		empty:  "A client app sends people to a tenant to sign in and learns who they are. Create one for each app that you run.",
 		things: func(d *desk) admin.Things[tenants.ClientApp] { return d.Admin.ClientApps() },

@@ -56,7 +56,7 @@ func effectWords(e tenants.Effect) (figure, head string, tone ui.AdminTone) {
 
 // figures are the counts, each with the list behind it.
 func (o *outlook) figures() []ui.AdminFigure {
-	out := []ui.AdminFigure{{Value: o.Reached, Label: plural(o.Reached, "active person passes it", "active people pass it")}}
+	out := []ui.AdminFigure{{Value: o.Reached, Label: plural(o.Reached, "person signs in there", "people sign in there")}}
 	for _, g := range o.Groups {
 		if g.Count > 0 {
 			label, _, tone := effectWords(g.Effect)

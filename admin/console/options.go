@@ -19,6 +19,7 @@ import (
 // or of the base settings of a level. It is drawn from the type's schema alone.
 type optionForm struct {
 	options []admin.Option
+	here    tenants.Source  // the level that the form is of; empty: an instance
 	again   []problem.Field // secrets that must be typed again
 	posted  url.Values      // what was typed; nil: the form is new
 }
@@ -133,23 +134,25 @@ func (o optionForm) tell(f *ui.AdminField) {
 		f.Required = true // there is always one
 	}
 	if nested {
-		tellMember(f, x, inner)
+		o.tellMember(f, x, inner)
 		return
 	}
-	f.Source = sourceWords(x.Source, x.Set)
+	f.Source = named(x.Field.Name, o.sourceWords(x.Source, x.Set))
 	if f.Draw == ui.DrawSecret && x.Set {
-		f.Set, f.Source = secretWords(x.Source), ""
+		f.Set, f.Source = o.secretWords(x.Source), named(x.Field.Name, "")
 	}
-	if x.Here {
+	// What inherits nothing is taken back by emptying it.
+	if x.Here && (x.Inherited.Set || x.Field.Secret || x.Field.Kind == twofactor.KindJSON) {
 		f.Inherit = inheritWords(x)
 	}
 }
 
 // tellMember is for a field of a group, which is inherited or set as a whole.
-func tellMember(f *ui.AdminField, x admin.Option, name string) {
+func (o optionForm) tellMember(f *ui.AdminField, x admin.Option, name string) {
+	f.Source = named(name, "")
 	if f.Draw == ui.DrawSecret {
 		if slices.Contains(x.Secrets, name) {
-			f.Set = secretWords(x.Source)
+			f.Set = o.secretWords(x.Source)
 			if x.Here {
 				f.Inherit = "Remove it"
 			}
@@ -159,26 +162,35 @@ func tellMember(f *ui.AdminField, x admin.Option, name string) {
 	var members map[string]json.RawMessage
 	_ = json.Unmarshal(x.Value, &members)
 	if _, given := members[name]; given {
-		f.Source = sourceWords(x.Source, true)
+		f.Source = named(name, o.sourceWords(x.Source, true))
 	} else if f.Value != "" {
-		f.Source = "Default"
+		f.Source = named(name, "Default")
 	}
 }
 
-func sourceWords(s tenants.Source, set bool) string {
+// named puts the exact name of an option before where its value comes from: many know it
+// from other systems (SPEC §3.4).
+func named(name, from string) string {
+	if from == "" {
+		return name
+	}
+	return name + " · " + from
+}
+
+func (o optionForm) sourceWords(s tenants.Source, set bool) string {
 	switch {
 	case s == tenants.SourceDefault && set:
 		return "Default"
 	case s == tenants.SourceDefault:
 		return ""
-	case s == tenants.SourceInstance:
+	case s == tenants.SourceInstance || s == o.here:
 		return "Set here"
 	}
 	return "Inherited from " + string(s)
 }
 
-func secretWords(s tenants.Source) string {
-	if s == tenants.SourceInstance {
+func (o optionForm) secretWords(s tenants.Source) string {
+	if s == tenants.SourceInstance || s == o.here {
 		return "Set"
 	}
 	return "Set in " + string(s)

@@ -193,8 +193,8 @@ func days(q *page.Query) error {
 
 // altered is what an entry keeps of a change to the configuration.
 type altered struct {
-	Entity, Name, ID, Note string
-	Before, After          map[string]string
+	Entity, Name, ID string
+	Before, After    map[string]any
 }
 
 // entry is an event as the timeline shows it.
@@ -256,7 +256,7 @@ func (d *desk) changed(out *ui.AdminEntry, e audit.Event, c altered) {
 	}
 	slices.Sort(fields)
 	for _, f := range fields {
-		out.Changes = append(out.Changes, ui.AdminChange{Field: plainWords(f), Before: c.Before[f], After: c.After[f]})
+		out.Changes = append(out.Changes, ui.AdminChange{Field: plainWords(f), Before: wordsOf(c.Before[f]), After: wordsOf(c.After[f])})
 	}
 }
 

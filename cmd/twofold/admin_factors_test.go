@@ -102,7 +102,40 @@ func TestTwoFactorStory(t *testing.T) {
 		if page = page.Link("Edit"); page.FormWith("CodeLength").Value("CodeLength") != "6" {
 			t.Error("the value was not taken back")
 		}
+		o.assigned(pathOf(page))
 	})
+}
+
+// assigned assigns the instance to everybody, sees first whom that affects, and finds it
+// in the explanation (SPEC §4).
+func (o *office) assigned(instance string) {
+	o.t.Helper()
+	page := o.open(instance).RequireText("Assigned to nobody").Link("Assign it")
+	page = page.FormWith("two_factor").Set("level", "user").Press("Continue").Require(http.StatusOK)
+	page = page.FormWith("target").Set("target", "nobody").Press("Create assignment").Require(http.StatusUnprocessableEntity).RequireText("There is none of this name.")
+	page = o.open(instance).Link("Assign it").FormWith("two_factor").Set("level", "subscription").Press("Continue").Require(http.StatusOK)
+	page = page.FormWith("required").Set("required", "on").Press("Create assignment").Require(http.StatusOK)
+	page.RequireText("Nothing has been saved yet", "Whom this affects", "person signs in there 1", "asked otherwise 1", "sue")
+	page.Link("1").RequireText("Nothing has been changed yet", "sue", "Asked for one")
+	back := page.Link("Back to the form")
+	if f := back.FormWith("required"); f.Value("required") != "true" || f.Value("two_factor") == "" {
+		o.t.Errorf("what was typed is lost: %v", f.Values())
+	}
+	page = page.Press("Save it").Follow().Require(http.StatusOK).RequireText("Assignment created.", "Code by mail for System", "Required")
+	o.open("assignments").RequireText("Code by mail", "Subscription", "Required")
+	o.open(instance).RequireText("Subscription System", "1 assignment would offer nothing")
+
+	page = o.open("explain").FormWith("user").Set("user", "nobody").Press("Explain").Require(http.StatusUnprocessableEntity).RequireText("There is no user with this login name.")
+	page = page.FormWith("user").Set("user", "sue").Press("Explain").Require(http.StatusOK)
+	page.RequireText("A second factor is asked for", "Assigns Code by mail (required)", "Offered, in this order", "Has set up Authenticator app")
+
+	// What would be if it were switched off, and off and on.
+	page = o.open(instance).Link("What if it were switched off").RequireText("Whom it affects", "person signs in there 1")
+	page = page.Press("Switch it off").Follow().Require(http.StatusOK).RequireText("Code by mail is switched off.", "Inactive")
+	o.c.Get(page.URL.String()).RequireText("It can be tested once it is switched on.")
+	page = page.Link("Switch it on").Press("Switch it on").Follow().Require(http.StatusOK).RequireText("Code by mail is switched on.")
+	page = page.Link("Remove Subscription System").RequireText("Whom it affects").Press("Delete assignment").Follow().RequireText("was deleted")
+	o.open(instance).RequireText("Assigned to nobody")
 }
 
 const mailPassword = "hunter2-of-the-mail-server"
@@ -112,4 +145,72 @@ func pathOf(page *testkit.Page) string {
 	_, rest, _ := strings.Cut(page.URL.Path, "/two-factors/")
 	id, _, _ := strings.Cut(rest, "/")
 	return "two-factors/" + id
+}
+
+// TestBaseSettingsPages: what is set for the server and the subscription is what an
+// instance begins with.
+func TestBaseSettingsPages(t *testing.T) {
+	testkit.EachDatabase(t, func(t *testing.T, database string) {
+		o := newOffice(t, database)
+		page := o.c.Get(o.url+"/admin/settings").Require(http.StatusOK).RequireText("Base settings of the server", "E-mail code").Link("E-mail code")
+		page = page.FormWith("CodeLength").Set("CodeLength", "8").Set("EMailSenderAddress", "server@example.test").Press("Save").Follow()
+		page.Require(http.StatusOK).RequireText("Base settings of E-mail code saved.", "2 options")
+		page = o.open("settings").Link("E-mail code").RequireText("Inherited from the platform's base settings")
+		f := page.FormWith("CodeLength").Set("MailServerConfig.Host", o.smtp.Host()).Set("MailServerConfig.Port", strconv.Itoa(o.smtp.Port())).Set("MailServerConfig.EnableSSL", "")
+		page = f.Set("CodeLength", "7").Press("Save").Follow().Require(http.StatusOK)
+		page = o.open("settings").Link("E-mail code").RequireText("Set here", `Use the inherited value "8", from the platform's base settings`)
+
+		page = o.open("two-factors/new").FormWith("instance_name").Set("type", "email").Set("instance_name", "Mail code").Press("Save").Follow()
+		page = page.Require(http.StatusOK).RequireText("Untested").Link("Edit").RequireText("Inherited from the subscription's base settings", "Inherited from the platform's base settings")
+		if f := page.FormWith("CodeLength"); f.Value("CodeLength") != "7" || f.Value("EMailSenderAddress") != "server@example.test" {
+			t.Errorf("%v", f.Values())
+		}
+		// Saved as it is, nothing is set here; one member changed, the group is.
+		page = page.Press("Save").Follow().Link("Edit")
+		if strings.Contains(page.Text, "Set here") {
+			t.Error("an inherited value was set")
+		}
+		page = page.FormWith("CodeLength").Set("MailServerConfig.Timeout", "3000").Press("Save").Follow().Require(http.StatusOK).RequireText("Untested").Link("Edit")
+		page = page.RequireText("Set here", "Use the inherited value, from the subscription's base settings for Mail server")
+		if f := page.FormWith("CodeLength"); f.Value("MailServerConfig.Port") != strconv.Itoa(o.smtp.Port()) {
+			t.Error("what was inherited is lost")
+		}
+		page = page.FormWith("CodeLength").Set("inherit.MailServerConfig", "true").Press("Save").Follow().Link("Edit")
+		if strings.Contains(page.Text, "Set here") {
+			t.Error("the group was not taken back")
+		}
+	})
+}
+
+// TestTextPages: a text is set, looked at, saved, inherited and taken back.
+func TestTextPages(t *testing.T) {
+	testkit.EachDatabase(t, func(t *testing.T, database string) {
+		o := newOffice(t, database)
+		page := o.open("templates").RequireText("Second-factor code", "Deutsch", "Inherited")
+		edit := o.base + "/templates/edit?kind=code&lang=de&level=subscription"
+		page = o.c.Get(edit).Require(http.StatusOK).RequireText("{{.Code}}", "Inherited from what Twofold comes with, in Deutsch", "123456")
+		page = page.FormWith("subject").Set("subject", "{{.Nothing}}").Press("Preview mail").Require(http.StatusUnprocessableEntity).RequireText("Put right what is wrong")
+		page = page.FormWith("subject").Set("subject", "Code für {{.Realm}}").Set("sms", "Ihr Code: {{.Code}} €").Press("Preview mail").Require(http.StatusOK)
+		page.RequireText("Subject Code für")
+		page = page.Press("Preview text message").Require(http.StatusOK).RequireText("Ihr Code: 123456 €", "1 text message, ")
+		page = page.Press("Save").Follow().Require(http.StatusOK).RequireText("Text saved.", "Set here")
+		o.open("templates").RequireText("Set here", "Subject, Text message")
+
+		realm, err := o.tenants.RealmByName(t.Context(), "system")
+		if err != nil {
+			t.Fatal(err)
+		}
+		tenant := o.base + "/templates/edit?kind=code&lang=de&level=tenant&target=" + realm.Tenant.ID
+		o.c.Get(tenant).Require(http.StatusOK).RequireText("Inherited from the subscription, in Deutsch", "Code für {{.Realm}}")
+		old := o.c.Get(edit)
+		o.c.Get(edit).FormWith("subject").Set("subject", "Neuer").Press("Save").Follow().Require(http.StatusOK)
+		old.FormWith("subject").Set("subject", "Alter").Press("Save").Require(http.StatusPreconditionFailed).RequireText("Subject Alter Neuer")
+		page = o.c.Get(edit).Press("Restore the inherited text").Require(http.StatusOK).RequireText("What is set here: Subject, Text message")
+		page.Press("Restore it").Follow().Require(http.StatusOK).RequireText("Text saved.")
+		if strings.Contains(o.open("templates").Text, "Set here") {
+			t.Error("it is still set")
+		}
+		o.c.Get(o.url + "/admin/templates").Require(http.StatusOK).RequireText("Texts of the server")
+		o.c.Get(o.base + "/templates/edit?kind=nothing&lang=de").Require(http.StatusNotFound)
+	})
 }

@@ -25,6 +25,16 @@ import (
 // customer's webhook beside the other services.
 func newSite(t *testing.T, databaseURL string) (*world, *fakes.Webhook) {
 	t.Helper()
+	w, hook := emptySite(t, databaseURL)
+	w.sub = tenants.Subscription{Name: "sample", Title: "Sample Ltd", Active: true}
+	w.must(w.tenants.PutSubscription(context.Background(), &w.sub))
+	w.ids["subscription sample"] = w.sub.ID
+	return w, hook
+}
+
+// emptySite is a site with nothing in its database.
+func emptySite(t *testing.T, databaseURL string) (*world, *fakes.Webhook) {
+	t.Helper()
 	w := &world{
 		t: t, clock: testkit.NewClock(time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)), inbox: &fakes.Inbox{}, ids: map[string]string{}, databaseURL: databaseURL,
 	}
@@ -68,9 +78,6 @@ func newSite(t *testing.T, databaseURL string) (*world, *fakes.Webhook) {
 	srv.Config.Handler = w.handler(false, nil)
 	srv.Start()
 	t.Cleanup(func() { srv.Close(); stop(); <-done; _ = w.close() })
-	w.sub = tenants.Subscription{Name: "sample", Title: "Sample Ltd", Active: true}
-	w.must(w.tenants.PutSubscription(context.Background(), &w.sub))
-	w.ids["subscription sample"] = w.sub.ID
 	return w, hook
 }
 

@@ -320,8 +320,10 @@ func TestBrowserNumber(t *testing.T) {
 			u.picture("ask")
 			u.fits()
 			for _, bad := range [][2]string{
-				{"12", "This is not a phone number"}, {"+41 44 668 18 00", "Codes can only go to a mobile phone"},
-				{"+41 900 112 233", ""}, {"+44 7400 123456", "We cannot send codes to this country"},
+				{"12", "This is not a phone number"},
+				{"+41 44 668 18 00", "Codes can only go to a mobile phone"},
+				{"+41 900 112 233", ""},
+				{"+44 7400 123456", "We cannot send codes to this country"},
 			} {
 				u.Fill("#address", bad[0])
 				u.Press("Enter")

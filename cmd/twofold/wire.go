@@ -137,13 +137,13 @@ func build(ctx context.Context, p parts) (*house, error) {
 	h.ceremony.Notify, h.outbox.ReportURL = h.idp.Notify, h.idp.ReportURL
 	h.admin = &admin.Admin{
 		DB: d, Tenants: h.tenants, Ceremony: h.ceremony, Outbox: h.outbox, Audit: h.audit, Limits: h.limits, HelpDesk: h.helpDesk(),
-		Now: p.Now, Log: p.Log, PublicURL: p.PublicURL, Preview: h.previewLetter, Sessions: h.sessions(),
+		Now: p.Now, Log: p.Log, PublicURL: p.PublicURL, Preview: h.previewLetter, Letters: knownLetters(), Sessions: h.sessions(),
 	}
 	h.root = mux.NewRouter().SkipClean(true)
 	h.idp.Mount(h.root)
 	if h.console, err = console.New(console.Config{
 		DB: d, Seal: p.Seal, Now: p.Now, Rand: rand.Reader, Log: p.Log, Tenants: h.tenants, Audit: h.audit, Admin: h.admin, UI: h.ui,
-		PublicURL: p.PublicURL, HTTP: ownClient(h.root, p.PublicURL), SessionLive: h.idp.SessionLive,
+		PublicURL: p.PublicURL, HTTP: ownClient(h.root, p.PublicURL), SessionLive: h.idp.SessionLive, Reference: h.reference,
 	}); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
@@ -191,6 +191,17 @@ func (h *house) bearer(ctx context.Context, token string) (admin.Signed, []strin
 // previewLetter shows a template with sample values.
 func (h *house) previewLetter(ctx context.Context, t tenants.Template, medium twofactor.Medium) (twofactor.Message, error) {
 	return h.composer(h.admin.PublicURL).Preview(ctx, t.Kind, medium, t.Lang, partsOf(t))
+}
+
+// knownLetters is what package letters knows, for the administration.
+func knownLetters() admin.Letters {
+	return admin.Letters{
+		Kinds: letters.Kinds, Languages: letters.Languages, Variables: letters.Variables,
+		Default: func(kind, lang string) tenants.Template {
+			p := letters.Default(kind, lang)
+			return tenants.Template{Kind: kind, Lang: lang, Subject: p.Subject, Text: p.Text, HTML: p.HTML, SMS: p.SMS}
+		},
+	}
 }
 
 // smsRules are those of the tenant in ctx.
@@ -242,6 +253,7 @@ func (h *house) work(ctx context.Context) {
 	var wg sync.WaitGroup
 	wg.Go(func() { h.outbox.Run(ctx) })
 	wg.Go(func() { h.sweep(ctx) })
+	wg.Go(func() { h.jobs(ctx) })
 	wg.Wait()
 }
 
@@ -256,9 +268,29 @@ func (h *house) sweep(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		err := errors.Join(h.idp.Sweep(ctx), h.provider.Sweep(ctx), h.ceremony.Sweep(ctx), h.outbox.Sweep(ctx), h.limits.Sweep(ctx), h.console.Sweep(ctx), h.rest.SweepKeys(ctx))
+		err := errors.Join(h.idp.Sweep(ctx), h.provider.Sweep(ctx), h.ceremony.Sweep(ctx), h.outbox.Sweep(ctx), h.limits.Sweep(ctx), h.console.Sweep(ctx), h.admin.SweepJobs(ctx), h.rest.SweepKeys(ctx))
 		if err != nil && ctx.Err() == nil {
 			h.log.ErrorContext(ctx, "sweep failed", "error", err)
+		}
+	}
+}
+
+// jobs works on bulk actions. Of any number of replicas one works on each.
+func (h *house) jobs(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		some, err := h.admin.WorkJobs(ctx)
+		if err != nil && ctx.Err() == nil {
+			h.log.ErrorContext(ctx, "bulk action broke off", "error", err)
+		}
+		if some && err == nil {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
 		}
 	}
 }
