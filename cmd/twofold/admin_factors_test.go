@@ -210,6 +210,10 @@ func TestTextPages(t *testing.T) {
 		if strings.Contains(o.open("templates").Text, "Set here") {
 			t.Error("it is still set")
 		}
+		begun := o.c.Get(edit).Press("Begin with the inherited text").Require(http.StatusOK).FormWith("subject")
+		if !strings.Contains(begun.Value("subject"), "Anmeldecode") || !strings.Contains(begun.Value("sms"), "{{.Code}}") {
+			t.Errorf("%v", begun.Values())
+		}
 		o.c.Get(o.url + "/admin/templates").Require(http.StatusOK).RequireText("Texts of the server")
 		o.c.Get(o.base + "/templates/edit?kind=nothing&lang=de").Require(http.StatusNotFound)
 	})
