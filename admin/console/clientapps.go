@@ -87,9 +87,12 @@ func clientApps() resource[tenants.ClientApp] {
 			return sample
 		},
 		show: showApp,
-		preview: func(_ *desk, before, after *tenants.ClientApp) (*tenants.Change, error) {
-			if before == nil || after == nil {
+		preview: func(d *desk, before, after *tenants.ClientApp) (*tenants.Change, error) {
+			switch {
+			case before == nil || after == nil:
 				return nil, nil
+			case d.own(*before):
+				return nil, errOwnApp
 			}
 			return demands(tenants.LevelClientApp, before.ID, before.EnforceMFA, after.EnforceMFA, before.MinACR, after.MinACR), nil
 		},

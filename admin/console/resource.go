@@ -315,6 +315,9 @@ func (r resource[V]) make(d *desk) error {
 	if _, err := d.posted(); err != nil {
 		return err
 	}
+	if !d.may(r.action(d, "create")) {
+		return errMayNot
+	}
 	var v V
 	errs := r.read(d, &v, true)
 	if r.first != nil && !r.first(v) && one(d.r, fieldWhole) == "" {
@@ -372,6 +375,12 @@ func (r resource[V]) save(d *desk) error {
 	version, err := strconv.ParseInt(one(d.r, ui.FieldVersion), 10, 64)
 	if err != nil || version < 1 {
 		return errVersion
+	}
+	if _, err := r.things(d).Get(d.r.Context(), d.who, d.sub.ID, d.id()); err != nil {
+		return err
+	}
+	if !d.may(r.action(d, "write")) {
+		return errMayNot
 	}
 	if shown, err := r.foreseeSave(d, version); shown || err != nil {
 		return err
