@@ -60,16 +60,16 @@ func askImport(d *desk, asked importAsked, errs []ui.FieldError) error {
 	if err != nil {
 		return err
 	}
-	in := []ui.AdminOption{{Value: "", Label: "None"}}
+	var in []ui.AdminOption
 	for _, p := range places {
 		in = append(in, ui.AdminOption{Value: p.Label, Label: p.Label})
 	}
 	do := choose("do", "What to do", titleOf(asked.do, doCheck), "", ui.AdminOption{Value: doCheck, Label: "Check the file", Help: "Finds all that is wrong. Nothing is changed."},
 		ui.AdminOption{Value: doImport, Label: "Import the users", Help: "Lines that are wrong are left out, and listed."})
 	do.Draw = ui.DrawRadios
-	existing := choose(fieldExisting, "Users who are there already", titleOf(asked.existing, admin.ImportSkip), "Who has a password keeps it in any case.",
+	existing := required(choose(fieldExisting, "Users who are there already", titleOf(asked.existing, admin.ImportSkip), "Who has a password keeps it in any case.",
 		ui.AdminOption{Value: admin.ImportSkip, Label: "Leave them as they are"}, ui.AdminOption{Value: admin.ImportUpdate, Label: "Give them what their line gives"},
-		ui.AdminOption{Value: admin.ImportFail, Label: "Report their lines"})
+		ui.AdminOption{Value: admin.ImportFail, Label: "Report their lines"}))
 	file := required(text(fieldFile, "File", "", "CSV with a line of column names, or JSON lines: at most 50,000 users and 32 MiB."))
 	file.Draw, file.Accept = ui.DrawFile, ".csv,.jsonl,.ndjson,.json,.txt,text/csv,application/x-ndjson"
 	p := ui.AdminForm{
