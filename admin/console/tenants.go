@@ -25,6 +25,7 @@ func mountSignIn(c *Console, s *mux.Router) {
 func tenantsPages() resource[tenants.Tenant] {
 	return resource[tenants.Tenant]{
 		path: "tenants", title: "Tenants", noun: "tenant", nouns: "tenants", operation: "tenants", searches: "Find tenants", needs: admin.TenantWrite,
+		level:  tenants.LevelTenant,
 		intro:  "A realm of its own: an address that apps send people to, a look, and rules for signing in.",
 		empty:  "A tenant is where people sign in: it has an address, a look and rules of its own. Create the first one, then give it an identity provider, client apps and users.",
 		things: func(d *desk) admin.Things[tenants.Tenant] { return d.Admin.TenantsOf() },

@@ -26,6 +26,7 @@ func mountPeople(c *Console, s *mux.Router) {
 func users() resource[tenants.User] {
 	return resource[tenants.User]{
 		path: "users", title: "Users", noun: "user", nouns: "users", operation: "users", searches: "Find by name or e-mail",
+		level:  tenants.LevelUser,
 		empty:  "A user is a person, or a machine that signs in by itself. Create the first one, as a member of a tenant.",
 		things: func(d *desk) admin.Things[tenants.User] { return d.Admin.Users() },
 		create: createUser,

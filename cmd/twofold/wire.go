@@ -143,7 +143,7 @@ func build(ctx context.Context, p parts) (*house, error) {
 	h.idp.Mount(h.root)
 	if h.console, err = console.New(console.Config{
 		DB: d, Seal: p.Seal, Now: p.Now, Rand: rand.Reader, Log: p.Log, Tenants: h.tenants, Audit: h.audit, Admin: h.admin, UI: h.ui,
-		PublicURL: p.PublicURL, HTTP: ownClient(h.root, p.PublicURL), SessionLive: h.idp.SessionLive,
+		PublicURL: p.PublicURL, HTTP: ownClient(h.root, p.PublicURL), SessionLive: h.idp.SessionLive, Reference: h.reference,
 	}); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
