@@ -16,6 +16,7 @@ import (
 
 func mountPeople(c *Console, s *mux.Router) {
 	mountBulk(c, s)
+	mountImport(c, s)
 	mount(c, s, users())
 	mountTies(c, s, users(), userTenants(), userGroups(), userIDPs())
 	mountHelp(c, s)
@@ -37,6 +38,7 @@ func users() resource[tenants.User] {
 		rows:    userRows,
 		filters: userFilters,
 		bulk:    userBulk,
+		below:   importPart,
 		blank:   func(*desk) tenants.User { return tenants.User{Kind: tenants.Person, Active: true} },
 		form:    userForm,
 		read:    readUser,

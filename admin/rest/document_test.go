@@ -196,7 +196,7 @@ func TestReference(t *testing.T) {
 			if have.OperationID != op.ID || have.Action != string(op.Action) || len(have.Parameters) != len(op.Params) || len(have.Responses) != len(op.Answers) {
 				t.Errorf("%s is not what the document says: %+v", op.ID, op)
 			}
-			if (op.Media != "") != (len(op.Body) > 0) && !strings.Contains(op.Media, "image/") {
+			if (op.Media != "") != (len(op.Body) > 0) && !strings.Contains(op.Media, ", ") { // files have no members
 				t.Errorf("%s: %s with %d members", op.ID, op.Media, len(op.Body))
 			}
 		}

@@ -29,7 +29,7 @@ type operation struct {
 // call is one request, read and found good.
 type call struct {
 	*http.Request
-	w            http.ResponseWriter // to allow a larger body; answers are given back
+	w            http.ResponseWriter // for what must reach the connection; answers are returned
 	op           *operation
 	who          admin.Who
 	scopes       []string
