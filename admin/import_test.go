@@ -43,7 +43,9 @@ func faults(r admin.ImportResult) string {
 }
 
 // scoped is customer one.
-func (h *house) scoped() context.Context { return db.WithScope(h.t.Context(), db.Scope{Subscription: h.one}) }
+func (h *house) scoped() context.Context {
+	return db.WithScope(h.t.Context(), db.Scope{Subscription: h.one})
+}
 
 // find reads a user of customer one by name.
 func (h *house) find(name string) (tenants.User, bool) {
@@ -397,4 +399,3 @@ func FuzzImport(f *testing.F) {
 		}
 	})
 }
-

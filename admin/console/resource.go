@@ -38,6 +38,7 @@ type resource[V any] struct {
 	rows    func(d *desk, vs []V) (func(V) []ui.AdminCell, error) // in place of cells, where one query serves all rows
 	filters func(d *desk) []ui.AdminFilter                        // may be nil
 	bulk    func(d *desk) *ui.AdminBulk                           // may be nil
+	below   func(d *desk) []ui.AdminPart                          // below the list; may be nil
 
 	// form draws the fields of a value; fresh says that there is none yet.
 	form func(d *desk, v V, fresh bool) ([]ui.AdminSection, error)
@@ -139,6 +140,9 @@ func (r resource[V]) list(d *desk) error {
 	}
 	if r.bulk != nil {
 		v.Bulk = r.bulk(d)
+	}
+	if r.below != nil {
+		v.Parts = r.below(d)
 	}
 	return d.render(http.StatusOK, v)
 }

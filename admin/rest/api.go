@@ -54,6 +54,7 @@ func New(c Config) *API {
 	a.idps()
 	a.clientApps()
 	a.users()
+	a.imports()
 	a.groups()
 	a.assignments()
 	a.exemptions()

@@ -28,6 +28,7 @@ type operation struct {
 // call is one request, read and found good.
 type call struct {
 	*http.Request
+	w            http.ResponseWriter // for what must reach the connection; answers are returned
 	op           *operation
 	who          admin.Who
 	scopes       []string
@@ -49,7 +50,7 @@ type answer struct {
 
 // serve runs an operation from the outside in: who asks, where, what.
 func (a *API) serve(op *operation, w http.ResponseWriter, r *http.Request) {
-	out, err := a.run(op, r)
+	out, err := a.run(op, w, r)
 	if err != nil {
 		a.fail(w, r, err)
 		return
@@ -57,8 +58,8 @@ func (a *API) serve(op *operation, w http.ResponseWriter, r *http.Request) {
 	a.write(op, w, r, out)
 }
 
-func (a *API) run(op *operation, r *http.Request) (out *answer, err error) {
-	c := &call{Request: r, op: op}
+func (a *API) run(op *operation, w http.ResponseWriter, r *http.Request) (out *answer, err error) {
+	c := &call{Request: r, w: w, op: op}
 	if err := a.authenticate(c); err != nil {
 		return nil, err
 	}

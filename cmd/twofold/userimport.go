@@ -77,8 +77,13 @@ func (c *userImportCmd) show(s streams, r admin.ImportResult) error {
 		what  string
 		count int
 	}{
-		{"lines read", r.Read}, {"created", r.Created}, {"updated", r.Updated}, {"as they were", r.Unchanged}, {"skipped", r.Skipped},
-		{"at fault", r.Faulty}, {"kept their password", r.PasswordsKept},
+		{"lines read", r.Read},
+		{"created", r.Created},
+		{"updated", r.Updated},
+		{"as they were", r.Unchanged},
+		{"skipped", r.Skipped},
+		{"at fault", r.Faulty},
+		{"kept their password", r.PasswordsKept},
 	} {
 		if line.count > 0 || line.what == "lines read" || line.what == "created" {
 			fmt.Fprintf(s.Out, "%-20s %d\n", line.what+":", line.count)
