@@ -106,8 +106,12 @@ func TestConsoleUsers(t *testing.T) {
 			t.Errorf("%+v %v", login, err)
 		}
 		for _, tt := range []struct{ query, sees, not string }{
-			{"?search=no", "nora", "anna"}, {"?tenant=" + w.ids["tenant globex"], "gina", "anna"}, {"?second_factor=none", "anna", ""},
-			{"?method=email", "anna", "nora"}, {"?kind=machine", "No users match", "anna"}, {"?active=false", "No users match", "anna"},
+			{"?search=no", "nora", "anna"},
+			{"?tenant=" + w.ids["tenant globex"], "gina", "anna"},
+			{"?second_factor=none", "anna", ""},
+			{"?method=email", "anna", "nora"},
+			{"?kind=machine", "No users match", "anna"},
+			{"?active=false", "No users match", "anna"},
 		} {
 			if text := o.open("users" + tt.query).Require(http.StatusOK).Text; !strings.Contains(text, tt.sees) || tt.not != "" && strings.Contains(text, tt.not) {
 				t.Errorf("%s: %s", tt.query, text)
@@ -115,7 +119,7 @@ func TestConsoleUsers(t *testing.T) {
 		}
 
 		page = o.open("users/" + nora).Link("Edit")
-		stale := o.open("users/" + nora + "/edit").FormWith("name").Set("display_name", "Nora Stale")
+		stale := o.open("users/"+nora+"/edit").FormWith("name").Set("display_name", "Nora Stale")
 		page = page.FormWith("name").Set("display_name", "Nora Newer").Set("phone", "+41790000000").Press("Save").Follow().RequireText("Nora Newer", "User saved.")
 		stale.Press("Save").Require(http.StatusPreconditionFailed).RequireText("Somebody else changed this", "Nora Newer", "Nora Stale")
 
@@ -132,7 +136,7 @@ func TestConsoleUsers(t *testing.T) {
 		o.post("groups/"+group.ID+"/members", "do", "remove", "other", nora).Follow().RequireText("Removed.")
 		o.post("users/"+nora+"/tenants", "do", "add", "other", w.ids["tenant globex"]).Follow().RequireText("globex")
 
-		page = o.open("users/" + nora + "/delete").RequireText("What is lost", "All sessions end")
+		page = o.open("users/"+nora+"/delete").RequireText("What is lost", "All sessions end")
 		page = page.FormWith("confirmed").Press("Delete user").Follow().RequireText("nora was deleted.")
 		o.open("users/" + nora).Require(http.StatusNotFound)
 		page.Press("Undo").Follow().RequireText("is back", "Inactive")
@@ -172,7 +176,7 @@ func TestConsoleHelpDesk(t *testing.T) {
 				t.Errorf("a help desk is offered %q", not)
 			}
 		}
-		page = o.open("users/" + anna).Require(http.StatusOK).RequireText("Second factors", "Wrong answers", "Issue bypass", "Reset factors")
+		page = o.open("users/"+anna).Require(http.StatusOK).RequireText("Second factors", "Wrong answers", "Issue bypass", "Reset factors")
 		for _, not := range []string{"Edit", "Delete user", "Set password", "Roles", "Activity", "Explain"} {
 			if strings.Contains(page.Text, not) {
 				t.Errorf("a help desk is offered %q", not)
@@ -199,7 +203,7 @@ func TestConsoleHelpDesk(t *testing.T) {
 			t.Error("log or trail hold the code, or lack the reason")
 		}
 
-		page = o.open("users/" + anna).Link("Reset factors").RequireText("What is lost", "All sessions", "Keep the phone number")
+		page = o.open("users/"+anna).Link("Reset factors").RequireText("What is lost", "All sessions", "Keep the phone number")
 		page = page.FormWith("reason").Set("reason", "stolen").Set("keep_phone", "true").Press("Reset factors")
 		page.RequireText("nothing to reset")
 		page = page.FormWith("reason").Set("keep_phone", "").Press("Reset factors").Follow().RequireText("has to be proven again")
@@ -213,6 +217,10 @@ func TestConsoleHelpDesk(t *testing.T) {
 		// Nobody helps himself, nor those above him.
 		boss := w.officer("boss", tenants.RoleTenantAdmin, "acme")
 		for _, id := range []string{o.id, boss.id} {
+			if text := o.open("users/" + id).Require(http.StatusOK).Text; strings.Contains(text, "Issue bypass") || strings.Contains(text, "Reset factors") {
+				t.Error("offered:", text)
+			}
+			o.open("users/" + id + "/bypass").Require(http.StatusForbidden)
 			o.post("users/"+id+"/bypass", "reason", "please").Require(http.StatusForbidden)
 			o.post("users/"+id+"/reset", "reason", "please", "confirmed", "true").Require(http.StatusForbidden)
 		}
@@ -241,16 +249,42 @@ func TestConsoleRolesOnPeople(t *testing.T) {
 			path                  string
 			tenant, help, auditor int
 		}{
-			{"users", yes, yes, no}, {"users/" + anna, yes, yes, no}, {"users/" + gina, gone, gone, no}, {"users/" + both, yes, yes, no},
-			{"users/new", yes, no, no}, {"users/" + anna + "/edit", yes, no, no}, {"users/" + gina + "/edit", gone, gone, no},
-			{"users/" + anna + "/delete", yes, no, no}, {"users/" + anna + "/password", yes, no, no}, {"users/" + anna + "/bypass", yes, yes, no},
-			{"users/" + anna + "/reset", yes, yes, no}, {"users/" + anna + "/unlock", yes, yes, no}, {"users/" + gina + "/bypass", gone, gone, no},
-			{"groups", yes, no, no}, {"groups/new", no, no, no}, {"groups/" + group.ID, gone, no, no},
-			{"tenants", yes, no, no}, {"tenants/" + acme, yes, no, no}, {"tenants/" + globex, gone, no, no}, {"tenants/new", no, no, no},
-			{"tenants/" + acme + "/edit", yes, no, no}, {"tenants/" + acme + "/delete", no, no, no}, {"tenants/" + acme + "/logo", yes, no, no},
-			{"idps", yes, no, no}, {"idps/" + staff, yes, no, no}, {"idps/new", no, no, no}, {"idps/" + staff + "/edit", no, no, no},
-			{"client-apps", yes, no, no}, {"client-apps/" + expenses, yes, no, no}, {"client-apps/new", no, no, no}, {"client-apps/new?type=web", no, no, no},
-			{"client-apps/" + expenses + "/edit", no, no, no}, {"client-apps/" + expenses + "/secrets/new", no, no, no}, {"client-apps/" + expenses + "/logo", no, no, no},
+			{"users", yes, yes, no},
+			{"users/" + anna, yes, yes, no},
+			{"users/" + gina, gone, gone, no},
+			{"users/" + both, yes, yes, no},
+			{"users/new", yes, no, no},
+			{"users/" + anna + "/edit", yes, no, no},
+			{"users/" + gina + "/edit", gone, gone, no},
+			{"users/" + both + "/edit", no, no, no},
+			{"users/" + both + "/password", no, no, no},
+			{"users/" + anna + "/delete", yes, no, no},
+			{"users/" + anna + "/password", yes, no, no},
+			{"users/" + anna + "/bypass", yes, yes, no},
+			{"users/" + anna + "/reset", yes, yes, no},
+			{"users/" + anna + "/unlock", yes, yes, no},
+			{"users/" + gina + "/bypass", gone, gone, no},
+			{"groups", yes, no, no},
+			{"groups/new", no, no, no},
+			{"groups/" + group.ID, gone, no, no},
+			{"tenants", yes, no, no},
+			{"tenants/" + acme, yes, no, no},
+			{"tenants/" + globex, gone, no, no},
+			{"tenants/new", no, no, no},
+			{"tenants/" + acme + "/edit", yes, no, no},
+			{"tenants/" + acme + "/delete", no, no, no},
+			{"tenants/" + acme + "/logo", yes, no, no},
+			{"idps", yes, no, no},
+			{"idps/" + staff, yes, no, no},
+			{"idps/new", no, no, no},
+			{"idps/" + staff + "/edit", no, no, no},
+			{"client-apps", yes, no, no},
+			{"client-apps/" + expenses, yes, no, no},
+			{"client-apps/new", no, no, no},
+			{"client-apps/new?type=web", no, no, no},
+			{"client-apps/" + expenses + "/edit", no, no, no},
+			{"client-apps/" + expenses + "/secrets/new", no, no, no},
+			{"client-apps/" + expenses + "/logo", no, no, no},
 		} {
 			for name, want := range map[string]int{"tenant": tt.tenant, "help": tt.help, "auditor": tt.auditor} {
 				if page := who[name].open(tt.path); page.Status != want {
@@ -263,17 +297,28 @@ func TestConsoleRolesOnPeople(t *testing.T) {
 			path, values          string
 			tenant, help, auditor int
 		}{
-			{"users/new", "kind=person&name=x&tenants=" + globex, 422, no, no}, {"users/" + gina + "/edit", "version=1&name=gina", gone, gone, no},
-			{"users/" + both + "/edit", "version=1&name=both&display_name=x&active=true", no, no, no}, {"users/" + both + "/delete", "version=1&confirmed=true", no, no, no},
+			{"users/new", "kind=person&name=x&tenants=" + globex, 422, no, no},
+			{"users/" + gina + "/edit", "version=1&name=gina", gone, gone, no},
+			{"users/" + both + "/edit", "version=1&name=both&display_name=x&active=true", no, no, no},
+			{"users/" + both + "/delete", "version=1&confirmed=true", no, no, no},
 			{"users/" + both + "/password", "password=correct+horse+battery+staple", no, no, no},
-			{"users/" + gina + "/tenants", "do=add&other=" + acme, gone, gone, no}, {"users/" + anna + "/tenants", "do=add&other=" + globex, 422, no, no},
-			{"users/" + anna + "/groups", "do=add&other=" + group.ID, no, no, no}, {"users/" + anna + "/idps", "do=remove&other=" + staff, no, no, no},
-			{"users/bulk", "do=delete&confirmed=true&id=" + gina, yes, no, no}, {"users/bulk", "do=group-add&confirmed=true&to_group=board&id=" + anna, no, no, no},
-			{"groups/new", "name=x", no, no, no}, {"tenants/new", "name=x", no, no, no}, {"tenants/" + globex + "/edit", "version=1&title=x", gone, gone, no},
-			{"tenants/" + acme + "/delete", "version=1&confirmed=true&typed=acme", no, no, no}, {"tenants/" + globex + "/logo/remove", "", gone, gone, no},
-			{"tenants/" + acme + "/idps", "do=remove&other=" + staff, no, no, no}, {"tenants/" + acme + "/client-apps", "do=remove&other=" + expenses, no, no, no},
-			{"idps/new", "name=x", no, no, no}, {"idps/" + staff + "/tenants", "do=add&other=" + acme, no, no, no},
-			{"client-apps/" + expenses + "/secrets/new", "", no, no, no}, {"client-apps/" + expenses + "/logo/remove", "", no, no, no},
+			{"users/" + gina + "/tenants", "do=add&other=" + acme, gone, gone, no},
+			{"users/" + anna + "/tenants", "do=add&other=" + globex, 422, no, no},
+			{"users/" + anna + "/groups", "do=add&other=" + group.ID, no, no, no},
+			{"users/" + anna + "/idps", "do=remove&other=" + staff, no, no, no},
+			{"users/bulk", "do=delete&confirmed=true&id=" + gina, yes, no, no},
+			{"users/bulk", "do=group-add&confirmed=true&to_group=board&id=" + anna, no, no, no},
+			{"groups/new", "name=x", no, no, no},
+			{"tenants/new", "name=x", no, no, no},
+			{"tenants/" + globex + "/edit", "version=1&title=x", gone, gone, no},
+			{"tenants/" + acme + "/delete", "version=1&confirmed=true&typed=acme", no, no, no},
+			{"tenants/" + globex + "/logo/remove", "", gone, gone, no},
+			{"tenants/" + acme + "/idps", "do=remove&other=" + staff, no, no, no},
+			{"tenants/" + acme + "/client-apps", "do=remove&other=" + expenses, no, no, no},
+			{"idps/new", "name=x", no, no, no},
+			{"idps/" + staff + "/tenants", "do=add&other=" + acme, no, no, no},
+			{"client-apps/" + expenses + "/secrets/new", "", no, no, no},
+			{"client-apps/" + expenses + "/logo/remove", "", no, no, no},
 			{"client-apps/" + expenses + "/edit", "version=1&name=x&redirect_uris=https%3A%2F%2Fevil.example", no, no, no},
 		} {
 			for name, want := range map[string]int{"tenant": tt.tenant, "help": tt.help, "auditor": tt.auditor} {
@@ -303,6 +348,9 @@ func TestConsoleTenant(t *testing.T) {
 		f := o.open("tenants/new").Require(http.StatusOK).FormWith("name")
 		page := f.Set("name", "No Good").Set("accent", "red").Set("session_seconds", "soon").Press("Create tenant")
 		page.Require(http.StatusUnprocessableEntity).RequireText("Give a length of time")
+		if got := page.FormWith("name").Value("session_seconds"); got != "soon" {
+			t.Errorf("typed was soon, shown is %q", got)
+		}
 		f = page.FormWith("name").Set("name", "initech").Set("title", "Initech").Set("accent", "#aa3300").Set("session_seconds", "8 h").Set("idle_seconds", "45 min").Set("sms_countries", "ch, de")
 		page = f.Press("Preview").Require(http.StatusOK).RequireText("Initech")
 		if _, err := w.tenants.RealmByName(t.Context(), "initech"); err == nil {
@@ -327,7 +375,7 @@ func TestConsoleTenant(t *testing.T) {
 			t.Error("offered:", f.Names())
 		}
 		f.Set("session_seconds", "3 days").Press("Save").Require(http.StatusUnprocessableEntity).RequireText("but not looser")
-		f = boss.open(acme + "/edit").FormWith("title").Set("title", "Acme at Home").Set("session_seconds", "2 hours").Set("enforce_mfa", "true")
+		f = boss.open(acme+"/edit").FormWith("title").Set("title", "Acme at Home").Set("session_seconds", "2 hours").Set("enforce_mfa", "true")
 		page = f.Press("Save")
 		if page.Status == http.StatusOK {
 			page = page.FormWith("title").Submit()
@@ -338,7 +386,7 @@ func TestConsoleTenant(t *testing.T) {
 		}
 		f.Forge("enforce_mfa", "").Forge("active", "").Press("Save").Follow().RequireText("Enforced", "Active")
 
-		page = o.open("tenants/" + id + "/delete").RequireText("1 user can no longer sign in", "Type the name")
+		page = o.open("tenants/"+id+"/delete").RequireText("1 user can no longer sign in", "Type the name")
 		page = page.FormWith("typed").Set("typed", "acme").Press("Delete tenant").Require(http.StatusUnprocessableEntity).RequireText("not its name")
 		page.FormWith("typed").Set("typed", "initech").Press("Delete tenant").Follow().RequireText("initech was deleted.")
 	})
