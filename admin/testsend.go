@@ -36,11 +36,14 @@ type Tested struct {
 // testTimeout bounds a test: somebody waits for its page.
 const testTimeout = 20 * time.Second
 
-// How often one administrator may test, and all of a subscription (SECURITY N10, M76).
+// How often a test may go to one address, and how often one administrator and all of a
+// subscription may test (SECURITY N10, N11, M76).
 var (
-	perTester  = limits.Limit{Burst: 5, Per: 10 * time.Minute}
-	perAddress = limits.Limit{Burst: 20, Per: 24 * time.Hour}
-	perHouse   = limits.Limit{Burst: 60, Per: time.Hour}
+	perAddress  = limits.Limit{Burst: 3, Per: 10 * time.Minute}
+	perMailDay  = limits.Limit{Burst: 20, Per: 24 * time.Hour}
+	perPhoneDay = limits.Limit{Burst: 10, Per: 24 * time.Hour}
+	perTester   = limits.Limit{Burst: 20, Per: time.Hour}
+	perHouse    = limits.Limit{Burst: 60, Per: time.Hour}
 )
 
 var (
@@ -59,8 +62,8 @@ func (a *Admin) TestSend(ctx context.Context, w Who, subscription, twoFactorID s
 	if err != nil {
 		return Tested{}, err
 	}
-	if err := a.may(w, TwoFactorTest, TwoFactorRead, db.Scope{Subscription: subscription}); err != nil {
-		return Tested{}, err
+	if !w.May(TwoFactorTest, db.Scope{Subscription: subscription}) {
+		return Tested{}, errMayNot // who runs a tenant sees that it is there
 	}
 	in := a.scope(ctx, subscription)
 	inst, err := a.opened(in, v)
@@ -76,7 +79,7 @@ func (a *Admin) TestSend(ctx context.Context, w Who, subscription, twoFactorID s
 	if err != nil {
 		return Tested{}, err
 	}
-	if err := a.mayTest(ctx, w, subscription, m.To); err != nil {
+	if err := a.mayTest(ctx, w, subscription, t); err != nil {
 		return Tested{}, err
 	}
 	receipt, sendErr := a.trySend(in, sender, m)
@@ -138,11 +141,20 @@ func masked(to string) string {
 }
 
 // mayTest holds an administrator to a few tests.
-func (a *Admin) mayTest(ctx context.Context, w Who, subscription, to string) error {
+func (a *Admin) mayTest(ctx context.Context, w Who, subscription string, t Tested) error {
+	perDay := perMailDay
+	if t.Medium == twofactor.BySMS {
+		perDay = perPhoneDay
+	}
 	for _, b := range []struct {
 		limit limits.Limit
 		key   []string
-	}{{perTester, []string{"test.by", w.ID}}, {perAddress, []string{"test.to", to}}, {perHouse, []string{"test.in", subscription}}} {
+	}{
+		{perAddress, []string{"test.to", t.To}},
+		{perDay, []string{"test.to.day", t.To}},
+		{perTester, []string{"test.by", w.ID}},
+		{perHouse, []string{"test.in", subscription}},
+	} {
 		ok, after, err := a.Limits.Take(ctx, b.limit, b.key...)
 		if err != nil {
 			return err

@@ -33,6 +33,7 @@ type world struct {
 	t      *testing.T
 	clock  *testkit.Clock
 	token  *factortest.Fake
+	post   *factortest.Fake // sends to mail addresses
 	realms map[string]tenants.Realm
 	ids    map[string]string // of users and instances
 	told   []string          // "event user"
@@ -51,6 +52,7 @@ func newWorld(t *testing.T, url string) *world {
 	w := &world{
 		t: t, clock: testkit.NewClock(time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)), realms: map[string]tenants.Realm{}, ids: map[string]string{},
 		token: factortest.NewFake(factortest.FakeConfig{Type: "token", Enrolls: true}),
+		post:  factortest.NewFake(factortest.FakeConfig{Type: "post", Sends: true, Needs: []twofactor.Attribute{twofactor.NeedsEmail}}),
 	}
 	log, _ := testkit.Logs(t)
 	d, err := db.Open(t.Context(), url, db.Options{Now: w.clock.Now, Log: log, MaxConns: 6})
@@ -59,7 +61,7 @@ func newWorld(t *testing.T, url string) *world {
 	s, err := seal.New(bytes.Repeat([]byte{7}, seal.KeySize))
 	must(t, err)
 	paper := factortest.NewFake(factortest.FakeConfig{Type: "paper", Enrolls: true, Fallback: true})
-	catalog := twofactor.NewCatalog(w.token.Provider(), paper.Provider())
+	catalog := twofactor.NewCatalog(w.token.Provider(), w.post.Provider(), paper.Provider())
 	store := tenants.New(tenants.Config{
 		DB: d, Seal: s, Now: w.clock.Now, Rand: rand.Reader, Log: log, Catalog: catalog, Gate: tenants.NewGate(), Argon2: tenants.Argon2{MemoryKiB: 64, Time: 1},
 		Env: twofactor.Env{Origin: "https://id.example.test", Now: w.clock.Now, Rand: rand.Reader, Log: log},

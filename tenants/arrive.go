@@ -40,16 +40,15 @@ func (s *Store) arrive(ctx context.Context, list []*Arrival) error {
 			return err
 		}
 		u := &a.User
-		u.ID, u.Stamp = id.New(), Stamp{CreatedAt: now, UpdatedAt: now, Version: 1}
-		users = append(users, userRow{User: *u})
+		u.ID, u.Stamp, u.CredentialEpoch = id.New(), Stamp{CreatedAt: now, UpdatedAt: now, Version: 1}, 0
 		if a.Hash != "" {
 			if why := CheckHash(a.Hash); why != "" {
 				return invalid("password_hash", why)
 			}
-			u.CredentialEpoch++ // as keepPassword does
-			users[len(users)-1].CredentialEpoch++
+			u.CredentialEpoch = 1 // as keepPassword leaves it
 			passwords = append(passwords, passwordRow{UserID: u.ID, Hash: a.Hash, ChangedAt: now})
 		}
+		users = append(users, userRow{User: *u})
 		for _, i := range a.IDPs {
 			identities = append(identities, identityRow{sub, i, u.Name, u.ID})
 		}

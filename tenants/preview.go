@@ -20,13 +20,13 @@ const (
 	EffectSetUp    Effect = "must_set_up"    // nothing can be used, but something be set up, and must be
 	EffectPostpone Effect = "grace"          // likewise, but not before the grace ends
 	EffectNewly    Effect = "asked_newly"    // asked for a second factor that he has, and was not before
-	EffectOther    Effect = "otherwise"      // asked or not as before, but for a choice or a strength that differs; or helped
 	EffectFreed    Effect = "asked_no_more"  // not asked any more
+	EffectOther    Effect = "otherwise"      // asked or not as before, but for a choice or a strength that differs; or helped
 )
 
 // Effects lists all effects, the worst first.
 func Effects() []Effect {
-	return []Effect{EffectRefused, EffectSetUp, EffectPostpone, EffectNewly, EffectOther, EffectFreed}
+	return []Effect{EffectRefused, EffectSetUp, EffectPostpone, EffectNewly, EffectFreed, EffectOther}
 }
 
 // Preview tells what a change would do.

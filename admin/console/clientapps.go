@@ -47,6 +47,7 @@ func typeName(value string) string {
 func clientApps() resource[tenants.ClientApp] {
 	return resource[tenants.ClientApp]{
 		path: "client-apps", title: "Client apps", noun: "client app", nouns: "client apps", operation: "client_apps", searches: "Find by name or client ID",
+		level:  tenants.LevelClientApp,
 		intro:  "The apps that send people here to sign in, by OpenID Connect.",
 		empty:  "A client app sends people to a tenant to sign in and learns who they are. Create one for each app that you run.",
 		things: func(d *desk) admin.Things[tenants.ClientApp] { return d.Admin.ClientApps() },
@@ -86,9 +87,12 @@ func clientApps() resource[tenants.ClientApp] {
 			return sample
 		},
 		show: showApp,
-		preview: func(_ *desk, before, after *tenants.ClientApp) (*tenants.Change, error) {
-			if before == nil || after == nil {
+		preview: func(d *desk, before, after *tenants.ClientApp) (*tenants.Change, error) {
+			switch {
+			case before == nil || after == nil:
 				return nil, nil
+			case d.own(*before):
+				return nil, errOwnApp
 			}
 			return demands(tenants.LevelClientApp, before.ID, before.EnforceMFA, after.EnforceMFA, before.MinACR, after.MinACR), nil
 		},

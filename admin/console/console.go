@@ -45,6 +45,8 @@ type Config struct {
 	// SessionLive reports whether a session of the tenant in ctx still stands behind
 	// what was granted in it.
 	SessionLive func(ctx context.Context, tenantID, sid, userID string) (bool, error)
+	// Reference describes the API; it is asked while serving.
+	Reference func() Reference
 }
 
 // Console serves the pages of the administration.
@@ -57,7 +59,7 @@ type Console struct {
 // New makes a Console.
 func New(c Config) (*Console, error) {
 	if c.DB == nil || c.Seal == nil || c.Now == nil || c.Rand == nil || c.Log == nil || c.Tenants == nil || c.Audit == nil || c.Admin == nil || c.UI == nil ||
-		c.HTTP == nil || c.SessionLive == nil || c.PublicURL == "" {
+		c.HTTP == nil || c.SessionLive == nil || c.Reference == nil || c.PublicURL == "" {
 		return nil, errors.New("console: incomplete configuration")
 	}
 	var err error

@@ -267,7 +267,8 @@ func (d *desk) rail() []ui.AdminGroup {
 		railItem{"Delivery log", "messages", admin.MessageRead})
 	add("Oversight", railItem{"Sessions", "sessions", admin.SessionRead}, railItem{"Audit trail", "audit", admin.AuditRead},
 		railItem{"Roles", "roles", admin.RoleRead}, railItem{"Base settings", "settings", admin.SettingsRead},
-		railItem{"Messages and texts", "templates", admin.TemplateRead}, railItem{"Subscription", "subscription", admin.SubscriptionWrite})
+		railItem{"Messages and texts", "templates", admin.TemplateRead}, railItem{"Subscription", "subscription", admin.SubscriptionWrite},
+		railItem{"API reference", "api", admin.SubscriptionWrite})
 	if d.who.May(admin.SettingsRead, db.Scope{}) {
 		g := ui.AdminGroup{Title: "Server"}
 		for _, i := range []railItem{
@@ -276,6 +277,7 @@ func (d *desk) rail() []ui.AdminGroup {
 			{"Texts", "/admin/templates", ""},
 			{"Administrators", "/admin/roles", ""},
 			{"Audit trail", "/admin/audit", ""},
+			{"API reference", "/admin/api", ""},
 		} {
 			here := d.r.URL.Path
 			g.Items = append(g.Items, ui.AdminTab{Label: i.label, URL: i.path, Current: here == i.path || strings.HasPrefix(here, i.path+"/")})

@@ -188,17 +188,36 @@ var lengthForm = regexp.MustCompile(`^([0-9]{1,9}) *([a-z]+)\.?$`)
 
 // length reads what lengthOf says, and its abbreviations.
 func (r *reading) length(name string, into *int64) {
-	m := lengthForm.FindStringSubmatch(strings.ToLower(strings.TrimSpace(one(r.d.r, name))))
-	if m != nil {
-		n, _ := strconv.ParseInt(m[1], 10, 64)
-		for _, u := range units {
-			if n > 0 && (strings.HasPrefix(u.name+"s", m[2]) || m[2] == u.name[:1]+"r" || m[2] == u.name[:1]+"rs") {
-				*into = n * u.seconds
-				return
-			}
-		}
+	if n, ok := seconds(one(r.d.r, name)); ok {
+		*into = n
+		return
 	}
 	r.wrong(name, "Give a length of time, such as 30 minutes, 8 hours or 14 days.")
+}
+
+func seconds(s string) (int64, bool) {
+	m := lengthForm.FindStringSubmatch(strings.ToLower(strings.TrimSpace(s)))
+	if m == nil {
+		return 0, false
+	}
+	n, _ := strconv.ParseInt(m[1], 10, 64)
+	for _, u := range units {
+		if n > 0 && (strings.HasPrefix(u.name+"s", m[2]) || m[2] == u.name[:1]+"r" || m[2] == u.name[:1]+"rs") {
+			return n * u.seconds, true
+		}
+	}
+	return 0, false
+}
+
+// lengthField asks for a length of time. What was typed and cannot be read stays.
+func lengthField(d *desk, name, label string, value int64, help string) ui.AdminField {
+	f := text(name, label, lengthOf(value), help)
+	if typed := one(d.r, name); typed != "" {
+		if _, ok := seconds(typed); !ok {
+			f.Value = typed
+		}
+	}
+	return f
 }
 
 func yesNo(on bool, yes, no string) string {

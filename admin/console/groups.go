@@ -10,6 +10,7 @@ import (
 func groups() resource[tenants.Group] {
 	return resource[tenants.Group]{
 		path: "groups", title: "Groups", noun: "group", nouns: "groups", operation: "groups", searches: "Find groups",
+		level:  tenants.LevelGroup,
 		intro:  "A role, or a second factor, can be given to a group of users at once.",
 		empty:  "A group is a set of users. Give it a role or assign a second factor to it, and each member has it.",
 		things: func(d *desk) admin.Things[tenants.Group] { return d.Admin.Groups() },
@@ -42,10 +43,10 @@ func groups() resource[tenants.Group] {
 				return err
 			}
 			p.Facts = []ui.AdminFact{{Name: "Created", AdminCell: ui.AdminCell{Time: d.when(v.CreatedAt)}}, idFact(v.ID)}
-			p.Parts = append(p.Parts, part)
 			if d.may(admin.RoleRead) {
 				p.More = append(p.More, ui.AdminButton{Label: "Roles", URL: d.path("roles") + "?group=" + v.ID})
 			}
+			p.Parts = append(p.Parts, part)
 			return nil
 		},
 		losses: func(*desk, tenants.Group) ([]string, error) {

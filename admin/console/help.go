@@ -59,7 +59,12 @@ func helpParts(d *desk, v tenants.User, p *ui.AdminDetail) error {
 		fact("Bypass", yesNo(sheet.Bypass, "One is out, not used yet", "None")),
 		{Name: "Sessions", AdminCell: ui.AdminCell{Text: count(int64(sheet.Sessions), "session"), URL: d.ifMay(admin.SessionRead, d.path("sessions")+"?user="+v.ID)}},
 	}
-	if v.ID != d.who.ID {
+	switch err := d.Admin.MayHelp(d.r.Context(), d.who, d.sub.ID, v); {
+	case problem.Is(err, problem.Forbidden):
+		part.Intro = problem.From(err).Message
+	case err != nil:
+		return err
+	default:
 		part.Buttons = append(part.Buttons, ui.AdminButton{Label: "Issue bypass", URL: d.path("users", v.ID, "bypass")})
 		if sheet.Tries.Wrong > 0 || sheet.Tries.Locked {
 			part.Buttons = append(part.Buttons, ui.AdminButton{Label: "Unlock", URL: d.path("users", v.ID, "unlock")})
@@ -128,7 +133,15 @@ func helped(d *desk, needs admin.Action) (tenants.User, error) {
 		return u, errMayNot
 	case u.Kind != tenants.Person:
 		return u, errMachine
-	case !d.who.Fresh(d.now()):
+	}
+	may := d.Admin.MayHelp
+	if needs == admin.UserPassword {
+		may = d.Admin.MayChangeUser
+	}
+	if err := may(d.r.Context(), d.who, d.sub.ID, u); err != nil {
+		return u, err
+	}
+	if !d.who.Fresh(d.now()) {
 		return u, admin.ErrAgain
 	}
 	return u, nil
@@ -244,7 +257,7 @@ func resetQuestion(d *desk, errs []ui.FieldError) error {
 		return err
 	}
 	p := ui.AdminConfirm{
-		AdminPage: d.frame("Reset the second factors of " + called(u) + "?"), Errors: errs, Label: "Reset factors",
+		AdminPage: d.frame("Reset the second factors of " + called(u) + "?"), Errors: errs, Label: "Reset factors", BackLabel: "Back",
 		Text: "The user then needs a bypass code to sign in, and sets up a new second factor at once. You can issue the code afterwards.",
 	}
 	for _, f := range sheet.Factors {

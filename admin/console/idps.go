@@ -10,6 +10,7 @@ import (
 func idps() resource[tenants.IDP] {
 	return resource[tenants.IDP]{
 		path: "idps", title: "Identity providers", noun: "identity provider", nouns: "identity providers", operation: "idps", searches: "Find identity providers",
+		level:  tenants.LevelIDP,
 		intro:  "Where a user proves who he is, before any second factor.",
 		empty:  "An identity provider of type local keeps names and passwords here. A tenant needs one before anybody can sign in to it.",
 		things: func(d *desk) admin.Things[tenants.IDP] { return d.Admin.IDPs() },

@@ -137,17 +137,19 @@ func (o optionForm) tell(f *ui.AdminField) {
 		o.tellMember(f, x, inner)
 		return
 	}
-	f.Source = o.sourceWords(x.Source, x.Set)
+	f.Source = named(x.Field.Name, o.sourceWords(x.Source, x.Set))
 	if f.Draw == ui.DrawSecret && x.Set {
-		f.Set, f.Source = o.secretWords(x.Source), ""
+		f.Set, f.Source = o.secretWords(x.Source), named(x.Field.Name, "")
 	}
-	if x.Here {
+	// What inherits nothing is taken back by emptying it.
+	if x.Here && (x.Inherited.Set || x.Field.Secret || x.Field.Kind == twofactor.KindJSON) {
 		f.Inherit = inheritWords(x)
 	}
 }
 
 // tellMember is for a field of a group, which is inherited or set as a whole.
 func (o optionForm) tellMember(f *ui.AdminField, x admin.Option, name string) {
+	f.Source = named(name, "")
 	if f.Draw == ui.DrawSecret {
 		if slices.Contains(x.Secrets, name) {
 			f.Set = o.secretWords(x.Source)
@@ -160,10 +162,19 @@ func (o optionForm) tellMember(f *ui.AdminField, x admin.Option, name string) {
 	var members map[string]json.RawMessage
 	_ = json.Unmarshal(x.Value, &members)
 	if _, given := members[name]; given {
-		f.Source = o.sourceWords(x.Source, true)
+		f.Source = named(name, o.sourceWords(x.Source, true))
 	} else if f.Value != "" {
-		f.Source = "Default"
+		f.Source = named(name, "Default")
 	}
+}
+
+// named puts the exact name of an option before where its value comes from: many know it
+// from other systems (SPEC §3.4).
+func named(name, from string) string {
+	if from == "" {
+		return name
+	}
+	return name + " · " + from
 }
 
 func (o optionForm) sourceWords(s tenants.Source, set bool) string {

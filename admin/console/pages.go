@@ -33,10 +33,13 @@ func (c *Console) mountPages(a *mux.Router) {
 	c.mountRoles(s, "roles")
 	c.mountSearch(s)
 	c.mountJobs(s)
+	s.HandleFunc("/api", c.at(reference)).Methods(http.MethodGet, http.MethodHead)
 
 	// The whole server.
 	c.mountTrail(a, "platform_audit")
 	c.mountRoles(a, "platform_roles")
+	c.mountSubscriptions(a, s)
+	a.HandleFunc("/api", c.at(reference)).Methods(http.MethodGet, http.MethodHead)
 }
 
 // start leads to the subscription that somebody administers: the one that he belongs to,
@@ -63,9 +66,4 @@ func switchTo(d *desk) error {
 	}
 	d.sub = sub
 	return d.go303(d.path(""))
-}
-
-// home is the first page of a subscription.
-func home(d *desk) error {
-	return d.render(http.StatusOK, ui.AdminDetail{AdminPage: d.frame(titleOf(d.sub.Title, d.sub.Name))})
 }

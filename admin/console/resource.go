@@ -23,9 +23,10 @@ type resource[V any] struct {
 	noun, nouns string // "client app", "client apps"
 	operation   string // of the REST API that does the same: "client-apps" for client-apps.list …
 	intro       string
-	empty       string // what such a thing is for, where there is none
-	searches    string // label of the search field; empty: none
-	order       string // usual order; empty: name
+	empty       string        // what such a thing is for, where there is none
+	searches    string        // label of the search field; empty: none
+	order       string        // usual order; empty: name
+	level       tenants.Level // at which TwoFactor instances are assigned to such a thing; empty: they are not
 
 	things func(*desk) admin.Things[V]
 	needs  admin.Action              // what it takes to see the pages, where that is more than reading
@@ -37,6 +38,7 @@ type resource[V any] struct {
 	rows    func(d *desk, vs []V) (func(V) []ui.AdminCell, error) // in place of cells, where one query serves all rows
 	filters func(d *desk) []ui.AdminFilter                        // may be nil
 	bulk    func(d *desk) *ui.AdminBulk                           // may be nil
+	below   func(d *desk) []ui.AdminPart                          // below the list; may be nil
 
 	// form draws the fields of a value; fresh says that there is none yet.
 	form func(d *desk, v V, fresh bool) ([]ui.AdminSection, error)
@@ -139,6 +141,9 @@ func (r resource[V]) list(d *desk) error {
 	if r.bulk != nil {
 		v.Bulk = r.bulk(d)
 	}
+	if r.below != nil {
+		v.Parts = r.below(d)
+	}
 	return d.render(http.StatusOK, v)
 }
 
@@ -166,11 +171,30 @@ func (r resource[V]) one(d *desk) error {
 			return err
 		}
 	}
+	if err := r.factors(d, &p); err != nil {
+		return err
+	}
 	if d.bad == nil {
 		return d.render(http.StatusOK, p)
 	}
 	p.Notice, p.Undo = &ui.Notice{Kind: ui.Bad, Text: "Nothing was changed. What is wrong is said at its place below."}, nil
 	return d.render(http.StatusUnprocessableEntity, p)
+}
+
+// factors tells on the page of one thing which second factors are assigned to it.
+func (r resource[V]) factors(d *desk, p *ui.AdminDetail) error {
+	if r.level == "" || !d.may(admin.AssignmentRead) {
+		return nil
+	}
+	part, err := assignmentsPart(d, r.level, d.id())
+	if err != nil {
+		return err
+	}
+	p.Parts = append(p.Parts, part)
+	if r.level == tenants.LevelUser && d.may(admin.PolicyRead) {
+		p.More = append(p.More, ui.AdminButton{Label: "Explain a sign-in", URL: d.path("explain") + "?user=" + d.id()})
+	}
+	return nil
 }
 
 func (r resource[V]) fresh(d *desk) error {
@@ -295,6 +319,9 @@ func (r resource[V]) make(d *desk) error {
 	if _, err := d.posted(); err != nil {
 		return err
 	}
+	if !d.may(r.action(d, "create")) {
+		return errMayNot
+	}
 	var v V
 	errs := r.read(d, &v, true)
 	if r.first != nil && !r.first(v) && one(d.r, fieldWhole) == "" {
@@ -352,6 +379,12 @@ func (r resource[V]) save(d *desk) error {
 	version, err := strconv.ParseInt(one(d.r, ui.FieldVersion), 10, 64)
 	if err != nil || version < 1 {
 		return errVersion
+	}
+	if _, err := r.things(d).Get(d.r.Context(), d.who, d.sub.ID, d.id()); err != nil {
+		return err
+	}
+	if !d.may(r.action(d, "write")) {
+		return errMayNot
 	}
 	if shown, err := r.foreseeSave(d, version); shown || err != nil {
 		return err

@@ -109,14 +109,6 @@ func (d *desk) subject(g tenants.Grant, names admin.Names) (text, url string) {
 		return "Somebody of another subscription", ""
 	}
 	text, url = d.called(names, g.SubjectKind, g.SubjectID)
-	if g.HomeID != d.sub.ID {
-		url = ""
-		for _, s := range d.all {
-			if s.ID == g.HomeID {
-				text += " of " + titleOf(s.Title, s.Name)
-			}
-		}
-	}
 	switch {
 	case g.SubjectKind == tenants.SubjectGroup:
 		text = "Group " + text
@@ -124,6 +116,14 @@ func (d *desk) subject(g tenants.Grant, names admin.Names) (text, url string) {
 		text = "Machine " + text
 	case n.Login != n.Name:
 		text += " (" + n.Login + ")"
+	}
+	if g.HomeID != d.sub.ID {
+		url = ""
+		for _, s := range d.all {
+			if s.ID == g.HomeID {
+				text += " of " + titleOf(s.Title, s.Name)
+			}
+		}
 	}
 	return text, url
 }

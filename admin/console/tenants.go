@@ -25,6 +25,7 @@ func mountSignIn(c *Console, s *mux.Router) {
 func tenantsPages() resource[tenants.Tenant] {
 	return resource[tenants.Tenant]{
 		path: "tenants", title: "Tenants", noun: "tenant", nouns: "tenants", operation: "tenants", searches: "Find tenants", needs: admin.TenantWrite,
+		level:  tenants.LevelTenant,
 		intro:  "A realm of its own: an address that apps send people to, a look, and rules for signing in.",
 		empty:  "A tenant is where people sign in: it has an address, a look and rules of its own. Create the first one, then give it an identity provider, client apps and users.",
 		things: func(d *desk) admin.Things[tenants.Tenant] { return d.Admin.TenantsOf() },
@@ -148,8 +149,8 @@ func tenantRules(d *desk, v tenants.Tenant, l limits) ui.AdminSection {
 	if d.sub.MinACR != "" {
 		strength.Source = "The subscription asks for at least: " + strengthName(d.sub.MinACR) + "."
 	}
-	session := l.atMost(text("session_seconds", "Session life", lengthOf(v.SessionSeconds), "After this time everybody signs in again. At most 90 days."), lengthOf(l.was.SessionSeconds))
-	idle := l.atMost(text("idle_seconds", "Idle time", lengthOf(v.IdleSeconds), "A session that is not used for this long ends."), lengthOf(l.was.IdleSeconds))
+	session := l.atMost(lengthField(d, "session_seconds", "Session life", v.SessionSeconds, "After this time everybody signs in again. At most 90 days."), lengthOf(l.was.SessionSeconds))
+	idle := l.atMost(lengthField(d, "idle_seconds", "Idle time", v.IdleSeconds, "A session that is not used for this long ends."), lengthOf(l.was.IdleSeconds))
 	remember := l.atMost(number("remember_days", "Remember browsers for", v.RememberDays, "days", "People may skip the second factor in a browser of theirs for this long. 0: never. At most 30."), count(l.was.RememberDays, "day"))
 	passkey := toggle("passkey_sign_in", "Sign in by passkey alone", v.PasskeySignIn, "A passkey may stand for name and password too.", "Name and password come first.")
 	return ui.AdminSection{Title: "Sign-in rules", Fields: []ui.AdminField{

@@ -209,7 +209,7 @@ func editText(d *desk) error {
 func (d *desk) drawText(status int, v admin.Text, t tenants.Template, errs []ui.FieldError, how func(*ui.AdminForm)) error {
 	p := ui.AdminForm{
 		AdminPage: d.frame(letterName(t.Kind) + ", " + languageName(t.Lang)), Action: d.textsPath(&t), CancelURL: d.textsPath(nil), Errors: errs, Version: strconv.FormatInt(v.Own.Version, 10),
-		Buttons: []ui.AdminOption{{Value: "mail", Label: "Preview mail"}, {Value: "sms", Label: "Preview text message"}},
+		Buttons: []ui.AdminOption{{Value: "mail", Label: "Preview mail"}, {Value: "sms", Label: "Preview text message"}, {Value: "begin", Label: "Begin with the inherited text"}},
 	}
 	if t.Level != tenants.LevelPlatform {
 		p.CancelURL += "?level=" + string(t.Level) + "&target=" + t.TargetID
@@ -336,8 +336,9 @@ func saveText(d *desk) error {
 	case "mail", "sms":
 		var errs []ui.FieldError
 		m := d.previewText(t, twofactor.Medium(do), &errs)
-		v.Own.Version = version
-		return d.drawText(status(errs), v, t, errs, func(p *ui.AdminForm) { p.Message = m })
+		return d.drawText(status(errs), seen(v, version), t, errs, func(p *ui.AdminForm) { p.Message = m })
+	case "begin":
+		return d.drawText(http.StatusOK, seen(v, version), begun(t, v.Inherited), nil, nil)
 	case "restore":
 		if !d.confirmed() {
 			return d.askRestore(v, version)
@@ -358,6 +359,22 @@ func saveText(d *desk) error {
 		return err
 	}
 	return d.drawText(http.StatusUnprocessableEntity, v, t, errs, nil)
+}
+
+// seen is a text at the version that the form was drawn with.
+func seen(v admin.Text, version int64) admin.Text {
+	v.Own.Version = version
+	return v
+}
+
+// begun fills what is empty with what is inherited, to be changed.
+func begun(t tenants.Template, in map[string]admin.InheritedText) tenants.Template {
+	for part, into := range map[string]*string{"subject": &t.Subject, "text": &t.Text, "html": &t.HTML, "sms": &t.SMS} {
+		if *into == "" {
+			*into = in[part].Source
+		}
+	}
+	return t
 }
 
 // askRestore asks before a text goes.

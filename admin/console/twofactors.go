@@ -112,7 +112,7 @@ func (d *desk) stateWords(st tenants.State) string {
 	case "invalid":
 		return st.Reason
 	case "failing":
-		words := strings.TrimPrefix(st.Reason, "twofactor: send: ")
+		words := "The last delivery failed: " + strings.TrimPrefix(st.Reason, "twofactor: send: ")
 		if st.Since != nil {
 			words += ", since " + d.when(*st.Since).Text
 		}

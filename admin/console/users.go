@@ -16,6 +16,7 @@ import (
 
 func mountPeople(c *Console, s *mux.Router) {
 	mountBulk(c, s)
+	mountImport(c, s)
 	mount(c, s, users())
 	mountTies(c, s, users(), userTenants(), userGroups(), userIDPs())
 	mountHelp(c, s)
@@ -26,16 +27,18 @@ func mountPeople(c *Console, s *mux.Router) {
 func users() resource[tenants.User] {
 	return resource[tenants.User]{
 		path: "users", title: "Users", noun: "user", nouns: "users", operation: "users", searches: "Find by name or e-mail",
+		level:  tenants.LevelUser,
 		empty:  "A user is a person, or a machine that signs in by itself. Create the first one, as a member of a tenant.",
 		things: func(d *desk) admin.Things[tenants.User] { return d.Admin.Users() },
 		create: createUser,
 		name:   func(v tenants.User) string { return v.Name },
 		columns: []ui.AdminColumn{
-			{Label: "Name", Sort: "name"}, {Label: "E-mail"}, {Label: "Set up"}, {Label: "State"}, {Label: "Created", Sort: "created", Down: true},
+			{Label: "Name", Sort: "name"}, {Label: "E-mail"}, {Label: "Second factors"}, {Label: "State"}, {Label: "Created", Sort: "created", Down: true},
 		},
 		rows:    userRows,
 		filters: userFilters,
 		bulk:    userBulk,
+		below:   importPart,
 		blank:   func(*desk) tenants.User { return tenants.User{Kind: tenants.Person, Active: true} },
 		form:    userForm,
 		read:    readUser,
@@ -61,7 +64,7 @@ func userRows(d *desk, vs []tenants.User) (func(tenants.User) []ui.AdminCell, er
 		return []ui.AdminCell{
 			{Text: v.Name, Second: second(v.DisplayName, v.Name)},
 			{Text: v.Email},
-			{Text: titleOf(strings.Join(names, ", "), "Nothing")},
+			{Text: titleOf(strings.Join(names, ", "), "None set up")},
 			badge(userState(v)),
 			{Time: d.when(v.CreatedAt)},
 		}
@@ -99,6 +102,11 @@ func userFilters(d *desk) []ui.AdminFilter {
 }
 
 func userForm(d *desk, v tenants.User, fresh bool) ([]ui.AdminSection, error) {
+	if !fresh {
+		if err := d.Admin.MayChangeUser(d.r.Context(), d.who, d.sub.ID, v); err != nil {
+			return nil, err
+		}
+	}
 	who := ui.AdminSection{Title: "Who it is"}
 	if fresh {
 		kind := required(choose("kind", "Kind", v.Kind, "", ui.AdminOption{Value: tenants.Person, Label: "Person", Help: "Signs in with a browser."},
@@ -203,7 +211,8 @@ func userTenants() tie {
 func userGroups() tie {
 	return tie{
 		at: "groups", title: "Groups", noun: "a group", kind: tenants.LinkGroupMember, backward: true, operation: "groups.members.add", write: admin.GroupWrite,
-		far: func(d *desk) far { return farOf(d, groups(), func(tenants.Group) string { return "" }, nil) },
+		empty: "A member of no group.",
+		far:   func(d *desk) far { return farOf(d, groups(), func(tenants.Group) string { return "" }, nil) },
 	}
 }
 
@@ -278,7 +287,18 @@ func showUser(d *desk, v tenants.User, p *ui.AdminDetail) error {
 	if err := placeParts(d, v, p); err != nil {
 		return err
 	}
-	if d.may(admin.UserPassword) && v.Kind == tenants.Person {
+	may := d.may(admin.UserWrite)
+	if may {
+		err := d.Admin.MayChangeUser(d.r.Context(), d.who, d.sub.ID, v)
+		if may = err == nil; !may && !problem.Is(err, problem.Forbidden) {
+			return err
+		}
+		if !may {
+			p.Reason, p.Main = problem.From(err).Message, nil
+			p.Danger = slices.DeleteFunc(p.Danger, func(x ui.AdminDanger) bool { return x.Button.URL == d.path("users", v.ID, "delete") })
+		}
+	}
+	if may && d.may(admin.UserPassword) && v.Kind == tenants.Person {
 		p.Danger = slices.Insert(p.Danger, 0, ui.AdminDanger{
 			Title: "Set a password", Text: "The old one stops to work, and all sessions end.",
 			Button: ui.AdminButton{Label: "Set password", URL: d.path("users", v.ID, "password")},

@@ -106,6 +106,7 @@ func newWorld(t *testing.T, databaseURL string) *world {
 	w.Console, err = New(Config{
 		DB: d, Seal: s, Now: w.clock.Now, Rand: rand.Reader, Log: log, Tenants: store, Audit: &audit.Trail{DB: d, Seal: s, Now: w.clock.Now},
 		Admin: &admin.Admin{DB: d, Tenants: store, Now: w.clock.Now, Log: log, PublicURL: w.url}, UI: pages, PublicURL: w.url, HTTP: srv.Client(),
+		Reference: func() Reference { return Reference{} },
 		SessionLive: func(_ context.Context, tenantID, sid, userID string) (bool, error) {
 			return tenantID == w.realm.Tenant.ID && userID == w.sue.ID && !w.dead[sid], nil
 		},

@@ -74,6 +74,9 @@ func (a *API) reference(op *operation) Operation {
 	if op.body != nil {
 		o.Media, o.Body = op.body.media(), a.membersOf(op.body.schema)
 	}
+	if op.file != nil {
+		o.Media = strings.Join(op.file.media, ", ")
+	}
 	for status, r := range op.Responses {
 		if name, ok := strings.CutPrefix(r.Ref, responses); ok {
 			r = a.doc.Components.Responses[name]

@@ -6,8 +6,11 @@ import (
 	"strings"
 	"testing"
 
+	"twofold/admin"
+	"twofold/internal/db"
 	"twofold/internal/fakes"
 	"twofold/internal/testkit"
+	"twofold/tenants"
 )
 
 // office is the administration, with somebody signed in who administers the server.
@@ -210,7 +213,31 @@ func TestTextPages(t *testing.T) {
 		if strings.Contains(o.open("templates").Text, "Set here") {
 			t.Error("it is still set")
 		}
+		begun := o.c.Get(edit).Press("Begin with the inherited text").Require(http.StatusOK).FormWith("subject")
+		if !strings.Contains(begun.Value("subject"), "Anmeldecode") || !strings.Contains(begun.Value("sms"), "{{.Code}}") {
+			t.Errorf("%v", begun.Values())
+		}
 		o.c.Get(o.url + "/admin/templates").Require(http.StatusOK).RequireText("Texts of the server")
 		o.c.Get(o.base + "/templates/edit?kind=nothing&lang=de").Require(http.StatusNotFound)
+	})
+}
+
+// TestTestSendByHook: a hook that delivers gets the administrator's own address, and no
+// code.
+func TestTestSendByHook(t *testing.T) {
+	testkit.EachDatabase(t, func(t *testing.T, database string) {
+		w, hook := newSite(t, database)
+		w.tenant("acme", "tina")
+		id := w.factorWith("Hook", "webhook", true, map[string]any{"Url": w.ids["hook"], "SigningSecret": hook.Secret})
+		who := admin.Who{Kind: tenants.SubjectUser, ID: w.ids["user tina"], Home: db.Scope{Subscription: w.sub.ID, Tenant: w.ids["tenant acme"]}, ProvenAt: w.clock.Now()}
+		who.Grants = []tenants.Grant{{SubscriptionID: w.sub.ID, Role: tenants.RoleSubscriptionAdmin}}
+		got, err := w.admin.TestSend(t.Context(), who, w.sub.ID, id)
+		if err != nil || !got.Passed || got.State.Word != "ready" {
+			t.Fatalf("%+v %v", got, err)
+		}
+		calls := hook.Calls()
+		if len(calls) != 1 || calls[0].Type != "deliver" || calls[0].To.Email != "tina@example.test" || digits.MatchString(calls[0].Text) {
+			t.Errorf("%+v", calls)
+		}
 	})
 }

@@ -29,7 +29,7 @@ type commands struct {
 	Apply   applyCmd   `cmd:"" help:"Bring subscriptions, tenants, apps, users and factors to what a file says."`
 	Export  exportCmd  `cmd:"" help:"Write what there is as a file that apply reads, without secrets."`
 	Admin   adminCmd   `cmd:"" help:"Administrators of the server."`
-	User    userCmd    `cmd:"" help:"Help users who cannot sign in."`
+	User    userCmd    `cmd:"" help:"Help users who cannot sign in, and bring users in."`
 	Keys    keysCmd    `cmd:"" help:"Change the master key while the server works."`
 	Backup  backupCmd  `cmd:"" help:"Copy a SQLite database that is in use to a new file."`
 	Demo    demoCmd    `cmd:"" help:"Run everything on this machine with sample data: provider, web app and mailbox."`

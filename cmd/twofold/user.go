@@ -10,13 +10,14 @@ import (
 	"twofold/tenants"
 )
 
-// userCmd are the commands of a help desk (SPEC §5.6). They do nothing but read the
+// userCmd are the commands of a help desk (SPEC §5.6), and one that brings users in. They do nothing but read the
 // command line and print: what is done lies in package admin.
 type userCmd struct {
 	Show   userShowCmd   `cmd:"" help:"Show what a user has set up, and what keeps him from signing in."`
 	Bypass userBypassCmd `cmd:"" help:"Issue a code that a user enters once in place of a second factor."`
 	Reset  userResetCmd  `cmd:"" help:"Remove all that a user has set up, and sign him out everywhere."`
 	Unlock userUnlockCmd `cmd:"" help:"Forget a user's wrong answers."`
+	Import userImportCmd `cmd:"" help:"Bring users in from a file, with the password hashes of another system."`
 }
 
 // userFlags say where the user is.
