@@ -10,7 +10,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gorilla/mux"
 
-	"twofold/admin"
 	"twofold/internal/page"
 )
 
@@ -229,7 +228,7 @@ func describe(doc *huma.OpenAPI, op *operation) {
 	if op.action != "" {
 		op.Extensions["x-twofold-action"] = string(op.action)
 	}
-	if admin.Sensitive(op.action) {
+	if op.fresh() {
 		op.Extensions["x-twofold-fresh-sign-in"] = true
 	}
 	var ids []*huma.Param
