@@ -64,7 +64,7 @@ func bulkActions() []bulkAction {
 }
 
 func userBulk(d *desk) *ui.AdminBulk {
-	b := &ui.AdminBulk{Action: d.path("users", "bulk")}
+	b := &ui.AdminBulk{Action: d.path("users", "bulk"), All: true}
 	for _, a := range bulkActions() {
 		if d.may(a.needs) {
 			b.Actions = append(b.Actions, ui.AdminOption{Value: a.do, Label: a.label})
@@ -91,6 +91,10 @@ func bulkUsers(d *desk) error {
 	switch {
 	case !d.may(a.needs):
 		return errMayNot
+	case one(d.r, ui.FieldAll) == "true" && admin.Sensitive(a.needs) && !d.who.Fresh(d.now()):
+		return admin.ErrAgain
+	case one(d.r, ui.FieldAll) == "true":
+		return bulkMatching(d, a)
 	case len(ids) == 0:
 		d.flash(flash{Text: "Choose users first.", Bad: true})
 		return d.go303(d.path("users"))
@@ -103,14 +107,25 @@ func bulkUsers(d *desk) error {
 	}
 	group := ""
 	if a.group {
+		var errs []ui.FieldError
 		var err error
-		if group, err = idOf(d, groups(), one(d.r, fieldGroup)); one(d.r, fieldGroup) == "" || problem.Is(err, problem.NotFound) {
-			return askBulk(d, a, ids, []ui.FieldError{{Field: fieldGroup, Message: "Choose a group."}})
-		} else if err != nil {
+		if group, errs, err = chosenGroup(d); err != nil {
 			return err
+		}
+		if len(errs) > 0 {
+			return askBulk(d, a, ids, errs)
 		}
 	}
 	return doBulk(d, a, ids, group)
+}
+
+// chosenGroup is the group that was named.
+func chosenGroup(d *desk) (id string, errs []ui.FieldError, err error) {
+	id, err = idOf(d, groups(), one(d.r, fieldGroup))
+	if one(d.r, fieldGroup) == "" || problem.Is(err, problem.NotFound) {
+		return "", []ui.FieldError{{Field: fieldGroup, Message: "Choose a group."}}, nil
+	}
+	return id, nil, err
 }
 
 // chosen are the ids of the rows that were chosen, each once.

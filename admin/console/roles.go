@@ -221,6 +221,9 @@ func grantRole(d *desk) error {
 	if _, err := d.posted(); err != nil {
 		return err
 	}
+	if !d.may(admin.RoleWrite) {
+		return errMayNot
+	}
 	v := typedRole{
 		Grant: tenants.Grant{
 			SubscriptionID: d.sub.ID, TenantID: one(d.r, "tenant"), Role: tenants.Role(one(d.r, "role")), SubjectKind: one(d.r, "subject_kind"), HomeID: d.sub.ID,

@@ -269,3 +269,22 @@ func TestRoundTrips(t *testing.T) {
 		}
 	})
 }
+
+// An IDP that was deleted stays with its tenants for 30 days: new users have none of it.
+func TestUserOfTenantWithDeletedIDP(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		r := w.do("sub one", http.MethodPost, w.in("one", "/idps"), `{"name":"old","type":"local"}`)
+		want(t, r, 201, "")
+		old := w.in("one", "/idps/"+r.str("id"))
+		want(t, w.do("sub one", http.MethodPut, w.in("one", "/tenants/"+w.ids["acme"]+"/idps/"+r.str("id")), ""), 204, "")
+		want(t, w.do("sub one", http.MethodDelete, old, "", "If-Match", "*"), 204, "")
+		body := `{"name":"late","tenants":["` + w.ids["acme"] + `"]`
+		want(t, w.do("sub one", http.MethodPost, w.in("one", "/users"), body+`,"idps":["`+r.str("id")+`"]}`), 422, "invalid", "idps")
+		r = w.do("sub one", http.MethodPost, w.in("one", "/users"), body+"}")
+		want(t, r, 201, "")
+		r = w.do("sub one", http.MethodGet, w.in("one", "/users/"+r.str("id")+"/idps"), "")
+		if want(t, r, 200, ""); !strings.Contains(r.text, `"items":["`+w.ids["idp one"]+`"]`) {
+			t.Errorf("known to %s", r.text)
+		}
+	})
+}

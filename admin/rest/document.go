@@ -10,7 +10,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gorilla/mux"
 
-	"twofold/admin"
 	"twofold/internal/page"
 )
 
@@ -218,7 +217,7 @@ func (d documenter) notModified() {
 }
 
 var pathDocs = map[string]string{
-	"subscription": "Id of the subscription.", "id": "Its id.", "type": "A type of second factor, such as totp.",
+	"subscription": "Id of the subscription.", "id": "Its id.", "type": "A type of second factor.",
 	"idp": "Id of the IDP.", "client_app": "Id of the client app.", "member": "Id of the user.", "secret": "Id of the secret.", "session": "Id of the session.",
 }
 
@@ -229,7 +228,7 @@ func describe(doc *huma.OpenAPI, op *operation) {
 	if op.action != "" {
 		op.Extensions["x-twofold-action"] = string(op.action)
 	}
-	if admin.Sensitive(op.action) {
+	if op.fresh() {
 		op.Extensions["x-twofold-fresh-sign-in"] = true
 	}
 	var ids []*huma.Param

@@ -31,14 +31,17 @@ type media map[string]struct {
 	Schema schema `json:"schema"`
 }
 
+type parameter struct {
+	Name, In, Description string
+	Required              bool
+}
+
 type described struct {
-	OperationID string `json:"operationId"`
-	Action      string `json:"x-twofold-action"`
-	Summary     string `json:"summary"`
-	Parameters  []struct {
-		Name, In, Description string
-		Required              bool
-	} `json:"parameters"`
+	OperationID string      `json:"operationId"`
+	Action      string      `json:"x-twofold-action"`
+	Summary     string      `json:"summary"`
+	Fresh       bool        `json:"x-twofold-fresh-sign-in"`
+	Parameters  []parameter `json:"parameters"`
 	RequestBody struct {
 		Content media `json:"content"`
 	} `json:"requestBody"`

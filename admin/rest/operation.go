@@ -26,6 +26,9 @@ type operation struct {
 	handle func(ctx context.Context, c *call) (*answer, error)
 }
 
+// fresh reports whether users must have signed in lately: to read takes nothing away.
+func (op *operation) fresh() bool { return admin.Sensitive(op.action) && op.Method != http.MethodGet }
+
 // call is one request, read and found good.
 type call struct {
 	*http.Request

@@ -66,7 +66,7 @@ func (a *API) Reference() []Section {
 func (a *API) reference(op *operation) Operation {
 	o := Operation{
 		ID: op.OperationID, Method: op.Method, Path: op.Path, Summary: op.Summary, Description: op.Description,
-		Action: op.action, Fresh: admin.Sensitive(op.action),
+		Action: op.action, Fresh: op.fresh(),
 	}
 	for _, p := range op.Parameters {
 		o.Params = append(o.Params, Param{Name: p.Name, In: p.In, Type: typeOf(p.Schema), Doc: p.Description, Required: p.Required, Choices: texts(p.Schema.Enum)})

@@ -23,7 +23,7 @@ type TwoFactorUpdate struct {
 
 // TwoFactorCreate is what a TwoFactor instance is made of.
 type TwoFactorCreate struct {
-	Type string `json:"type" maxLength:"64" doc:"A type of two_factor_types.list." example:"totp"`
+	Type string `json:"type" maxLength:"64" doc:"A type of two_factor_types.list."`
 	TwoFactorUpdate
 }
 
@@ -31,7 +31,7 @@ type TwoFactorCreate struct {
 type TwoFactor struct {
 	Stamp
 	Name    string                 `json:"name" doc:"Its name." example:"Authenticator app"`
-	Type    string                 `json:"type" doc:"Its type." example:"totp"`
+	Type    string                 `json:"type" doc:"Its type."`
 	Active  bool                   `json:"active" doc:"Whether it is offered."`
 	State   TwoFactorState         `json:"state" doc:"How it fares."`
 	Options map[string]OptionValue `json:"options" doc:"Its options, for who may change them; not in lists."`
@@ -55,7 +55,7 @@ type OptionValue struct {
 
 // TwoFactorType is a type of second factor with what it can be configured by.
 type TwoFactorType struct {
-	Type     string        `json:"type" doc:"As two_factors.create takes it." example:"totp"`
+	Type     string        `json:"type" doc:"As two_factors.create takes it."`
 	Name     string        `json:"name" doc:"What people read." example:"Authenticator app"`
 	ACR      string        `json:"acr" doc:"What a sign-in with it reaches."`
 	Needs    []string      `json:"needs" doc:"What a user must have: email, phone."`
