@@ -189,9 +189,9 @@ func TestBaseSettingsPages(t *testing.T) {
 func TestTextPages(t *testing.T) {
 	testkit.EachDatabase(t, func(t *testing.T, database string) {
 		o := newOffice(t, database)
-		page := o.open("templates").RequireText("Second-factor code", "Deutsch", "Inherited")
+		o.open("templates").RequireText("Second-factor code", "Deutsch", "Inherited")
 		edit := o.base + "/templates/edit?kind=code&lang=de&level=subscription"
-		page = o.c.Get(edit).Require(http.StatusOK).RequireText("{{.Code}}", "Inherited from what Twofold comes with, in Deutsch", "123456")
+		page := o.c.Get(edit).Require(http.StatusOK).RequireText("{{.Code}}", "Inherited from what Twofold comes with, in Deutsch", "123456")
 		page = page.FormWith("subject").Set("subject", "{{.Nothing}}").Press("Preview mail").Require(http.StatusUnprocessableEntity).RequireText("Put right what is wrong")
 		page = page.FormWith("subject").Set("subject", "Code für {{.Realm}}").Set("sms", "Ihr Code: {{.Code}} €").Press("Preview mail").Require(http.StatusOK)
 		page.RequireText("Subject Code für")
