@@ -137,7 +137,7 @@ func (a *API) testSend() {
 		id: "two_factors.test", method: http.MethodPost, path: "/subscriptions/{subscription}/two-factors/{id}/test", summary: "Send a test message", action: admin.TwoFactorTest,
 		about: "To the caller's own proven mail address or phone number, and to no other: 409 if there is none, as for machines, or if the instance is invalid or switched off. " +
 			"It carries no code. A test that fails is answered with 200 too, and says where and why; it is noted with the instance. " +
-			"There are 5 in 10 minutes for each caller: 429 after that.",
+			"There are 3 in 10 minutes for an address, 20 a day for a mail address and 10 for a phone number, 20 an hour for a caller: 429 after that.",
 		problems: []int{http.StatusConflict},
 	}, func(ctx context.Context, c *call, _ none) (*answer, error) {
 		t, err := a.Admin.TestSend(ctx, c.who, c.subscription, c.id)
