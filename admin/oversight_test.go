@@ -75,6 +75,7 @@ func TestOversightRoles(t *testing.T) {
 			{"end a session", func(w admin.Who) error { return h.EndSession(ctx, w, h.one, acme.Tenant, "s") }, map[string]string{"help desk": "unknown", "stranger": "unknown", "auditor": "unknown"}},
 			{"end one of another tenant", func(w admin.Who) error { return h.EndSession(ctx, w, h.one, globex.Tenant, "s") }, map[string]string{"help desk": "unknown", "stranger": "unknown", "auditor": "unknown", "tenant admin": "unknown"}},
 			{"end those of a tenant", func(w admin.Who) error { _, err := h.EndSessions(ctx, w, h.one, acme.Tenant); return err }, map[string]string{"help desk": "unknown", "stranger": "unknown", "auditor": "unknown"}},
+			{"end those of a user", func(w admin.Who) error { _, err := h.EndSessionsOf(ctx, w, h.one, h.ids["bob"]); return err }, map[string]string{"help desk": "may_not", "stranger": "unknown", "auditor": "may_not"}},
 			{"end all", func(w admin.Who) error { _, err := h.EndSessions(ctx, w, h.one, ""); return err }, map[string]string{"help desk": "unknown", "stranger": "unknown", "auditor": "unknown", "tenant admin": "unknown"}},
 		} {
 			for who, w := range map[string]admin.Who{"auditor": auditor, "tenant admin": tenantAdmin, "help desk": helpDesk, "owner": owner, "stranger": stranger, "operator": root} {

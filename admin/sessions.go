@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"twofold/internal/db"
@@ -86,4 +87,36 @@ func (a *Admin) EndSessions(ctx context.Context, w Who, subscription, tenantID s
 		return a.Sessions.EndAll(a.scope(ctx, subscription), w.ID, whyEnded)
 	}
 	return a.Sessions.EndTenant(a.scope(ctx, subscription), tenantID, w.ID, whyEnded)
+}
+
+// EndSessionsOf ends all that a user has open in the tenants where w may: sessions, what
+// was granted to apps, and remembered browsers. It says how many sessions there were.
+func (a *Admin) EndSessionsOf(ctx context.Context, w Who, subscription, userID string) (int, error) {
+	in := w.Tenants(SessionEnd, subscription)
+	if in != nil && len(in) == 0 {
+		return 0, hidden(w, subscription)
+	}
+	if _, err := a.Users().Get(ctx, w, subscription, userID); err != nil {
+		return 0, err
+	}
+	ctx = a.scope(ctx, subscription)
+	if in == nil {
+		return a.HelpDesk.EndUser(ctx, userID, w.ID, whyEnded)
+	}
+	of, err := a.Tenants.TenantsOf(ctx, userID)
+	if err != nil {
+		return 0, err
+	}
+	ended := 0
+	for _, t := range of { // each by itself: see idp.EndUser
+		if !slices.Contains(in, t) {
+			continue
+		}
+		n, err := a.HelpDesk.EndUser(db.WithScope(ctx, db.Scope{Subscription: subscription, Tenant: t}), userID, w.ID, whyEnded)
+		if err != nil {
+			return ended, err
+		}
+		ended += n
+	}
+	return ended, nil
 }

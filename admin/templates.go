@@ -88,9 +88,28 @@ func (a *Admin) PreviewTemplate(ctx context.Context, w Who, subscription string,
 	if err := a.may(w, TemplateRead, TemplateRead, templateScope(subscription, t)); err != nil {
 		return twofactor.Message{}, err
 	}
+	if err := a.maySeeTarget(ctx, w, subscription, t); err != nil {
+		return twofactor.Message{}, atField(err, "target")
+	}
 	ctx = a.scope(ctx, subscription)
 	if t.Level == tenants.LevelTenant {
 		ctx = a.realmOf(ctx, []string{t.TargetID})
 	}
 	return a.Preview(ctx, t, medium)
+}
+
+// maySeeTarget finds whose messages a template is for as w sees it.
+func (a *Admin) maySeeTarget(ctx context.Context, w Who, subscription string, t tenants.Template) (err error) {
+	switch t.Level {
+	case tenants.LevelTenant:
+		_, err = a.TenantsOf().Get(ctx, w, subscription, t.TargetID)
+	case tenants.LevelClientApp:
+		_, err = a.ClientApps().Get(ctx, w, subscription, t.TargetID)
+	case tenants.LevelSubscription:
+		if t.TargetID != subscription {
+			err = errUnknown
+		}
+	case tenants.LevelPlatform, tenants.LevelIDP, tenants.LevelGroup, tenants.LevelUser:
+	}
+	return err
 }

@@ -75,6 +75,9 @@ func (a *Admin) place(ctx context.Context, n *NewUser) error {
 	slices.Sort(idps)
 	for _, i := range slices.Compact(idps) {
 		v, err := a.Tenants.KeptIDPs().Get(ctx, i)
+		if problem.Is(err, problem.NotFound) && n.IDPs == nil {
+			continue // deleted: its tenants keep it in mind for 30 days
+		}
 		if err != nil {
 			return atField(err, "idps")
 		}

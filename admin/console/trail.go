@@ -2,7 +2,6 @@ package console
 
 import (
 	"encoding/json"
-	"errors"
 	"maps"
 	"net/http"
 	"net/url"
@@ -16,6 +15,7 @@ import (
 	"twofold/internal/audit"
 	"twofold/internal/page"
 	"twofold/internal/problem"
+	"twofold/internal/web"
 	"twofold/tenants"
 	"twofold/ui"
 )
@@ -371,46 +371,16 @@ func exportTrail(d *desk) error {
 	if d.sub.ID != "" {
 		name = "twofold-audit-" + d.sub.Name
 	}
-	out := &download{desk: d, name: name + "-" + d.now().UTC().Format("20060102-150405") + ".jsonl"}
+	out := &web.Download{W: d.w, Media: "application/jsonl", Name: name + "-" + d.now().UTC().Format("20060102-150405") + ".jsonl"}
 	_, err = d.Admin.ExportAudit(d.r.Context(), d.who, d.sub.ID, q, out)
-	if err != nil && out.begun {
+	if err != nil && out.Begun {
 		d.Log.ErrorContext(d.r.Context(), "export of the audit trail broke off", "error", err)
 		panic(http.ErrAbortHandler)
 	}
-	if err == nil && !out.begun { // nothing matched: a file without lines
+	if err == nil && !out.Begun { // nothing matched: a file without lines
 		_, err = out.Write(nil)
 	}
 	return err
-}
-
-// download is a file that somebody takes along, as it comes.
-type download struct {
-	*desk
-	name  string
-	begun bool
-}
-
-// patience is how long one piece of a download may take to be taken.
-const patience = time.Minute
-
-func (f *download) Write(p []byte) (int, error) {
-	if !f.begun {
-		f.begun = true
-		h := f.w.Header()
-		h.Set("Content-Type", "application/x-ndjson")
-		h.Set("Content-Disposition", `attachment; filename="`+f.name+`"`)
-		h.Set("Cache-Control", "no-store")
-		h.Set("X-Content-Type-Options", "nosniff")
-		f.w.WriteHeader(http.StatusOK)
-	}
-	if len(p) == 0 {
-		return 0, nil
-	}
-	err := http.NewResponseController(f.w).SetWriteDeadline(time.Now().Add(patience)) //nolint:forbidigo // the kernel knows no other clock
-	if err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return 0, err
-	}
-	return f.w.Write(p)
 }
 
 // askVerify says what checking the chain means, and how it went last.

@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"twofold/admin"
+	"twofold/internal/page"
 )
 
 // none is the body, or the answer, of an operation that has none.
@@ -24,11 +25,20 @@ type spec struct {
 	patch, once, ifMatch, etag       bool
 	problems                         []int
 	stale                            reflect.Type // of the 412; nil: a Problem
+	list                             *lists       // it answers with a page of a list
+	file                             *fileShape   // it takes a file
+	lines                            bool         // it answers with lines of JSON, as they come
+}
+
+// lists is what may be asked of a list.
+type lists struct {
+	filters []filter
+	sorts   []string // the usual one first, with - if it is usually turned round
 }
 
 // act adds an operation with a body of type B and an answer of type R.
 func act[B, R any](a *API, s spec, do func(ctx context.Context, c *call, b B) (*answer, error)) {
-	op := &operation{action: s.action, once: s.once}
+	op := &operation{action: s.action, once: s.once, file: s.file}
 	tag := s.id[:slices.Index([]byte(s.id), '.')]
 	op.Operation = huma.Operation{
 		OperationID: s.id, Method: s.method, Path: s.path, Summary: s.summary, Description: s.about, Tags: []string{tag},
@@ -43,9 +53,12 @@ func act[B, R any](a *API, s spec, do func(ctx context.Context, c *call, b B) (*
 	if s.etag {
 		headers = append(headers, "ETag")
 	}
-	if answered == reflect.TypeFor[none]() {
+	switch {
+	case s.lines:
+		d.lines()
+	case answered == reflect.TypeFor[none]():
 		d.ok(http.StatusNoContent, nil, headers...)
-	} else {
+	default:
 		d.ok(s.status, answered, headers...)
 	}
 	if s.ifMatch {
@@ -55,6 +68,10 @@ func act[B, R any](a *API, s spec, do func(ctx context.Context, c *call, b B) (*
 		d.ifMatch(s.stale)
 	}
 	d.problems(s.problems...)
+	if s.list != nil {
+		op.query = true
+		d.list(s.list.filters, s.list.sorts)
+	}
 	for _, f := range s.query {
 		d.param("query", f.name, f.doc, slices.Contains(s.must, f.name), d.choice(f))
 	}
@@ -72,6 +89,12 @@ func act[B, R any](a *API, s spec, do func(ctx context.Context, c *call, b B) (*
 		return do(ctx, c, b)
 	}
 	a.add(op)
+}
+
+// listed answers with a page of a list.
+func listed[V, R any](c *call, p page.Page[V], show func(V) R) *answer {
+	shown := page.Map(p, show)
+	return &answer{body: List[R]{shown.Items, shown.Next}, next: nextPage(c.Request, shown.Next)}
 }
 
 // Items is a list that is short enough to be shown whole.

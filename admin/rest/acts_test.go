@@ -254,9 +254,11 @@ func TestTemplates(t *testing.T) {
 func TestRoundTrips(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		const forWho = 3 // his membership, himself, his roles
+		w.tell(t, "one", "acme", "sign_in.done", "nobody one")
 		said := testkit.Record(t, w.db.For(t.Context()))
 		for path, most := range map[string]int{
 			"/users?limit=2": 1, "/users?limit=2&active=true&search=a": 1, "/users?second_factor=none": 1, "/users/" + w.ids["nobody one"]: 1, "/client-apps": 1,
+			"/audit?limit=2": 5, "/audit?user=" + w.ids["nobody one"] + "&kind=sign_in.": 5, "/messages?state=failed": 3,
 			"/two-factors": 3, "/two-factors/" + w.ids["factor one"]: 6,
 		} {
 			said.Take()
@@ -264,6 +266,25 @@ func TestRoundTrips(t *testing.T) {
 			if all := said.Take(); len(all) > forWho+most {
 				t.Errorf("%s: %d statements: %v", path, len(all), all)
 			}
+		}
+	})
+}
+
+// An IDP that was deleted stays with its tenants for 30 days: new users have none of it.
+func TestUserOfTenantWithDeletedIDP(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		r := w.do("sub one", http.MethodPost, w.in("one", "/idps"), `{"name":"old","type":"local"}`)
+		want(t, r, 201, "")
+		old := w.in("one", "/idps/"+r.str("id"))
+		want(t, w.do("sub one", http.MethodPut, w.in("one", "/tenants/"+w.ids["acme"]+"/idps/"+r.str("id")), ""), 204, "")
+		want(t, w.do("sub one", http.MethodDelete, old, "", "If-Match", "*"), 204, "")
+		body := `{"name":"late","tenants":["` + w.ids["acme"] + `"]`
+		want(t, w.do("sub one", http.MethodPost, w.in("one", "/users"), body+`,"idps":["`+r.str("id")+`"]}`), 422, "invalid", "idps")
+		r = w.do("sub one", http.MethodPost, w.in("one", "/users"), body+"}")
+		want(t, r, 201, "")
+		r = w.do("sub one", http.MethodGet, w.in("one", "/users/"+r.str("id")+"/idps"), "")
+		if want(t, r, 200, ""); !strings.Contains(r.text, `"items":["`+w.ids["idp one"]+`"]`) {
+			t.Errorf("known to %s", r.text)
 		}
 	})
 }

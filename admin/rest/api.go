@@ -14,6 +14,7 @@ import (
 
 	"twofold/admin"
 	"twofold/internal/db"
+	"twofold/internal/limits"
 	"twofold/internal/seal"
 )
 
@@ -22,6 +23,9 @@ const Root = "/admin/v1"
 
 // ScopeAdmin is what an access token must carry to be good here.
 const ScopeAdmin = "admin"
+
+// PerMinute is how many requests a caller has in a minute, on each replica.
+const PerMinute = 600
 
 // Config is what the API stands on. All fields must be set to serve; to describe the
 // API none is needed.
@@ -35,6 +39,7 @@ type Config struct {
 	Now       func() time.Time
 	Log       *slog.Logger
 	PublicURL string // scheme://host[:port], without a trailing slash
+	PerMinute int    // requests of one caller on one replica; 0: PerMinute
 }
 
 // API is the REST API. Make it with New.
@@ -43,11 +48,15 @@ type API struct {
 	doc   *huma.OpenAPI
 	ops   []*operation
 	bytes func() documents
+	paces limits.Local
 }
 
 // New makes the API with all its operations.
 func New(c Config) *API {
-	a := &API{Config: c, doc: newDocument()}
+	a := &API{Config: c, doc: newDocument(), paces: limits.Local{Now: c.Now}}
+	if a.PerMinute == 0 {
+		a.PerMinute = PerMinute
+	}
 	a.me()
 	a.subscriptions()
 	a.tenants()
@@ -59,6 +68,9 @@ func New(c Config) *API {
 	a.assignments()
 	a.exemptions()
 	a.twoFactors()
+	a.testSend()
+	a.logos()
+	a.jobs()
 	a.links()
 	a.secrets()
 	a.help()
@@ -66,6 +78,10 @@ func New(c Config) *API {
 	a.settings()
 	a.templates()
 	a.policy()
+	a.preview()
+	a.sessions()
+	a.messages()
+	a.audit()
 	a.finish()
 	a.bytes = sync.OnceValue(a.render)
 	return a

@@ -6,8 +6,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"twofold/admin"
+	"twofold/internal/limits"
 	"twofold/internal/problem"
 	"twofold/twofactor"
 )
@@ -38,6 +40,15 @@ func (a *API) authenticate(c *call) (err error) {
 		return challenge(fail401(p.Code, p.Message), `error="insufficient_user_authentication"`, `acr_values="`+twofactor.Strength2FA.ACR()+`"`)
 	}
 	return err
+}
+
+// pace holds a caller to so many requests a minute, on this replica. It asks no database,
+// and what it remembers is who lately called and may.
+func (a *API) pace(w admin.Who) error {
+	if ok, after := a.paces.Take(limits.Limit{Burst: a.PerMinute, Per: time.Minute}, w.Kind+":"+w.ID); !ok {
+		return problem.Busy(problem.TooMany, "too_many_requests", "That were many requests in a short time. Wait a little: see Retry-After.", after)
+	}
+	return nil
 }
 
 // bearerToken reads the header; a token in the address would be in logs (RFC 6750 §5.3).

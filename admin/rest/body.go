@@ -32,6 +32,11 @@ type shape struct {
 	limit    int64    // 0: web.MaxBody
 }
 
+var (
+	errTooLarge = failure(http.StatusRequestEntityTooLarge, "too_large", "The body is too large.")
+	errCut      = failure(http.StatusBadRequest, "body_cut", "The body ended too early.")
+)
+
 // body is one that has its shape.
 type body struct {
 	raw     []byte
@@ -55,9 +60,9 @@ func (s *shape) read(r *http.Request) (body, error) {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge) || int64(len(raw)) > limit:
-		return body{}, failure(http.StatusRequestEntityTooLarge, "too_large", "The body is too large.")
+		return body{}, errTooLarge
 	case err != nil:
-		return body{}, failure(http.StatusBadRequest, "body_cut", "The body ended too early.")
+		return body{}, errCut
 	}
 	v, err := parse(raw)
 	if err != nil {

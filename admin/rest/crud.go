@@ -145,8 +145,7 @@ func (x crudOf[V, R, C, U]) list(ctx context.Context, c *call) (*answer, error) 
 	if err != nil {
 		return nil, err
 	}
-	shown := page.Map(p, func(v V) R { return x.show(&v) })
-	return &answer{body: List[R]{shown.Items, shown.Next}, next: nextPage(c.Request, shown.Next)}, nil
+	return listed(c, p, func(v V) R { return x.show(&v) }), nil
 }
 
 func (x crudOf[V, R, C, U]) post(ctx context.Context, c *call) (*answer, error) {

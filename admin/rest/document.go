@@ -10,7 +10,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gorilla/mux"
 
-	"twofold/admin"
 	"twofold/internal/page"
 )
 
@@ -124,12 +123,19 @@ func (d documenter) ok(status int, t reflect.Type, headers ...string) {
 	d.op.Responses[strconv.Itoa(status)] = r
 }
 
+// lines is an answer of lines of JSON.
+func (d documenter) lines() {
+	d.ok(http.StatusOK, nil, "Content-Disposition")
+	d.op.Responses["200"].Content = map[string]*huma.MediaType{mediaLines: {Schema: &huma.Schema{Type: huma.TypeString, Description: "A JSON object on each line."}}}
+}
+
 var headerDocs = map[string]string{
-	"ETag":             "Its version. Send it as If-Match with a change.",
-	"Location":         "Where the new one is.",
-	"Link":             "Where the page that follows is, as rel=next.",
-	"Retry-After":      "Seconds to wait.",
-	"WWW-Authenticate": "What kind of token is missing.",
+	"ETag":                "Its version. Send it as If-Match with a change.",
+	"Location":            "Where the new one is.",
+	"Link":                "Where the page that follows is, as rel=next.",
+	"Content-Disposition": "A name for the file.",
+	"Retry-After":         "Seconds to wait.",
+	"WWW-Authenticate":    "What kind of token is missing.",
 }
 
 // problemDocs says when a status is answered.
@@ -140,10 +146,10 @@ var problemDocs = map[int]string{
 	http.StatusNotFound:              "There is no such thing, or the caller cannot see it.",
 	http.StatusConflict:              "Something else stands against it, such as a name that is taken.",
 	http.StatusRequestEntityTooLarge: "The body is too large.",
-	http.StatusUnsupportedMediaType:  "The body is not JSON by its Content-Type.",
+	http.StatusUnsupportedMediaType:  "The body is not what this takes, by its Content-Type.",
 	http.StatusUnprocessableEntity:   "Members or parameters are not right: each is named in errors.",
 	http.StatusPreconditionRequired:  "If-Match is missing.",
-	http.StatusTooManyRequests:       "Too many requests.",
+	http.StatusTooManyRequests:       "The caller asks too often: see Retry-After.",
 	http.StatusInternalServerError:   "Something went wrong on this side.",
 }
 
@@ -153,6 +159,11 @@ func (d documenter) problems(statuses ...int) {
 		if d.a.doc.Components.Responses[name] == nil {
 			d.a.doc.Components.Responses[name] = &huma.Response{
 				Description: problemDocs[s], Content: map[string]*huma.MediaType{"application/problem+json": {Schema: d.ref(reflect.TypeFor[Problem]())}},
+			}
+			if s == http.StatusTooManyRequests {
+				d.a.doc.Components.Responses[name].Headers = map[string]*huma.Param{
+					"Retry-After": {Description: headerDocs["Retry-After"], Schema: &huma.Schema{Type: huma.TypeInteger}},
+				}
 			}
 		}
 		d.op.Responses[strconv.Itoa(s)] = &huma.Response{Ref: responses + name}
@@ -170,6 +181,7 @@ func (d documenter) list(filters []filter, sorts []string) {
 	d.param("query", "after", "The next of the page before.", false, text)
 	var orders []any
 	for _, s := range sorts {
+		s = strings.TrimPrefix(s, "-")
 		orders = append(orders, s, "-"+s)
 	}
 	d.param("query", "sort", "The order; - turns it round.", false, &huma.Schema{Type: huma.TypeString, Enum: orders, Default: sorts[0]})
@@ -205,8 +217,8 @@ func (d documenter) notModified() {
 }
 
 var pathDocs = map[string]string{
-	"subscription": "Id of the subscription.", "id": "Its id.", "type": "A type of second factor, such as totp.",
-	"idp": "Id of the IDP.", "client_app": "Id of the client app.", "member": "Id of the user.", "secret": "Id of the secret.",
+	"subscription": "Id of the subscription.", "id": "Its id.", "type": "A type of second factor.",
+	"idp": "Id of the IDP.", "client_app": "Id of the client app.", "member": "Id of the user.", "secret": "Id of the secret.", "session": "Id of the session.",
 }
 
 // describe adds what all operations have in common.
@@ -216,7 +228,7 @@ func describe(doc *huma.OpenAPI, op *operation) {
 	if op.action != "" {
 		op.Extensions["x-twofold-action"] = string(op.action)
 	}
-	if admin.Sensitive(op.action) {
+	if op.fresh() {
 		op.Extensions["x-twofold-fresh-sign-in"] = true
 	}
 	var ids []*huma.Param
@@ -241,7 +253,7 @@ func describe(doc *huma.OpenAPI, op *operation) {
 			"it gives the same answer and has no second effect.", false, &huma.Schema{Type: huma.TypeString, Examples: []any{"8e03978e-40d5-43dd-bc93-6894a57f9324"}})
 	}
 	op.Parameters = append(ids, op.Parameters...)
-	d.problems(http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusUnprocessableEntity, http.StatusInternalServerError)
+	d.problems(http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusUnprocessableEntity, http.StatusTooManyRequests, http.StatusInternalServerError)
 	if op.body != nil {
 		name := ""
 		for n, s := range doc.Components.Schemas.Map() {
@@ -250,6 +262,13 @@ func describe(doc *huma.OpenAPI, op *operation) {
 			}
 		}
 		op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{op.body.media(): {Schema: &huma.Schema{Ref: schemas + name}}}}
+		d.problems(http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+	}
+	if op.file != nil {
+		op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{}, Description: op.file.doc}
+		for _, m := range op.file.media {
+			op.RequestBody.Content[m] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString, Format: op.file.format}}
+		}
 		d.problems(http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	}
 	if op.query {

@@ -4,13 +4,9 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"reflect"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
-
 	"twofold/admin"
-	"twofold/internal/web"
 )
 
 // Bounds of an import over HTTP. Longer files go by the command line.
@@ -47,25 +43,21 @@ const importAbout = "The body is a file of at most 50,000 users and 32 MiB: JSON
 	"Updating asks users for a sign-in of the last 5 minutes. The guide to importing users has the fields and the hashes."
 
 func (a *API) imports() {
-	op := &operation{action: admin.UserCreate}
-	text := &huma.Schema{Type: huma.TypeString}
-	op.Operation = huma.Operation{
-		OperationID: "users.import", Method: http.MethodPost, Path: "/subscriptions/{subscription}/users/import", Summary: "Import users from a file", Description: importAbout,
-		Tags: []string{"users"}, Responses: map[string]*huma.Response{},
-		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/x-ndjson": {Schema: text}, "text/csv": {Schema: text}}},
-	}
-	d := documenter{a, op}
-	d.ok(http.StatusOK, reflect.TypeFor[ImportDone]())
-	d.problems(http.StatusRequestEntityTooLarge)
-	d.param("query", "dry_run", "Find all that is wrong, change nothing.", false, d.choice(filter{choices: []string{"true", "false"}}))
-	d.param("query", "existing", "What becomes of who is there already: he stays as he is, gets what his line gives, or his line is at fault. skip if absent.", false,
-		d.choice(filter{choices: []string{admin.ImportSkip, admin.ImportUpdate, admin.ImportFail}}))
-	d.param("query", "tenant", "Name of the tenant of those whose line names none.", false, text)
-	op.handle = a.importUsers
-	a.add(op)
+	act[none, ImportDone](a, spec{
+		id: "users.import", method: http.MethodPost, path: "/subscriptions/{subscription}/users/import", summary: "Import users from a file", action: admin.UserCreate, about: importAbout,
+		file: &fileShape{media: []string{mediaLines, "application/x-ndjson", "text/csv"}, limit: maxImportBody, doc: "JSON lines or CSV."},
+		query: []filter{
+			{"dry_run", "Find all that is wrong, change nothing.", []string{"true", "false"}},
+			{
+				"existing", "What becomes of who is there already: he stays as he is, gets what his line gives, or his line is at fault. skip if absent.",
+				[]string{admin.ImportSkip, admin.ImportUpdate, admin.ImportFail},
+			},
+			{"tenant", "Name of the tenant of those whose line names none.", nil},
+		},
+	}, a.importUsers)
 }
 
-func (a *API) importUsers(ctx context.Context, c *call) (*answer, error) {
+func (a *API) importUsers(ctx context.Context, c *call, _ none) (*answer, error) {
 	q := c.URL.Query()
 	o := admin.Import{Existing: q.Get("existing"), Passwords: maxImportPasswords}
 	switch q.Get("dry_run") {
@@ -78,14 +70,10 @@ func (a *API) importUsers(ctx context.Context, c *call) (*answer, error) {
 	if t := q.Get("tenant"); t != "" {
 		o.Tenants = []string{t}
 	}
-	web.AllowBody(c.w, c.Request, maxImportBody)
-	// The server's own limits are for requests that take no work; connections know the real
-	// time alone. A writer that knows no limits has none.
-	until, conn := time.Now().Add(importTime), http.NewResponseController(c.w) //nolint:forbidigo // the kernel knows no other clock
-	if err := errors.Join(conn.SetReadDeadline(until), conn.SetWriteDeadline(until)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+	ctx, cancel, err := c.mayTake(ctx, importTime)
+	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
 	r, err := a.Admin.ImportUsers(ctx, c.who, c.subscription, c.Request.Body, o)
 	var tooLarge *http.MaxBytesError

@@ -10,6 +10,9 @@ import (
 func TestImportUsers(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		path := w.in("one", "/users/import")
+		send := func(who, query, file string) reply {
+			return w.do(who, http.MethodPost, path+query, file, "Content-Type", "application/jsonl")
+		}
 		file := "name,display_name,tenants,password_hash\n" +
 			"clara,Clara,acme,$2b$04$8/YcuWzY/d5FBfZN0q6zAeaYpUocVUzCsNoXpTMeJO5DQHmY30oyy\n" +
 			"dora,Dora,nowhere,\n"
@@ -37,10 +40,10 @@ func TestImportUsers(t *testing.T) {
 		for i := range 2000 {
 			fmt.Fprintf(&many, "{\"name\": \"user-%d\", \"display_name\": \"%s\"}\n", i, strings.Repeat("x", 100))
 		}
-		if r = w.do("sub one", http.MethodPost, path, many.String(), "Content-Type", "application/x-ndjson"); r.body["created"] != 2000.0 {
+		if r = send("sub one", "", many.String()); r.body["created"] != 2000.0 {
 			t.Error(r.StatusCode, r.text)
 		}
-		r = w.do("sub one", http.MethodPost, path, "[]")
+		r = send("sub one", "", "[]")
 		if want(t, r, 200, ""); !strings.Contains(fmt.Sprint(r.body["stopped"]), "JSON array") {
 			t.Error(r.text)
 		}
@@ -48,21 +51,23 @@ func TestImportUsers(t *testing.T) {
 		for i := range 1001 {
 			fmt.Fprintf(&plain, "{\"name\": \"plain-%d\", \"password\": \"a long and winding road\"}\n", i)
 		}
-		r = w.do("sub one", http.MethodPost, path+"?dry_run=true", plain.String())
+		r = send("sub one", "?dry_run=true", plain.String())
 		if want(t, r, 200, ""); r.body["created"] != 1000.0 || r.body["faulty"] != 1.0 {
 			t.Error(r.text)
 		}
 
-		want(t, w.do("sub one", http.MethodPost, path+"?dry_run=yes", lines), 422, "invalid", "dry_run")
-		want(t, w.do("sub one", http.MethodPost, path+"?existing=replace", lines), 422, "invalid", "existing")
-		want(t, w.do("sub one", http.MethodPost, path+"?tenant=nowhere", lines), 422, "invalid", "tenants")
-		want(t, w.do("sub one", http.MethodPost, path+"?colour=red", lines), 422, "invalid", "colour")
-		want(t, w.do("help one", http.MethodPost, path, lines), 403, "may_not")
-		want(t, w.do("aud one", http.MethodPost, path, lines), 403, "may_not")
-		want(t, w.do("sub two", http.MethodPost, path, lines), 404, "unknown")
-		want(t, w.do("", http.MethodPost, path, lines), 401, "token_missing")
+		want(t, send("sub one", "?dry_run=yes", lines), 422, "invalid", "dry_run")
+		want(t, send("sub one", "?existing=replace", lines), 422, "invalid", "existing")
+		want(t, send("sub one", "?tenant=nowhere", lines), 422, "invalid", "tenants")
+		want(t, send("sub one", "?colour=red", lines), 422, "invalid", "colour")
+		want(t, send("help one", "", lines), 403, "may_not")
+		want(t, send("aud one", "", lines), 403, "may_not")
+		want(t, send("sub two", "", lines), 404, "unknown")
+		want(t, send("", "", lines), 401, "token_missing")
+		want(t, w.do("sub one", http.MethodPost, path, lines), 415, "media_type")
+		want(t, send("sub one", "?existing=skip&existing=fail", lines), 422, "invalid", "existing")
 		w.fresh = false
-		want(t, w.do("sub one", http.MethodPost, path, lines), 200, "")
-		want(t, w.do("sub one", http.MethodPost, path+"?existing=update", lines), 401, "sign_in_again")
+		want(t, send("sub one", "", lines), 200, "")
+		want(t, send("sub one", "?existing=update", lines), 401, "sign_in_again")
 	})
 }

@@ -103,7 +103,7 @@ func (a *API) before(ctx context.Context, c *call, asked onceRow) (*answer, erro
 	switch {
 	case row.Request != asked.Request:
 		return nil, errKeyUsed
-	case admin.Sensitive(c.op.action) && !c.who.Fresh(a.Now()):
+	case c.op.fresh() && !c.who.Fresh(a.Now()):
 		return nil, admin.ErrAgain
 	}
 	text, err := a.Seal.Open(row.Sealed, answerPlace(row.Key)...)

@@ -20,10 +20,14 @@ type operation struct {
 	huma.Operation
 	action admin.Action // empty: whoever has a role
 	body   *shape       // nil: it takes none
+	file   *fileShape   // it takes a file; nil: none
 	query  bool         // it is a list, with filters; others take the parameters that they describe
 	once   bool         // it takes an Idempotency-Key
 	handle func(ctx context.Context, c *call) (*answer, error)
 }
+
+// fresh reports whether users must have signed in lately: to read takes nothing away.
+func (op *operation) fresh() bool { return admin.Sensitive(op.action) && op.Method != http.MethodGet }
 
 // call is one request, read and found good.
 type call struct {
@@ -46,21 +50,28 @@ type answer struct {
 	location string // path of what was made
 	next     string // address of the page that follows
 	body     any    // nil: none
+	stream   *stream
 }
 
 // serve runs an operation from the outside in: who asks, where, what.
 func (a *API) serve(op *operation, w http.ResponseWriter, r *http.Request) {
 	out, err := a.run(op, w, r)
-	if err != nil {
+	switch {
+	case err != nil:
 		a.fail(w, r, err)
-		return
+	case out.stream != nil:
+		a.pour(w, r, out.stream)
+	default:
+		a.write(op, w, r, out)
 	}
-	a.write(op, w, r, out)
 }
 
 func (a *API) run(op *operation, w http.ResponseWriter, r *http.Request) (out *answer, err error) {
 	c := &call{Request: r, w: w, op: op}
 	if err := a.authenticate(c); err != nil {
+		return nil, err
+	}
+	if err := a.pace(c.who); err != nil {
 		return nil, err
 	}
 	ctx := r.Context()
@@ -75,6 +86,11 @@ func (a *API) run(op *operation, w http.ResponseWriter, r *http.Request) (out *a
 	}
 	if op.body != nil {
 		if c.body, err = op.body.read(r); err != nil {
+			return nil, err
+		}
+	}
+	if op.file != nil {
+		if err := op.file.allow(c); err != nil {
 			return nil, err
 		}
 	}

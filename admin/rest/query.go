@@ -33,7 +33,7 @@ func checkQuery(r *http.Request, op *operation) error {
 		switch {
 		case !utf8.ValidString(name) || strings.ContainsRune(name, 0):
 			return failure(http.StatusBadRequest, "query", "The query of the address cannot be read.")
-		case !op.query && !slices.ContainsFunc(op.Parameters, func(p *huma.Param) bool { return p.In == "query" && p.Name == name }):
+		case (!op.query || name == "search") && !slices.ContainsFunc(op.Parameters, func(p *huma.Param) bool { return p.In == "query" && p.Name == name }):
 			faults = append(faults, Fault{name, "is not a parameter of this operation"})
 		case len(values) > 1:
 			faults = append(faults, Fault{name, "is given twice"})

@@ -66,13 +66,16 @@ func (a *API) Reference() []Section {
 func (a *API) reference(op *operation) Operation {
 	o := Operation{
 		ID: op.OperationID, Method: op.Method, Path: op.Path, Summary: op.Summary, Description: op.Description,
-		Action: op.action, Fresh: admin.Sensitive(op.action),
+		Action: op.action, Fresh: op.fresh(),
 	}
 	for _, p := range op.Parameters {
 		o.Params = append(o.Params, Param{Name: p.Name, In: p.In, Type: typeOf(p.Schema), Doc: p.Description, Required: p.Required, Choices: texts(p.Schema.Enum)})
 	}
 	if op.body != nil {
 		o.Media, o.Body = op.body.media(), a.membersOf(op.body.schema)
+	}
+	if op.file != nil {
+		o.Media = strings.Join(op.file.media, ", ")
 	}
 	for status, r := range op.Responses {
 		if name, ok := strings.CutPrefix(r.Ref, responses); ok {

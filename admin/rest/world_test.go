@@ -2,6 +2,7 @@ package rest_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -23,6 +24,7 @@ import (
 	"twofold/internal/audit"
 	"twofold/internal/db"
 	"twofold/internal/limits"
+	"twofold/internal/page"
 	"twofold/internal/problem"
 	"twofold/internal/seal"
 	"twofold/internal/testkit"
@@ -44,6 +46,7 @@ type world struct {
 	t      *testing.T
 	db     *db.DB
 	store  *tenants.Store
+	admin  *admin.Admin
 	api    *rest.API
 	clock  *testkit.Clock
 	logs   *testkit.LogBuffer
@@ -52,6 +55,8 @@ type world struct {
 	fresh  bool              // whether users have signed in just now
 	scopes []string
 	broken error // what Bearer fails with
+	post   *factortest.Fake
+	ended  []string // sessions, as Admin.Sessions and HelpDesk.EndUser were asked
 }
 
 func each(t *testing.T, f func(t *testing.T, w *world)) {
@@ -74,33 +79,40 @@ func newWorld(t testing.TB, url string) *world {
 	s, err := seal.New(bytes.Repeat([]byte{7}, seal.KeySize))
 	must(t, err)
 	token := factortest.NewFake(factortest.FakeConfig{Type: "token", Enrolls: true})
+	w.post = factortest.NewFake(factortest.FakeConfig{Type: "post", Sends: true, Needs: []twofactor.Attribute{twofactor.NeedsEmail}})
 	w.store = tenants.New(tenants.Config{
-		DB: w.db, Seal: s, Now: w.clock.Now, Rand: rand.Reader, Log: log, Catalog: twofactor.NewCatalog(token.Provider()), Gate: tenants.NewGate(),
+		DB: w.db, Seal: s, Now: w.clock.Now, Rand: rand.Reader, Log: log, Catalog: twofactor.NewCatalog(token.Provider(), w.post.Provider()), Gate: tenants.NewGate(),
 		Argon2: tenants.Argon2{MemoryKiB: 64, Time: 1},
 		Env:    twofactor.Env{Origin: "https://id.example.test", Now: w.clock.Now, Rand: rand.Reader, Log: log},
 	})
 	w.store.CheckTemplate = func(tenants.Template) []twofactor.FieldError { return nil }
 	trail := &audit.Trail{DB: w.db, Seal: s, Now: w.clock.Now}
 	outbox := delivery.New(delivery.Config{DB: w.db, Seal: s, Now: w.clock.Now, Log: log, Instances: w.store, Audit: trail})
+	limit := &limits.Limiter{DB: w.db, Seal: s, Now: w.clock.Now}
 	cer := ceremony.New(ceremony.Config{
 		DB: w.db, Seal: s, Now: w.clock.Now, Rand: rand.Reader, Log: log, Instances: w.store, Audit: trail, Outbox: outbox,
-		Limits: &limits.Limiter{DB: w.db, Seal: s, Now: w.clock.Now},
+		Limits: limit,
 	})
-	w.api = rest.New(rest.Config{
-		Admin: &admin.Admin{
-			DB: w.db, Tenants: w.store, Ceremony: cer, Outbox: outbox, Audit: trail, Now: w.clock.Now, Log: log, PublicURL: "https://id.example.test",
-			HelpDesk: &admin.HelpDesk{
-				DB: w.db, Tenants: w.store, Ceremony: cer, Audit: trail,
-				Notify:   func(context.Context, string, ceremony.Notice) error { return nil },
-				Sessions: func(context.Context, string) (int, error) { return 0, nil },
-				EndUser:  func(context.Context, string, string, string) (int, error) { return 0, nil },
-			},
-			OnGrant: func(context.Context, tenants.Grant) error { return nil },
-			Preview: func(context.Context, tenants.Template, twofactor.Medium) (twofactor.Message, error) {
-				return twofactor.Message{}, nil
+	w.admin = &admin.Admin{
+		DB: w.db, Tenants: w.store, Ceremony: cer, Outbox: outbox, Audit: trail, Now: w.clock.Now, Log: log, PublicURL: "https://id.example.test",
+		Limits: limit, Sessions: w.sessions(),
+		HelpDesk: &admin.HelpDesk{
+			DB: w.db, Tenants: w.store, Ceremony: cer, Audit: trail,
+			Notify:   func(context.Context, string, ceremony.Notice) error { return nil },
+			Sessions: func(context.Context, string) (int, error) { return 0, nil },
+			EndUser: func(ctx context.Context, user, _, _ string) (int, error) {
+				w.ended = append(w.ended, "user "+w.called(user)+" in "+w.called(cmp.Or(db.ScopeOf(ctx).Tenant, db.ScopeOf(ctx).Subscription)))
+				return 2, nil
 			},
 		},
-		Bearer: w.bearer, DB: w.db, Seal: s, Now: w.clock.Now, Log: log, PublicURL: "https://id.example.test",
+		OnGrant: func(context.Context, tenants.Grant) error { return nil },
+		Preview: func(context.Context, tenants.Template, twofactor.Medium) (twofactor.Message, error) {
+			return twofactor.Message{}, nil
+		},
+	}
+	w.api = rest.New(rest.Config{
+		Admin: w.admin, Bearer: w.bearer, DB: w.db, Seal: s, Now: w.clock.Now, Log: log, PublicURL: "https://id.example.test",
+		PerMinute: 1_000_000, // the clock stands still
 	})
 	root := mux.NewRouter().SkipClean(true)
 	root.NotFoundHandler = http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
@@ -133,6 +145,58 @@ func newWorld(t testing.TB, url string) *world {
 		put(t)(w.store.PutGrant(t.Context(), &v))
 	}
 	return w
+}
+
+// sessions are those of a house with one session, of nobody in the first tenant of each
+// customer.
+func (w *world) sessions() admin.Sessions {
+	of := func(ctx context.Context) (string, string) {
+		if db.ScopeOf(ctx).Subscription == w.ids["one"] {
+			return w.ids["acme"], w.ids["nobody one"]
+		}
+		return w.ids["other"], w.ids["nobody two"]
+	}
+	return admin.Sessions{
+		List: func(ctx context.Context, q page.Query, in []string) (out page.Page[admin.Session], err error) {
+			list := page.List{Seal: w.store.Seal, Name: "sessions", Sorts: []string{"-created"}, Filters: []string{"user", "tenant"}}
+			if _, err := list.Ask(q); err != nil {
+				return out, err
+			}
+			tenant, user := of(ctx)
+			if in == nil || slices.Contains(in, tenant) {
+				out.Items = append(out.Items, admin.Session{ID: w.ids["factor one"], TenantID: tenant, UserID: user, CreatedAt: w.clock.Now(), ACR: "urn:twofold:acr:2fa"})
+			}
+			return out, nil
+		},
+		End: func(ctx context.Context, tenant, session, _, _ string) error {
+			if at, _ := of(ctx); tenant != at {
+				return problem.New(problem.NotFound, "unknown", "There is no such tenant.")
+			}
+			w.ended = append(w.ended, "session "+w.called(session))
+			return nil
+		},
+		EndTenant: func(ctx context.Context, tenant, _, _ string) (int, error) {
+			if at, _ := of(ctx); tenant != at {
+				return 0, problem.New(problem.NotFound, "unknown", "There is no such tenant.")
+			}
+			w.ended = append(w.ended, "tenant "+w.called(tenant))
+			return 3, nil
+		},
+		EndAll: func(ctx context.Context, _, _ string) (int, error) {
+			w.ended = append(w.ended, "subscription "+w.called(db.ScopeOf(ctx).Subscription))
+			return 7, nil
+		},
+	}
+}
+
+// called is the name of a thing by its id.
+func (w *world) called(id string) string {
+	for name, v := range w.ids {
+		if v == id {
+			return name
+		}
+	}
+	return id
 }
 
 // customer makes a subscription with one of each kind of thing.

@@ -69,6 +69,7 @@ type parts struct {
 	Catalog     twofactor.Catalog
 	RSABits     int // of new tenants' keys; 0: 3072
 	Argon2      tenants.Argon2
+	PerMinute   int // requests of one caller of the REST API; 0: rest.PerMinute
 	// Schema brings the database to its schema, or refuses: the house's own keys are read
 	// from it. Nil: the schema is there.
 	Schema func(ctx context.Context, d *db.DB) error
@@ -148,7 +149,9 @@ func build(ctx context.Context, p parts) (*house, error) {
 		return nil, errors.Join(err, d.Close())
 	}
 	h.admin.OnGrant = h.console.OnGrant
-	h.rest = rest.New(rest.Config{Admin: h.admin, Bearer: h.bearer, DB: d, Seal: p.Seal, Now: p.Now, Log: p.Log, PublicURL: p.PublicURL})
+	h.rest = rest.New(rest.Config{
+		Admin: h.admin, Bearer: h.bearer, DB: d, Seal: p.Seal, Now: p.Now, Log: p.Log, PublicURL: p.PublicURL, PerMinute: p.PerMinute,
+	})
 	h.rest.Mount(h.root)
 	h.console.Mount(h.root)
 	return h, nil
