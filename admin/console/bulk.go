@@ -1,7 +1,7 @@
 package console
 
 import (
-	"context"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -11,60 +11,39 @@ import (
 	"twofold/admin"
 	"twofold/internal/page"
 	"twofold/internal/problem"
-	"twofold/tenants"
 	"twofold/ui"
 )
 
-// Things done to many users at once, as they were chosen on a page of the list.
+// Things done to many users at once: to those that were chosen on a page of the list, or
+// to all that the list holds. It is asked first; then a job does it, with a page that
+// says how far it is and what failed.
 
 func mountBulk(c *Console, s *mux.Router) {
 	s.HandleFunc("/users/bulk", c.at(func(d *desk) error { return d.go303(d.path("users")) })).Methods(http.MethodGet, http.MethodHead)
-	s.HandleFunc("/users/bulk", c.at(bulkUsers)).Methods(http.MethodPost)
+	s.HandleFunc("/users/bulk", c.at(bulkUsers)).Methods(http.MethodPost).Name("jobs.create")
 }
-
-// maxChosen is how many can be chosen: a page of the list.
-const maxChosen = page.MaxLimit
 
 // bulkAction is one thing to do with many users.
 type bulkAction struct {
 	do, label string
-	doing     string // of the page that asks, before the number of users
-	done      string // of the summary
+	asks      string // before the number of users
 	loss      string // empty: nothing is lost
 	needs     admin.Action
 	group     bool
-	act       func(ctx context.Context, d *desk, id, group string) error
 }
 
 func bulkActions() []bulkAction {
-	active := func(on bool) func(context.Context, *desk, string, string) error {
-		return func(ctx context.Context, d *desk, id, _ string) error {
-			_, err := d.Admin.Users().Update(ctx, d.who, d.sub.ID, id, 0, func(u *tenants.User) error { u.Active = on; return nil })
-			return err
-		}
-	}
-	grouped := func(on bool) func(context.Context, *desk, string, string) error {
-		return func(ctx context.Context, d *desk, id, group string) error {
-			_, err := d.Admin.Link(ctx, d.who, d.sub.ID, tenants.LinkGroupMember, group, id, on)
-			return err
-		}
-	}
 	return []bulkAction{
-		{"deactivate", "Deactivate", "Deactivate", "deactivated", "They cannot sign in, and all their sessions end at once.", admin.UserWrite, false, active(false)},
-		{"activate", "Activate", "Activate", "activated", "", admin.UserWrite, false, active(true)},
-		{"group-add", "Add to a group", "Add to a group:", "added", "", admin.GroupWrite, true, grouped(true)},
-		{"group-remove", "Remove from a group", "Remove from a group:", "removed", "They lose the roles and second factors that they have by the group.", admin.GroupWrite, true, grouped(false)},
-		{
-			"delete", "Delete", "Delete", "deleted", "Their passwords, roles and assignments are gone for good, and all their sessions end at once.", admin.UserDelete, false,
-			func(ctx context.Context, d *desk, id, _ string) error {
-				return d.Admin.Users().Delete(ctx, d.who, d.sub.ID, id, 0)
-			},
-		},
+		{admin.BulkDeactivate, "Deactivate", "Deactivate", "They cannot sign in, and all their sessions end at once.", admin.UserWrite, false},
+		{admin.BulkActivate, "Activate", "Activate", "", admin.UserWrite, false},
+		{admin.BulkAddToGroup, "Add to a group", "Add to a group:", "", admin.GroupWrite, true},
+		{admin.BulkTakeOut, "Remove from a group", "Remove from a group:", "They lose the roles and second factors that they have by the group.", admin.GroupWrite, true},
+		{admin.BulkDelete, "Delete", "Delete", "Their passwords, roles and assignments are gone for good, and all their sessions end at once.", admin.UserDelete, false},
 	}
 }
 
 func userBulk(d *desk) *ui.AdminBulk {
-	b := &ui.AdminBulk{Action: d.path("users", "bulk")}
+	b := &ui.AdminBulk{Action: d.path("users", "bulk"), All: true}
 	for _, a := range bulkActions() {
 		if d.may(a.needs) {
 			b.Actions = append(b.Actions, ui.AdminOption{Value: a.do, Label: a.label})
@@ -78,7 +57,7 @@ func userBulk(d *desk) *ui.AdminBulk {
 
 const fieldGroup = "to_group"
 
-// bulkUsers asks first, then does it to one after the other and says what failed.
+// bulkUsers asks first, then begins.
 func bulkUsers(d *desk) error {
 	if _, err := d.posted(); err != nil {
 		return err
@@ -87,63 +66,91 @@ func bulkUsers(d *desk) error {
 	if i < 0 {
 		return errVersion
 	}
-	a, ids := bulkActions()[i], d.chosen()
+	a := bulkActions()[i]
+	b := d.chosen(a)
 	switch {
 	case !d.may(a.needs):
 		return errMayNot
-	case len(ids) == 0:
+	case one(d.r, ui.FieldAll) != "true" && len(b.IDs) == 0:
 		d.flash(flash{Text: "Choose users first.", Bad: true})
 		return d.go303(d.path("users"))
-	case len(ids) > maxChosen:
-		return errVersion
 	case admin.Sensitive(a.needs) && !d.who.Fresh(d.now()):
 		return admin.ErrAgain
 	case one(d.r, ui.FieldConfirmed) != "true":
-		return askBulk(d, a, ids, nil)
+		return askBulk(d, a, b, nil)
 	}
-	group := ""
 	if a.group {
 		var err error
-		if group, err = idOf(d, groups(), one(d.r, fieldGroup)); one(d.r, fieldGroup) == "" || problem.Is(err, problem.NotFound) {
-			return askBulk(d, a, ids, []ui.FieldError{{Field: fieldGroup, Message: "Choose a group."}})
-		} else if err != nil {
+		b.GroupID, err = idOf(d, groups(), one(d.r, fieldGroup))
+		if one(d.r, fieldGroup) == "" || problem.Is(err, problem.NotFound) {
+			return askBulk(d, a, b, []ui.FieldError{{Field: fieldGroup, Message: "Choose a group."}})
+		}
+		if err != nil {
 			return err
 		}
 	}
-	return doBulk(d, a, ids, group)
+	if name := d.bulkName(a, b); name != "" && strings.TrimSpace(one(d.r, ui.FieldTyped)) != name {
+		return askBulk(d, a, b, []ui.FieldError{{Field: ui.FieldTyped, Message: "This is not the name. Type it as it stands above."}})
+	}
+	err := d.startBulk(b)
+	if errs, ok := atFields(err); ok {
+		for i := range errs {
+			errs[i].Field = ""
+		}
+		return askBulk(d, a, b, errs)
+	}
+	return err
 }
 
-// chosen are the ids of the rows that were chosen, each once.
-func (d *desk) chosen() []string {
-	var ids []string
-	for _, id := range d.r.PostForm[ui.FieldID] {
-		if id != "" && !slices.Contains(ids, id) {
-			ids = append(ids, id)
+// chosen are the users that were chosen: by rows, or all that the list holds.
+func (d *desk) chosen(a bulkAction) admin.BulkUsers {
+	b := admin.BulkUsers{Do: a.do}
+	if one(d.r, ui.FieldAll) == "true" {
+		b.Search, b.Filter = one(d.r, ui.FieldSearch), map[string]string{}
+		for _, f := range userFilters(d) {
+			if v := one(d.r, f.Name); v != "" {
+				b.Filter[f.Name] = v
+			}
+		}
+		return b
+	}
+	r := reading{d: d}
+	r.some(ui.FieldID, &b.IDs)
+	return b
+}
+
+// bulkName is to be typed where all of a list are deleted: one slip would be too many.
+func (d *desk) bulkName(a bulkAction, b admin.BulkUsers) string {
+	if a.do == admin.BulkDelete && b.IDs == nil {
+		return d.sub.Name
+	}
+	return ""
+}
+
+// mostCounted is up to how many users are counted for the question.
+const mostCounted = 10_000
+
+func askBulk(d *desk, a bulkAction, b admin.BulkUsers, errs []ui.FieldError) error {
+	n := len(b.IDs)
+	if b.IDs == nil {
+		var err error
+		if n, err = d.Admin.CountUsers(d.r.Context(), d.who, d.sub.ID, page.Query{Search: b.Search, Filter: b.Filter}, mostCounted); err != nil {
+			return err
 		}
 	}
-	return ids
-}
-
-func askBulk(d *desk, a bulkAction, ids []string, errs []ui.FieldError) error {
+	many := count(int64(n), "user")
+	if n > mostCounted {
+		many = "more than " + count(mostCounted, "user")
+	}
 	p := ui.AdminConfirm{
-		AdminPage: d.frame(a.doing + " " + count(int64(len(ids)), "user") + "?"), Action: d.path("users", "bulk"), Do: a.do, Errors: errs,
-		Label: a.label, Calm: a.loss == "", BackURL: d.path("users"), BackLabel: "Back",
+		AdminPage: d.frame(a.asks + " " + many + "?"), Action: d.path("users", "bulk"), Do: a.do, Errors: errs, TypeName: d.bulkName(a, b),
+		Label: a.label, Calm: a.loss == "", BackURL: d.path("users"), BackLabel: "Back", Hidden: bulkHidden(b),
 	}
 	p.Crumbs = []ui.Link{{Text: "Users", URL: d.path("users")}}
 	if a.loss != "" {
 		p.Losses = []string{a.loss}
 	}
-	var names []string
-	for _, id := range ids {
-		p.Hidden = append(p.Hidden, ui.Pair{Name: ui.FieldID, Value: id})
-		if u, err := d.Admin.Users().Get(d.r.Context(), d.who, d.sub.ID, id); err == nil && len(names) <= namesShown {
-			names = append(names, u.Name)
-		}
-	}
-	if len(names) > namesShown {
-		names[namesShown] = "and others"
-	}
-	p.Text = strings.Join(names, ", ")
+	p.Text = d.bulkWords(b)
 	if a.group {
 		f, err := groupField(d)
 		if err != nil {
@@ -156,6 +163,51 @@ func askBulk(d *desk, a bulkAction, ids []string, errs []ui.FieldError) error {
 
 const namesShown = 20
 
+// bulkWords say whom it is about.
+func (d *desk) bulkWords(b admin.BulkUsers) string {
+	if b.IDs == nil {
+		q := ui.AdminQuery{Search: "Search", Filters: userFilters(d), Values: d.r.PostForm}
+		var words []string
+		for _, c := range q.Chips() {
+			words = append(words, c.Label+": "+c.Value)
+		}
+		if len(words) == 0 {
+			return "All users of the list, on every page."
+		}
+		return "All that match on every page. " + strings.Join(words, ", ") + "."
+	}
+	var names []string
+	for _, id := range b.IDs {
+		if len(names) == namesShown {
+			names = append(names, "and others")
+			break
+		}
+		if u, err := d.Admin.Users().Get(d.r.Context(), d.who, d.sub.ID, id); err == nil {
+			names = append(names, u.Name)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// bulkHidden carries the choice from the question to the deed.
+func bulkHidden(b admin.BulkUsers) []ui.Pair {
+	var out []ui.Pair
+	for _, id := range b.IDs {
+		out = append(out, ui.Pair{Name: ui.FieldID, Value: id})
+	}
+	if b.IDs != nil {
+		return out
+	}
+	out = append(out, ui.Pair{Name: ui.FieldAll, Value: "true"})
+	if b.Search != "" {
+		out = append(out, ui.Pair{Name: ui.FieldSearch, Value: b.Search})
+	}
+	for _, name := range slices.Sorted(maps.Keys(b.Filter)) {
+		out = append(out, ui.Pair{Name: name, Value: b.Filter[name]})
+	}
+	return out
+}
+
 func groupField(d *desk) (ui.AdminField, error) {
 	f := required(text(fieldGroup, "Group", one(d.r, fieldGroup), "Its name, as it stands in the list."))
 	options, all, err := choices(d, groups())
@@ -163,32 +215,4 @@ func groupField(d *desk) (ui.AdminField, error) {
 		f.Draw, f.Options, f.Help = ui.DrawSelect, options, ""
 	}
 	return f, err
-}
-
-// doBulk works on one user after the other, each in a transaction of its own: one that
-// cannot be changed holds up no other.
-func doBulk(d *desk, a bulkAction, ids []string, group string) error {
-	p := ui.AdminProgress{AdminPage: d.frame(count(int64(len(ids)), "user") + " " + a.done), Done: len(ids), Total: len(ids)}
-	p.Crumbs = []ui.Link{{Text: "Users", URL: d.path("users")}}
-	p.Buttons = []ui.AdminButton{{Label: "Back to the users", URL: d.path("users")}}
-	for _, id := range ids {
-		err := a.act(d.r.Context(), d, id, group)
-		if err == nil {
-			continue
-		}
-		e := problem.From(err)
-		if e.Kind == problem.Internal || e.Kind == problem.Unavailable {
-			d.Log.ErrorContext(d.r.Context(), "bulk action failed", "do", a.do, "user", id, "error", err)
-		}
-		item := ui.AdminItem{Title: id, Detail: e.Message}
-		if u, err := d.Admin.Users().Get(d.r.Context(), d.who, d.sub.ID, id); err == nil {
-			item.Title, item.URL = u.Name, d.path("users", id)
-		}
-		p.Failures = append(p.Failures, item)
-	}
-	if n := len(ids) - len(p.Failures); len(p.Failures) > 0 {
-		p.Heading = ui.Figures(n) + " of " + count(int64(len(ids)), "user") + " " + a.done
-	}
-	d.w.Header().Set("Cache-Control", "no-store")
-	return d.render(http.StatusOK, p)
 }

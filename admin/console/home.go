@@ -161,10 +161,9 @@ func (d *desk) oversight(o admin.Overview) ui.AdminPart {
 	switch v := o.Verified; {
 	case v == nil:
 	case v.Broken > 0:
-		f.Badge, f.Text = &ui.AdminBadge{Tone: ui.ToneBad, Text: "Broken"}, "At entry "+ui.Figures(int(v.Broken))
-		f.Time = d.when(v.At)
+		f.Badge, f.Text, f.Second = &ui.AdminBadge{Tone: ui.ToneBad, Text: "Broken"}, "At entry "+ui.Figures(int(v.Broken)), "Verified "+d.when(v.At).Text
 	default:
-		f.Text, f.Time = many(int(v.Events), "entry holds", "entries hold"), d.when(v.At)
+		f.Text, f.Second = many(int(v.Events), "entry holds", "entries hold"), "Verified "+d.when(v.At).Text
 		if d.now().Sub(v.At) > verifyEvery {
 			f.Badge = &ui.AdminBadge{Tone: ui.ToneWarn, Text: "Long ago"}
 		}

@@ -77,7 +77,7 @@ func (d *desk) messageFilters() ([]ui.AdminFilter, error) {
 		}},
 		{Name: delivery.FilterMedium, Label: "Medium", Options: []ui.AdminOption{{Value: "mail", Label: "Mail"}, {Value: "sms", Label: "Text message"}}},
 		instances,
-		{Name: delivery.FilterUser, Label: "User (login name)"},
+		{Name: delivery.FilterUser, Label: "User"},
 		realms,
 		{Name: delivery.FilterFrom, Label: "From", Draw: ui.DrawDate},
 		{Name: delivery.FilterTo, Label: "To", Draw: ui.DrawDate},

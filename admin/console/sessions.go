@@ -30,7 +30,7 @@ func sessions(d *desk) error {
 	if err != nil {
 		return err
 	}
-	filters := []ui.AdminFilter{{Name: filterUser, Label: "User (login name)"}, realms}
+	filters := []ui.AdminFilter{{Name: filterUser, Label: "User"}, realms}
 	q := d.query(filters)
 	q.Search = ""
 	if err := d.named(&q, filterUser); err != nil {

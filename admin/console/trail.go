@@ -95,8 +95,8 @@ func asked(r *http.Request, filters []ui.AdminFilter) string {
 func (d *desk) trailFilters() ([]ui.AdminFilter, error) {
 	out := []ui.AdminFilter{
 		{Name: audit.FilterKind, Label: "Kind", Options: eventKinds()},
-		{Name: audit.FilterActor, Label: "By (login name)"},
-		{Name: audit.FilterUser, Label: "About user (login name)"},
+		{Name: audit.FilterActor, Label: "By"},
+		{Name: audit.FilterUser, Label: "About user"},
 	}
 	if d.sub.ID != "" {
 		apps, err := d.appFilter(audit.FilterClientApp)
@@ -228,7 +228,9 @@ func (d *desk) entry(e audit.Event, names admin.Names) ui.AdminEntry {
 		if why, ok := detail["explanation"].(map[string]any); ok {
 			out.Text = capital(wordsOf(why["result"]))
 		}
-		without = []string{"explanation"}
+		acr, _ := detail["acr"].(string)
+		detail["strength"], detail["proven_by"] = strengthOf(acr), methods(textsOf(detail["amr"]))
+		without = []string{"explanation", "acr", "amr"}
 	default:
 		out.Text = wordsOf(detail["reason"])
 	}
@@ -237,6 +239,15 @@ func (d *desk) entry(e audit.Event, names admin.Names) ui.AdminEntry {
 		out.Facts = append(out.Facts, ui.AdminFact{Name: "TwoFactor instance", AdminCell: ui.AdminCell{Text: text, URL: url}})
 	}
 	out.Facts = append(out.Facts, factsOf(detail, append(without, "two_factor")...)...)
+	return out
+}
+
+// textsOf are the texts of a list.
+func textsOf(v any) (out []string) {
+	list, _ := v.([]any)
+	for _, x := range list {
+		out = append(out, wordsOf(x))
+	}
 	return out
 }
 
@@ -380,7 +391,7 @@ func askVerify(d *desk) error {
 	}
 	v := ui.AdminDetail{AdminPage: d.frame("Verify the chain")}
 	v.Crumbs = []ui.Link{{Text: "Audit trail", URL: d.log("audit")}}
-	v.Intro = "Each entry carries a seal over itself and over the entry before it, made with a key that is not in the database."
+	v.Intro = "Each entry carries a seal over itself and over the entry before it, made with a key that cannot be read from the database alone."
 	part := ui.AdminPart{
 		Title: "Last check", Intro: "A check reads all entries. It finds what was altered, removed or put in by somebody who can write to the database. It cannot find what was never recorded, nor what somebody forged who has the master key too.",
 		Buttons: []ui.AdminButton{{Label: "Verify the chain", URL: d.log("audit/verify"), Post: true}},

@@ -119,7 +119,13 @@ func eventOf(kind string) event {
 
 // plainWords makes words of a name: "sign_in.done" becomes "Sign in done".
 func plainWords(name string) string {
-	return capital(strings.NewReplacer("_", " ", ".", " ").Replace(name))
+	words := strings.Fields(strings.NewReplacer("_", " ", ".", " ").Replace(name))
+	for i, w := range words {
+		if slices.Contains([]string{"mfa", "acr", "amr", "url", "id", "idp", "idps", "sms", "pkce", "uri", "uris", "jwks"}, w) {
+			words[i] = strings.ToUpper(w)
+		}
+	}
+	return capital(strings.Join(words, " "))
 }
 
 // entity is a kind of thing in words, with the place of its pages below a subscription.
@@ -184,7 +190,7 @@ func factsOf(detail map[string]any, without ...string) []ui.AdminFact {
 	var out []ui.AdminFact
 	for _, name := range slices.Sorted(maps.Keys(detail)) {
 		if text := wordsOf(detail[name]); text != "" && !slices.Contains(without, name) {
-			out = append(out, ui.AdminFact{Name: plainWords(name), AdminCell: ui.AdminCell{Text: text}})
+			out = append(out, ui.AdminFact{Name: plainWords(name), AdminCell: ui.AdminCell{Text: text, Mono: id.Valid(text)}})
 		}
 	}
 	return out
@@ -239,7 +245,7 @@ func strengthOf(acr string) string {
 // methods says in words by what somebody proved himself (RFC 8176).
 func methods(amr []string) string {
 	words := map[string]string{
-		"pwd": "password", "otp": "one-time code", "sms": "text message", "email": "mail code", "hwk": "passkey", "swk": "passkey", "mfa": "", "user": "",
+		"pwd": "password", "otp": "one-time code", "sms": "text message", "email": "mail code", "hwk": "passkey", "swk": "passkey", "mfa": "", "mca": "", "user": "",
 		"pop": "passkey",
 	}
 	var out []string

@@ -254,9 +254,11 @@ func TestTemplates(t *testing.T) {
 func TestRoundTrips(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		const forWho = 3 // his membership, himself, his roles
+		w.tell(t, "one", "acme", "sign_in.done", "nobody one")
 		said := testkit.Record(t, w.db.For(t.Context()))
 		for path, most := range map[string]int{
 			"/users?limit=2": 1, "/users?limit=2&active=true&search=a": 1, "/users?second_factor=none": 1, "/users/" + w.ids["nobody one"]: 1, "/client-apps": 1,
+			"/audit?limit=2": 5, "/audit?user=" + w.ids["nobody one"] + "&kind=sign_in.": 5, "/messages?state=failed": 3,
 			"/two-factors": 3, "/two-factors/" + w.ids["factor one"]: 6,
 		} {
 			said.Take()

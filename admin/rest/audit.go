@@ -44,6 +44,9 @@ type AuditVerified struct {
 	Why    string `json:"why" doc:"Why it does not hold."`
 }
 
+// verifyTime is how long a check of a chain may take: millions of events.
+const verifyTime = 10 * time.Minute
+
 // auditFilters are those of audit.Trail.Search.
 var auditFilters = []filter{
 	{audit.FilterKind, "What happened: as it is, or, with a dot at its end, what it begins with, such as factor.", nil},
@@ -81,6 +84,11 @@ func (a *API) audit() {
 			id: at.id + ".verify", method: http.MethodPost, path: at.path + "/verify", summary: "Check the chain of the audit trail " + at.where, action: admin.AuditRead,
 			about: "Reads all of it, and finds what was altered, removed or put in. By who may read all of it; what came of it is put into the trail.",
 		}, func(ctx context.Context, c *call, _ none) (*answer, error) {
+			ctx, cancel, err := c.mayTake(ctx, verifyTime)
+			if err != nil {
+				return nil, err
+			}
+			defer cancel()
 			v, err := a.Admin.VerifyAudit(ctx, c.who, c.subscription)
 			out := AuditVerified{Chain: c.subscription, OK: v.Broken == 0, Events: v.Events, Broken: v.Broken, Why: v.Why}
 			if out.Chain == "" {

@@ -1,12 +1,14 @@
 package rest
 
 import (
+	"context"
 	"errors"
 	"io"
 	"mime"
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"twofold/internal/web"
 )
@@ -42,6 +44,18 @@ func (c *call) whole() ([]byte, error) {
 		return nil, errCut
 	}
 	return file, nil
+}
+
+// mayTake lets a request take longer than the server lets others: for what reads much
+// before it can answer.
+func (c *call) mayTake(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc, error) {
+	// Connections know the real time alone. A writer that knows no limits has none.
+	until, conn := time.Now().Add(d), http.NewResponseController(c.w) //nolint:forbidigo // the kernel knows no other clock
+	if err := errors.Join(conn.SetReadDeadline(until), conn.SetWriteDeadline(until)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return nil, nil, err
+	}
+	ctx, cancel := context.WithDeadline(ctx, until)
+	return ctx, cancel, nil
 }
 
 // stream is an answer that is written as it comes.

@@ -60,17 +60,33 @@ func FuzzOversight(f *testing.F) {
 		query string
 		body  string
 	}{
-		{0, "kind=sign_in.&from=2026-01-01T00:00:00Z", ""}, {0, "to=9999-99-99", ""}, {1, "request=%f0&user=x", ""}, {2, "state=sent&after=W10.AA", ""}, {3, "tenant=" + acme, ""},
-		{4, "", `{"change":"demand","level":"tenant","target":"` + acme + `","enforce_mfa":true}`}, {4, "", `{"change":"put_assignment","grace_days":1e18}`},
+		{0, "kind=sign_in.&from=2026-01-01T00:00:00Z", ""},
+		{0, "to=9999-99-99", ""},
+		{1, "request=%f0&user=x", ""},
+		{2, "state=sent&after=W10.AA", ""},
+		{3, "tenant=" + acme, ""},
+		{4, "", `{"change":"demand","level":"tenant","target":"` + acme + `","enforce_mfa":true}`},
+		{4, "", `{"change":"put_assignment","grace_days":1e18}`},
 		{5, "", `{"change":"switch","effect":"grace","two_factor":"` + w.ids["factor one"] + `","to":"off","limit":200,"after":"x.y"}`},
-		{6, "", `{"do":"activate","matching":{"search":"\u0000"}}`}, {6, "", `{"do":"delete","users":[null]}`}, {6, "", `{"do":"activate","matching":{"limit":"1","after":"x"}}`},
-		{7, "", "\x89PNG\r\n\x1a\n"}, {8, "dry_run=true", `{"name":"x","tenants":"acme"}`}, {8, "dry_run=true&existing=fail", "name,\"x\n"},
+		{6, "", `{"do":"activate","matching":{"search":"\u0000"}}`},
+		{6, "", `{"do":"delete","users":[null]}`},
+		{6, "", `{"do":"activate","matching":{"limit":"1","after":"x"}}`},
+		{7, "", "\x89PNG\r\n\x1a\n"},
+		{8, "dry_run=true", `{"name":"x","tenants":"acme"}`},
+		{8, "dry_run=true&existing=fail", "name,\"x\n"},
 	} {
 		f.Add(c.which, c.query, c.body)
 	}
 	paths := []struct{ method, path, media string }{
-		{"GET", "/audit", ""}, {"GET", "/audit/export", ""}, {"GET", "/messages", ""}, {"GET", "/sessions", ""}, {"POST", "/preview", "application/json"},
-		{"POST", "/preview/list", "application/json"}, {"POST", "/jobs", "application/json"}, {"PUT", "/tenants/" + acme + "/logo", "image/png"}, {"POST", "/users/import", "text/csv"},
+		{"GET", "/audit", ""},
+		{"GET", "/audit/export", ""},
+		{"GET", "/messages", ""},
+		{"GET", "/sessions", ""},
+		{"POST", "/preview", "application/json"},
+		{"POST", "/preview/list", "application/json"},
+		{"POST", "/jobs", "application/json"},
+		{"PUT", "/tenants/" + acme + "/logo", "image/png"},
+		{"POST", "/users/import", "text/csv"},
 	}
 	f.Fuzz(func(t *testing.T, which uint8, query, body string) {
 		to := paths[int(which)%len(paths)]

@@ -70,13 +70,10 @@ func (a *API) importUsers(ctx context.Context, c *call, _ none) (*answer, error)
 	if t := q.Get("tenant"); t != "" {
 		o.Tenants = []string{t}
 	}
-	// The server's own limits are for requests that take no work; connections know the real
-	// time alone. A writer that knows no limits has none.
-	until, conn := time.Now().Add(importTime), http.NewResponseController(c.w) //nolint:forbidigo // the kernel knows no other clock
-	if err := errors.Join(conn.SetReadDeadline(until), conn.SetWriteDeadline(until)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+	ctx, cancel, err := c.mayTake(ctx, importTime)
+	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
 	r, err := a.Admin.ImportUsers(ctx, c.who, c.subscription, c.Request.Body, o)
 	var tooLarge *http.MaxBytesError

@@ -50,7 +50,7 @@ func (a *API) jobs() {
 		return items(all, showJob), err
 	})
 	act[JobCreate, Job](a, spec{
-		id: "jobs.create", method: http.MethodPost, path: path, summary: "Do something to many users", action: admin.UserRead, must: []string{"do"}, once: true, status: http.StatusCreated,
+		id: "jobs.create", method: http.MethodPost, path: path, summary: "Do something to many users", action: admin.UserWrite, must: []string{"do"}, once: true, status: http.StatusCreated,
 		problems: []int{http.StatusConflict},
 		about: "It runs on after the answer: ask for it by its Location. Each user is handled as by the operation on one, with the roles that the caller has at that moment: " +
 			"it takes user.write, user.delete or group.write. To delete asks users for a sign-in of the last 5 minutes. Three at a time run in a subscription.",

@@ -229,9 +229,7 @@ func TestTestSend(t *testing.T) {
 		if want(t, r, 200, ""); r.body["passed"] != false || r.str("stage") != "auth" || r.body["provider_status"] != 401.0 || r.str("provider_code") != "20003" || r.str("error_class") != "account" || r.str("help") == "" {
 			t.Errorf("failed: %s", r.text)
 		}
-		for range 3 {
-			want(t, w.do("sub one", http.MethodPost, path, ""), 200, "")
-		}
+		want(t, w.do("sub one", http.MethodPost, path, ""), 200, "")
 		r = w.do("sub one", http.MethodPost, path, "")
 		want(t, r, 429, "too_many_tests")
 		if n, err := strconv.Atoi(r.Header.Get("Retry-After")); err != nil || n < 1 || n > 600 {

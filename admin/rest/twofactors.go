@@ -23,7 +23,7 @@ type TwoFactorUpdate struct {
 
 // TwoFactorCreate is what a TwoFactor instance is made of.
 type TwoFactorCreate struct {
-	Type string `json:"type" maxLength:"64" doc:"A type of two_factor_types.list." example:"totp"`
+	Type string `json:"type" maxLength:"64" doc:"A type of two_factor_types.list."`
 	TwoFactorUpdate
 }
 
@@ -31,7 +31,7 @@ type TwoFactorCreate struct {
 type TwoFactor struct {
 	Stamp
 	Name    string                 `json:"name" doc:"Its name." example:"Authenticator app"`
-	Type    string                 `json:"type" doc:"Its type." example:"totp"`
+	Type    string                 `json:"type" doc:"Its type."`
 	Active  bool                   `json:"active" doc:"Whether it is offered."`
 	State   TwoFactorState         `json:"state" doc:"How it fares."`
 	Options map[string]OptionValue `json:"options" doc:"Its options, for who may change them; not in lists."`
@@ -55,7 +55,7 @@ type OptionValue struct {
 
 // TwoFactorType is a type of second factor with what it can be configured by.
 type TwoFactorType struct {
-	Type     string        `json:"type" doc:"As two_factors.create takes it." example:"totp"`
+	Type     string        `json:"type" doc:"As two_factors.create takes it."`
 	Name     string        `json:"name" doc:"What people read." example:"Authenticator app"`
 	ACR      string        `json:"acr" doc:"What a sign-in with it reaches."`
 	Needs    []string      `json:"needs" doc:"What a user must have: email, phone."`
@@ -137,7 +137,7 @@ func (a *API) testSend() {
 		id: "two_factors.test", method: http.MethodPost, path: "/subscriptions/{subscription}/two-factors/{id}/test", summary: "Send a test message", action: admin.TwoFactorTest,
 		about: "To the caller's own proven mail address or phone number, and to no other: 409 if there is none, as for machines, or if the instance is invalid or switched off. " +
 			"It carries no code. A test that fails is answered with 200 too, and says where and why; it is noted with the instance. " +
-			"There are 5 in 10 minutes for each caller: 429 after that.",
+			"There are 3 in 10 minutes for an address, 20 a day for a mail address and 10 for a phone number, 20 an hour for a caller: 429 after that.",
 		problems: []int{http.StatusConflict},
 	}, func(ctx context.Context, c *call, _ none) (*answer, error) {
 		t, err := a.Admin.TestSend(ctx, c.who, c.subscription, c.id)

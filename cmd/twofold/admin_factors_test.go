@@ -115,7 +115,7 @@ func (o *office) assigned(instance string) {
 	o.t.Helper()
 	page := o.open(instance).RequireText("Assigned to nobody").Link("Assign it")
 	page = page.FormWith("two_factor").Set("level", "user").Press("Continue").Require(http.StatusOK)
-	page = page.FormWith("target").Set("target", "nobody").Press("Create assignment").Require(http.StatusUnprocessableEntity).RequireText("There is none of this name.")
+	page.FormWith("target").Set("target", "nobody").Press("Create assignment").Require(http.StatusUnprocessableEntity).RequireText("There is none of this name.")
 	page = o.open(instance).Link("Assign it").FormWith("two_factor").Set("level", "subscription").Press("Continue").Require(http.StatusOK)
 	page = page.FormWith("required").Set("required", "on").Press("Create assignment").Require(http.StatusOK)
 	page.RequireText("Nothing has been saved yet", "Whom this affects", "person signs in there 1", "asked otherwise 1", "sue")
@@ -124,7 +124,7 @@ func (o *office) assigned(instance string) {
 	if f := back.FormWith("required"); f.Value("required") != "true" || f.Value("two_factor") == "" {
 		o.t.Errorf("what was typed is lost: %v", f.Values())
 	}
-	page = page.Press("Save it").Follow().Require(http.StatusOK).RequireText("Assignment created.", "Code by mail for System", "Required")
+	page.Press("Save it").Follow().Require(http.StatusOK).RequireText("Assignment created.", "Code by mail for System", "Required")
 	o.open("assignments").RequireText("Code by mail", "Subscription", "Required")
 	o.open(instance).RequireText("Subscription System", "1 assignment would offer nothing")
 
@@ -137,7 +137,7 @@ func (o *office) assigned(instance string) {
 	page = page.Press("Switch it off").Follow().Require(http.StatusOK).RequireText("Code by mail is switched off.", "Inactive")
 	o.c.Get(page.URL.String()).RequireText("It can be tested once it is switched on.")
 	page = page.Link("Switch it on").Press("Switch it on").Follow().Require(http.StatusOK).RequireText("Code by mail is switched on.")
-	page = page.Link("Remove Subscription System").RequireText("Whom it affects").Press("Delete assignment").Follow().RequireText("was deleted")
+	page.Link("Remove Subscription System").RequireText("Whom it affects").Press("Delete assignment").Follow().RequireText("was deleted")
 	o.open(instance).RequireText("Assigned to nobody")
 }
 
@@ -160,8 +160,8 @@ func TestBaseSettingsPages(t *testing.T) {
 		page.Require(http.StatusOK).RequireText("Base settings of E-mail code saved.", "2 options")
 		page = o.open("settings").Link("E-mail code").RequireText("Inherited from the platform's base settings")
 		f := page.FormWith("CodeLength").Set("MailServerConfig.Host", o.smtp.Host()).Set("MailServerConfig.Port", strconv.Itoa(o.smtp.Port())).Set("MailServerConfig.EnableSSL", "")
-		page = f.Set("CodeLength", "7").Press("Save").Follow().Require(http.StatusOK)
-		page = o.open("settings").Link("E-mail code").RequireText("Set here", `Use the inherited value "8", from the platform's base settings`)
+		f.Set("CodeLength", "7").Press("Save").Follow().Require(http.StatusOK)
+		o.open("settings").Link("E-mail code").RequireText("Set here", `Use the inherited value "8", from the platform's base settings`)
 
 		page = o.open("two-factors/new").FormWith("instance_name").Set("type", "email").Set("instance_name", "Mail code").Press("Save").Follow()
 		page = page.Require(http.StatusOK).RequireText("Untested").Link("Edit").RequireText("Inherited from the subscription's base settings", "Inherited from the platform's base settings")
@@ -189,14 +189,14 @@ func TestBaseSettingsPages(t *testing.T) {
 func TestTextPages(t *testing.T) {
 	testkit.EachDatabase(t, func(t *testing.T, database string) {
 		o := newOffice(t, database)
-		page := o.open("templates").RequireText("Second-factor code", "Deutsch", "Inherited")
+		o.open("templates").RequireText("Second-factor code", "Deutsch", "Inherited")
 		edit := o.base + "/templates/edit?kind=code&lang=de&level=subscription"
-		page = o.c.Get(edit).Require(http.StatusOK).RequireText("{{.Code}}", "Inherited from what Twofold comes with, in Deutsch", "123456")
+		page := o.c.Get(edit).Require(http.StatusOK).RequireText("{{.Code}}", "Inherited from what Twofold comes with, in Deutsch", "123456")
 		page = page.FormWith("subject").Set("subject", "{{.Nothing}}").Press("Preview mail").Require(http.StatusUnprocessableEntity).RequireText("Put right what is wrong")
 		page = page.FormWith("subject").Set("subject", "Code für {{.Realm}}").Set("sms", "Ihr Code: {{.Code}} €").Press("Preview mail").Require(http.StatusOK)
 		page.RequireText("Subject Code für")
 		page = page.Press("Preview text message").Require(http.StatusOK).RequireText("Ihr Code: 123456 €", "1 text message, ")
-		page = page.Press("Save").Follow().Require(http.StatusOK).RequireText("Text saved.", "Set here")
+		page.Press("Save").Follow().Require(http.StatusOK).RequireText("Text saved.", "Set here")
 		o.open("templates").RequireText("Set here", "Subject, Text message")
 
 		realm, err := o.tenants.RealmByName(t.Context(), "system")

@@ -66,8 +66,11 @@ func (c *demoCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	if _, err := h.apply(ctx, file, false); err != nil {
+	if _, err := h.applyWith(ctx, file, apply.Options{OnGrant: h.console.OnGrant}); err != nil {
 		return words(err)
+	}
+	if err := openConsole(ctx, h, facts); err != nil {
+		return err
 	}
 	if err := facts.Save(c.Data); err != nil {
 		return err
@@ -80,6 +83,16 @@ func (c *demoCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	return c.serve(ctx, h, provider, app, site)
+}
+
+// openConsole brings the administration to where this start is: another --listen has
+// another address, and who has his role already is given none.
+func openConsole(ctx context.Context, h *house, facts demo.Facts) error {
+	realm, err := h.tenants.RealmByName(ctx, facts.Tenants[0].Name)
+	if err != nil {
+		return err
+	}
+	return h.console.EnsureConsole(ctx, realm)
 }
 
 // logFile keeps the log out of the way of what the demo prints.

@@ -198,6 +198,61 @@ func signInAt(t *testing.T, b *browser.Browser, f demo.Facts, door, name string)
 	b.Press("Enter")
 }
 
+// TestDemoAdmin: who tries the demo is in the administration after a password and a code,
+// and its pages have something to show.
+func TestDemoAdmin(t *testing.T) {
+	f := startDemo(t, filepath.Join(t.TempDir(), "data"))
+	chromium := browser.New(t)
+	enter := func(t *testing.T, name string) *browser.Browser {
+		b := chromium.NewContext().For(t)
+		u := userOf(t, f, name)
+		b.Open(f.AdminURL)
+		b.WaitFor(`input[name="password"]`)
+		b.Fill(`input[name="username"]`, name)
+		b.Fill(`input[name="password"]`, u.Password)
+		b.Press("Enter")
+		b.WaitFor(`input[name="code"]`)
+		b.Fill(`input[name="code"]`, mailboxCode(t, f, u.Email))
+		b.Press("Enter")
+		b.WaitText(u.GivenName + " " + u.FamilyName)
+		return b
+	}
+	t.Run("of the server", func(t *testing.T) {
+		b := enter(t, "sina")
+		shots(b, "demo-admin")
+		for page, says := range map[string][]string{
+			"users":       {"Anna Keller", "Inactive", "Many users at once"},
+			"two-factors": {"Ready", "Untested", "Invalid", "Code by Microsoft 365"},
+			"exemptions":  {"trade fairs"},
+			"tenants":     {"Acme", "Globex"},
+			"audit":       {"Sina Roth"},
+		} {
+			b.Open(f.ProviderURL + subscriptionPath(b) + "/" + page)
+			b.WaitText(says[0])
+			for _, text := range says {
+				if !strings.Contains(b.Text("main"), text) {
+					t.Errorf("%s does not say %q: %s", page, text, b.Text("main"))
+				}
+			}
+			shots(b, "demo-admin-"+page)
+		}
+		b.RequireClean(t)
+	})
+	for _, name := range []string{"sven", "tina"} {
+		t.Run(name, func(t *testing.T) {
+			b := enter(t, name)
+			b.WaitText("Users")
+			b.RequireClean(t)
+		})
+	}
+}
+
+// subscriptionPath is the part of the address that names the subscription.
+func subscriptionPath(b *browser.Browser) string {
+	parts := strings.SplitN(b.URL().Path, "/", 5)
+	return strings.Join(parts[:min(4, len(parts))], "/")
+}
+
 // TestDemoWithoutScript: everything but passkeys works with script switched off.
 func TestDemoWithoutScript(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")

@@ -1,11 +1,18 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
+	"net/url"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
+	"twofold/admin"
+	"twofold/internal/audit"
 	"twofold/internal/testkit"
+	"twofold/tenants"
 )
 
 // TestOversightPages goes through trail, delivery log and sessions as the first
@@ -89,5 +96,171 @@ func TestServerPages(t *testing.T) {
 		c.Get(base + "search?q=zzz").Require(http.StatusOK).RequireText("Nothing found")
 		c.Get(w.url+"/admin/api").Require(http.StatusOK).RequireText("API reference", "GET", "/admin/v1/subscriptions", "system admin")
 		c.Get(base).Require(http.StatusOK).RequireText("System", "Never verified")
+	})
+}
+
+// TestOversightByRole: each role gets to exactly the pages of oversight that are its own,
+// and its rail offers no other. An auditor has two.
+func TestOversightByRole(t *testing.T) {
+	testkit.EachDatabase(t, func(t *testing.T, at string) {
+		w := newWorld(t, at)
+		w.customer()
+		who := map[string]*officer{
+			"owner": w.officer("olga", tenants.RoleSubscriptionAdmin, ""), "tenant": w.officer("tina", tenants.RoleTenantAdmin, "acme"),
+			"help": w.officer("hela", tenants.RoleHelpDesk, "acme"), "auditor": w.officer("otto", tenants.RoleAuditor, ""),
+		}
+		globex, acme := w.ids["tenant globex"], w.ids["tenant acme"]
+		entry := w.newest("console.signed_in")
+		const yes, no, gone = http.StatusOK, http.StatusForbidden, http.StatusNotFound
+		for _, tt := range []struct {
+			path                         string
+			owner, tenant, help, auditor int
+		}{
+			{"", yes, yes, yes, yes},
+			{"audit", yes, yes, no, yes},
+			{"audit/" + entry, yes, yes, no, yes},
+			{"audit/export", yes, yes, no, yes},
+			{"audit/verify", yes, no, no, yes},
+			{"messages", yes, yes, no, yes},
+			{"messages/x", gone, gone, no, gone},
+			{"sessions", yes, yes, no, no},
+			{"sessions/end", yes, no, no, no},
+			{"sessions/end?tenant=" + acme, yes, yes, no, no},
+			{"sessions/end?tenant=" + globex, yes, no, no, no},
+			{"roles", yes, yes, no, no},
+			{"roles/new", yes, yes, no, no},
+			{"search?q=a", yes, yes, yes, yes},
+			{"jobs", yes, yes, yes, no},
+			{"jobs/x", gone, gone, gone, gone},
+			{"subscription", yes, no, no, no},
+			{"subscription/edit", yes, no, no, no},
+			{"subscription/delete", no, no, no, no},
+			{"../../audit", no, no, no, no},
+			{"../../subscriptions", no, no, no, no},
+			{"../../roles", gone, gone, gone, gone},
+		} {
+			for name, want := range map[string]int{"owner": tt.owner, "tenant": tt.tenant, "help": tt.help, "auditor": tt.auditor} {
+				address := who[name].base + tt.path
+				if strings.HasPrefix(tt.path, "../../") {
+					address = w.url + "/admin/" + tt.path[6:]
+				}
+				if page := who[name].Get(address); page.Status != want {
+					t.Errorf("%s of %s: %d, want %d: %s", tt.path, name, page.Status, want, page.Text)
+				}
+			}
+		}
+		for _, tt := range []struct {
+			path, values                 string
+			owner, tenant, help, auditor int
+		}{
+			{"audit/verify", "", 303, no, no, 303},
+			{"sessions/end", "confirmed=true&tenant=" + globex, 303, gone, gone, gone},
+			{"sessions/end", "confirmed=true&typed=sample", 0, gone, gone, gone},
+			{"roles/new", "role=system_admin&subject_kind=user&subject=anna", no, gone, no, no},
+			{"roles/new", "role=subscription_admin&subject_kind=user&subject=anna", 303, gone, no, no},
+			{"subscription/edit", "version=1&title=x", 0, no, no, no},
+			{"subscription/delete", "version=1&confirmed=true&typed=sample", no, no, no, no},
+			{"jobs/x/stop", "", gone, gone, gone, gone},
+			{"users/bulk", "do=delete&all=true&confirmed=true&typed=sample&search=gina", 303, 303, no, no},
+		} {
+			for name, want := range map[string]int{"owner": tt.owner, "tenant": tt.tenant, "help": tt.help, "auditor": tt.auditor} {
+				v, err := url.ParseQuery(tt.values)
+				w.check(err)
+				if want == 0 {
+					continue
+				}
+				if page := who[name].PostFormFrom(w.url, who[name].base+tt.path, v); page.Status != want {
+					t.Errorf("POST %s %s of %s: %d, want %d: %s", tt.path, tt.values, name, page.Status, want, page.Text)
+				}
+			}
+		}
+		// What is offered is what is allowed.
+		rail := who["auditor"].open("").Require(http.StatusOK)
+		for _, place := range []string{"users", "groups", "tenants", "idps", "client-apps", "two-factors", "assignments", "sessions", "roles", "settings", "subscription", "messages", "audit"} {
+			if offered, want := strings.Contains(rail.Body, `href="`+who["auditor"].open("").URL.Path+place+`"`), place == "messages" || place == "audit"; offered != want {
+				t.Errorf("%s is offered to an auditor: %v", place, offered)
+			}
+		}
+		// Who runs acme sees nothing of globex, in no way there is.
+		w.check(w.audit.Record(w.in("globex"), audit.Event{Kind: "sign_in.done"}, map[string]string{"mark": "only-of-globex"}))
+		for _, path := range []string{"audit", "audit?tenant=" + globex, "audit?kind=sign_in.", "audit/export", "audit/export?tenant=" + globex} {
+			if page := who["tenant"].open(path).Require(http.StatusOK); strings.Contains(page.Body, "only-of-globex") {
+				t.Errorf("%s tells of another tenant", path)
+			}
+		}
+		if page := who["auditor"].open("audit/export").Require(http.StatusOK); !strings.Contains(page.Body, "only-of-globex") {
+			t.Error("an auditor of all misses something")
+		}
+	})
+}
+
+// TestOversightHoldsNoSecrets: with passwords, codes, cookies and secrets of apps about,
+// none of them is on a page of oversight, in the export or in the log.
+func TestOversightHoldsNoSecrets(t *testing.T) {
+	testkit.EachDatabase(t, func(t *testing.T, at string) {
+		w := newWorld(t, at)
+		w.customer()
+		var reg testkit.SecretRegister
+		reg.Add("password", password)
+		reg.Add("secret of an app", secret)
+		reg.Add("account of the mail server", "twilio-token")
+		o := w.officer("sue", tenants.RoleSubscriptionAdmin, "")
+		p, c := w.rp("acme", "expenses").with("acr_values", "urn:twofold:acr:2fa"), testkit.NewClient(t)
+		page := p.signIn(c, "anna").Follow()
+		code := w.code("anna@example.test")
+		tokens := p.exchange(p.callback(page.FormWith("code").Set("code", code).Press("Continue")).Get("code"))
+		reg.Add("refresh token", tokens.Refresh)
+		reg.Add("access token", tokens.AccessToken)
+		for _, cookies := range []*testkit.Client{c, o.Client} {
+			for _, path := range []string{"/admin/", "/t/acme/"} {
+				for _, k := range cookies.Cookies(w.url + path) {
+					if len(k.Value) >= 32 { // the others name a tenant or a language
+						reg.Add("cookie "+k.Name, k.Value)
+					}
+				}
+			}
+		}
+		made, err := w.admin.AddClientSecret(w.ctx(), admin.Operator(), w.sub.ID, w.ids["client_app expenses"], 0)
+		w.check(err)
+		reg.Add("another secret of an app", made)
+		w.check(w.admin.SetPassword(w.ctx(), admin.Operator(), w.sub.ID, w.ids["user bert"], reg.Add("new password", "a new and quiet sentence")))
+		for _, path := range []string{"", "audit", "audit?kind=config.", "audit/export", "audit/verify", "messages", "sessions", "roles", "search?q=a", "jobs", "subscription", "api"} {
+			reg.Forbid(t, path, o.open(path).Require(http.StatusOK).Body)
+		}
+		for _, kind := range []string{"sign_in.done", "factor.sent", "config.changed", "console.signed_in"} {
+			reg.Forbid(t, kind, o.open("audit/"+w.newest(kind)).Require(http.StatusOK).Body)
+		}
+		reg.Forbid(t, "log", w.logs.String())
+		// A code is six figures: looked for as a word of its own.
+		if body := o.open("audit/export").Body; regexp.MustCompile(`\b`+code+`\b`).MatchString(body) || !strings.Contains(body, "factor.sent") {
+			t.Error("the code is in the export")
+		}
+	})
+}
+
+// TestBulkByPages: all that match are counted, asked about, and worked off with progress.
+func TestBulkByPages(t *testing.T) {
+	testkit.EachDatabase(t, func(t *testing.T, at string) {
+		w := newWorld(t, at)
+		w.customer()
+		o := w.officer("sue", tenants.RoleSubscriptionAdmin, "")
+		for i := range 4 {
+			n := admin.NewUser{User: tenants.User{Name: fmt.Sprint("crowd", i), Kind: tenants.Person, Active: true}, Tenants: []string{w.ids["tenant acme"]}}
+			w.check(w.admin.CreateUser(w.ctx(), admin.Operator(), w.sub.ID, &n))
+		}
+		list := o.open("users?search=crowd").Require(http.StatusOK)
+		page := list.FormWith("all").Set("all", "true").Set("do", "deactivate").Press("Go on").Require(http.StatusOK)
+		page.RequireText("Deactivate 4 users?", "all their sessions end")
+		page = page.FormWith("confirmed").Submit().Follow().Require(http.StatusOK)
+		for range 100 {
+			if page = o.Get(page.URL.String()); !strings.Contains(page.Text, "At work") {
+				break
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		page.RequireText("Users deactivated", "Done", "4 of 4 done")
+		o.open("users?search=crowd&active=true").RequireText("No users match")
+		o.open("users?active=true").RequireText("anna", "bert", "gina", "sue")
+		o.open("jobs").Require(http.StatusOK).RequireText("Users deactivated", "Sue")
 	})
 }

@@ -138,7 +138,7 @@ func TestBrowserPeople(t *testing.T) {
 	u.picture("bulk")
 	u.fits()
 	u.Click("main .solid")
-	u.WaitText("failed")
+	u.WaitText("1 failed")
 	u.picture("bulk-done")
 	u.fits()
 	u.RequireClean(t)

@@ -100,7 +100,13 @@ func TestConsoleUsers(t *testing.T) {
 			t.Errorf("typed: %v", f.Values())
 		}
 		page = f.Set("email", "nora@example.test").Set("password", password).Press("Create user").Follow().Require(http.StatusOK)
-		page.RequireText("Nora New", "User created.", "Not proven", "acme", "staff")
+		page.RequireText("Nora New", "User created.", "Not proven", "acme", "staff", "nothing can be administered")
+		if got := page.Link("Give a role").FormWith("subject").Value("subject"); got != "nora" {
+			t.Errorf("a role is given to %q", got)
+		}
+		for _, l := range []string{"Explain", "Activity"} {
+			page.Link(l).Require(http.StatusOK)
+		}
 		nora := page.URL.Path[strings.LastIndexByte(page.URL.Path, '/')+1:]
 		if login, err := w.tenants.CheckPassword(w.in("acme"), "nora", password); err != nil || login.ID != nora {
 			t.Errorf("%+v %v", login, err)
@@ -120,14 +126,14 @@ func TestConsoleUsers(t *testing.T) {
 
 		page = o.open("users/" + nora).Link("Edit")
 		stale := o.open("users/"+nora+"/edit").FormWith("name").Set("display_name", "Nora Stale")
-		page = page.FormWith("name").Set("display_name", "Nora Newer").Set("phone", "+41790000000").Press("Save").Follow().RequireText("Nora Newer", "User saved.")
+		page.FormWith("name").Set("display_name", "Nora Newer").Set("phone", "+41790000000").Press("Save").Follow().RequireText("Nora Newer", "User saved.")
 		stale.Press("Save").Require(http.StatusPreconditionFailed).RequireText("Somebody else changed this", "Nora Newer", "Nora Stale")
 
 		// In and out of tenants, groups and IDPs.
 		group := tenants.Group{Name: "board"}
 		w.must(w.tenants.PutGroup(w.ctx(), &group))
 		o.post("users/"+nora+"/groups", "do", "add", "other", group.ID).Follow().RequireText("board", "Added.")
-		page = o.open("groups/" + group.ID).RequireText("nora")
+		o.open("groups/" + group.ID).RequireText("nora")
 		page = o.post("groups/"+group.ID+"/members", "do", "add", "other", "nobody here").Require(http.StatusUnprocessableEntity).RequireText("There is no such thing here")
 		if !strings.Contains(page.Body, `value="nobody here"`) {
 			t.Error("what was typed is gone")
@@ -177,7 +183,7 @@ func TestConsoleHelpDesk(t *testing.T) {
 			}
 		}
 		page = o.open("users/"+anna).Require(http.StatusOK).RequireText("Second factors", "Wrong answers", "Issue bypass", "Reset factors")
-		for _, not := range []string{"Edit", "Delete user", "Set password", "Roles", "Activity", "Explain"} {
+		for _, not := range []string{"Edit", "Delete user", "Set password", "Give a role", "Activity", "Explain"} {
 			if strings.Contains(page.Text, not) {
 				t.Errorf("a help desk is offered %q", not)
 			}
@@ -206,7 +212,7 @@ func TestConsoleHelpDesk(t *testing.T) {
 		page = o.open("users/"+anna).Link("Reset factors").RequireText("What is lost", "All sessions", "Keep the phone number")
 		page = page.FormWith("reason").Set("reason", "stolen").Set("keep_phone", "true").Press("Reset factors")
 		page.RequireText("nothing to reset")
-		page = page.FormWith("reason").Set("keep_phone", "").Press("Reset factors").Follow().RequireText("has to be proven again")
+		page.FormWith("reason").Set("keep_phone", "").Press("Reset factors").Follow().RequireText("has to be proven again")
 		o.open("users/"+anna).RequireText("were reset", "Not proven")
 		if u, err := w.tenants.User(w.in("acme"), anna); err != nil || !u.ProveFirst || u.PhoneVerified {
 			t.Errorf("%+v %v", u, err)
@@ -306,8 +312,8 @@ func TestConsoleRolesOnPeople(t *testing.T) {
 			{"users/" + anna + "/tenants", "do=add&other=" + globex, 422, no, no},
 			{"users/" + anna + "/groups", "do=add&other=" + group.ID, no, no, no},
 			{"users/" + anna + "/idps", "do=remove&other=" + staff, no, no, no},
-			{"users/bulk", "do=delete&confirmed=true&id=" + gina, yes, no, no},
-			{"users/bulk", "do=group-add&confirmed=true&to_group=board&id=" + anna, no, no, no},
+			{"users/bulk", "do=delete&confirmed=true&id=" + gina, 303, no, no},
+			{"users/bulk", "do=add_to_group&confirmed=true&to_group=board&id=" + anna, no, no, no},
 			{"groups/new", "name=x", no, no, no},
 			{"tenants/new", "name=x", no, no, no},
 			{"tenants/" + globex + "/edit", "version=1&title=x", gone, gone, no},
@@ -359,13 +365,13 @@ func TestConsoleTenant(t *testing.T) {
 		page = page.FormWith("name").Press("Create tenant").Follow().Require(http.StatusOK)
 		page.RequireText(w.url+"/t/initech", "/.well-known/openid-configuration", "End after 8 hours, or 45 minutes without use", "To CH, DE, 500 a day", "nobody can sign in here yet")
 		id := page.URL.Path[strings.LastIndexByte(page.URL.Path, '/')+1:]
-		page = o.post("tenants/"+id+"/idps", "do", "add", "other", "staff").Follow().RequireText("staff")
-		page = o.post("tenants/"+id+"/client-apps", "do", "add", "other", w.ids["client_app expenses"]).Follow().RequireText("expenses")
+		o.post("tenants/"+id+"/idps", "do", "add", "other", "staff").Follow().RequireText("staff")
+		o.post("tenants/"+id+"/client-apps", "do", "add", "other", w.ids["client_app expenses"]).Follow().RequireText("expenses")
 
 		// Whom a stricter rule affects is shown first.
 		w.must(w.tenants.AddTenantMember(w.ctx(), id, w.ids["user anna"]))
 		page = o.open("tenants/"+id+"/edit").FormWith("title").Set("enforce_mfa", "true").Press("Save").Require(http.StatusOK).RequireText("Whom this affects")
-		page = page.FormWith("title").Submit().Follow().RequireText("Tenant saved.", "Enforced")
+		page.FormWith("title").Submit().Follow().RequireText("Tenant saved.", "Enforced")
 
 		// Who runs it may make it stricter, not looser.
 		boss := w.officer("boss", tenants.RoleTenantAdmin, "acme")
@@ -567,38 +573,68 @@ func TestConsoleLogo(t *testing.T) {
 	})
 }
 
-// TestConsoleBulk: many users at once, one after the other, and what failed and why.
+// settled follows a bulk action until it is over.
+func (o *officer) settled(page *testkit.Page) *testkit.Page {
+	o.w.t.Helper()
+	page = page.Follow().Require(http.StatusOK)
+	for range 200 {
+		if !strings.Contains(page.Body, "data-refresh") {
+			return page
+		}
+		time.Sleep(50 * time.Millisecond)
+		page = o.Get(page.URL.String())
+	}
+	o.w.t.Fatal("a bulk action does not end:", page.Text)
+	return nil
+}
+
+// TestConsoleBulk: many users at once, after a question; and what failed and why.
 func TestConsoleBulk(t *testing.T) {
 	testkit.EachDatabase(t, func(t *testing.T, at string) {
 		w := newWorld(t, at)
 		w.customer()
 		o := w.officer("sue", tenants.RoleSubscriptionAdmin, "")
 		anna, bert, gina := w.ids["user anna"], w.ids["user bert"], w.ids["user gina"]
-		o.post("users/bulk", "do", "deactivate").Follow().RequireText("Choose users first.")
-		page := o.post("users/bulk", "do", "deactivate", "id", anna, "id", bert).Require(http.StatusOK).RequireText("Deactivate 2 users?", "anna, bert", "their sessions end")
-		page = page.FormWith("confirmed").Press("Deactivate").Require(http.StatusOK).RequireText("2 users deactivated")
-		for _, id := range []string{anna, bert} {
-			if u, err := w.tenants.Users().Get(w.ctx(), id); err != nil || u.Active {
-				t.Errorf("%+v %v", u, err)
+		active := func(id string, want bool) {
+			t.Helper()
+			if u, err := w.tenants.Users().Get(w.ctx(), id); err != nil || u.Active != want {
+				t.Errorf("active: %v, want %v: %v", u.Active, want, err)
 			}
 		}
-		o.post("users/bulk", "do", "activate", "confirmed", "true", "id", anna).RequireText("1 user activated")
+		o.post("users/bulk", "do", "deactivate").Follow().RequireText("Choose users first.")
+		page := o.post("users/bulk", "do", "deactivate", "id", anna, "id", bert).Require(http.StatusOK).RequireText("Deactivate 2 users?", "anna, bert", "their sessions end")
+		active(anna, true)
+		o.settled(page.FormWith("confirmed").Press("Deactivate")).RequireText("Users deactivated", "2 of 2 done")
+		active(anna, false)
+		active(bert, false)
+
+		// All that match, on every page.
+		page = o.open("users?active=false").RequireText("All that match")
+		page = page.FormWith("all").Set("all", "true").Set("do", "activate").Press("Go on").RequireText("Activate 2 users?", "State: Inactive")
+		o.settled(page.FormWith("confirmed").Press("Activate")).RequireText("2 of 2 done")
+		active(anna, true)
+		active(bert, true)
+
 		group := tenants.Group{Name: "board"}
 		w.must(w.tenants.PutGroup(w.ctx(), &group))
-		page = o.post("users/bulk", "do", "group-add", "id", anna, "id", gina)
+		page = o.post("users/bulk", "do", "add_to_group", "id", anna, "id", gina)
 		page = page.FormWith("to_group").Press("Add to a group").Require(http.StatusUnprocessableEntity).RequireText("Choose a group.")
-		page = page.FormWith("to_group").Set("to_group", group.ID).Press("Add to a group").RequireText("2 users added")
+		o.settled(page.FormWith("to_group").Set("to_group", group.ID).Press("Add to a group")).RequireText("2 of 2 done", "board")
 		if members, err := w.tenants.MembersOfGroup(w.ctx(), group.ID); err != nil || len(members) != 2 {
 			t.Error(members, err)
 		}
-		o.post("users/bulk", "do", "group-remove", "confirmed", "true", "to_group", group.ID, "id", anna).RequireText("1 user removed")
-		// One fails, the other does not.
+		o.settled(o.post("users/bulk", "do", "remove_from_group", "confirmed", "true", "to_group", group.ID, "id", anna)).RequireText("1 of 1 done")
+
+		// It takes a fresh sign-in; one fails, the others do not.
 		w.clock.Advance(6 * time.Minute)
 		o.post("users/bulk", "do", "delete", "id", bert).Require(http.StatusUnauthorized)
 		o.signIn("sue")
-		page = o.post("users/bulk", "do", "delete", "confirmed", "true", "id", bert, "id", "nobody").RequireText("1 of 2 users deleted", "1 failed", "nobody", "There is no such thing")
+		page = o.post("users/bulk", "do", "delete", "all", "true").RequireText("Delete 4 users?", "All users of the list")
+		page = page.FormWith("typed").Press("Delete").Require(http.StatusUnprocessableEntity).RequireText("not the name")
+		o.settled(page.FormWith("typed").Set("typed", "sample").Press("Delete")).RequireText("1 failed", "Sue", "This is yourself")
 		if _, err := w.tenants.Users().Get(w.ctx(), bert); err == nil {
 			t.Error("bert is still there")
 		}
+		o.open("users").RequireText("sue")
 	})
 }

@@ -8,7 +8,7 @@ work=$(mktemp -d)
 server=
 finish() {
   [[ -z $server ]] || kill "$server" 2>/dev/null || true
-  rm -rf "$work"
+  rm -rf "$work" api
 }
 trap finish EXIT
 

@@ -12,7 +12,7 @@ func Banner(w io.Writer, f Facts, dir string) error {
 	var out bytes.Buffer
 	fmt.Fprint(&out, "\nThe Twofold demo is running. Ctrl-C ends it.\n\n")
 	t := tabwriter.NewWriter(&out, 0, 0, 3, ' ', 0)
-	fmt.Fprintf(t, "  Apps\t%s\n  Mailbox\t%s\n", f.AppURL, f.MailboxURL)
+	fmt.Fprintf(t, "  Apps\t%s\n  Mailbox\t%s\n  Admin UI\t%s\n", f.AppURL, f.MailboxURL, f.AdminURL)
 	for _, tenant := range f.Tenants {
 		fmt.Fprintf(t, "  Issuer\t%s\n  Account\t%s\n", tenant.Issuer, tenant.AccountURL)
 	}
@@ -35,6 +35,8 @@ type try struct{ user, what string }
 
 func tries() []try {
 	return []try{
+		{"sina", "The admin UI, as administrator of the server: a code by mail."},
+		{"sven", "The admin UI, as administrator of one subscription: Sample Ltd."},
 		{"anna", "Expenses at Acme: a code by mail. Then ask for more: she sets up an app or a passkey."},
 		{"bruno", "Expenses at Globex: a code by SMS, with another method to use. Then Vault: no question."},
 		{"dario", "Expenses at Acme: the password is enough, until you ask for a stronger sign-in."},

@@ -19,6 +19,7 @@ const factsFile = "demo.json"
 type Facts struct { //nolint:recvcheck // filled once while it is made, a value ever after
 	ProviderURL  string   `json:"provider_url"`
 	AppURL       string   `json:"app_url"`
+	AdminURL     string   `json:"admin_url"` // where those with a role sign in to the administration
 	MailboxURL   string   `json:"mailbox_url"`
 	MailboxJSON  string   `json:"mailbox_json_url"`
 	Subscription string   `json:"subscription"`
@@ -70,6 +71,10 @@ type User struct {
 	AppRequired bool `json:"app_required,omitempty"`
 	// Unproven: the user has not proven the mail address yet.
 	Unproven bool `json:"email_unproven,omitempty"`
+	// Role is what the user administers: a role of the subscription, or system_admin.
+	Role string `json:"role,omitempty"`
+	// Inactive: nobody gets in as this user.
+	Inactive bool `json:"inactive,omitempty"`
 	// RefusedBy are the fakes that cannot reach the user's phone: "ecall", "twilio".
 	RefusedBy []string `json:"refused_by,omitempty"`
 }

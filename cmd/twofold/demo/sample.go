@@ -25,6 +25,9 @@ const (
 // exemptFor is how long the sample exemption holds.
 const exemptFor = 365 * 24 * time.Hour
 
+// roleSystem is the role for the whole server; the others are of the subscription.
+const roleSystem = "system_admin"
+
 // SampleConfig says where the parts of the demo are.
 type SampleConfig struct {
 	ProviderURL string // http://localhost:9400; issuers lie below it
@@ -76,6 +79,9 @@ func (d sampleData) ClientsOf(tenant string) []string {
 	return names
 }
 
+// System reports whether the user administers the whole server.
+func (u User) System() bool { return u.Role == roleSystem }
+
 // quoted spells a value for YAML: JSON is a part of it.
 func quoted(v any) (string, error) {
 	if t, ok := v.(time.Time); ok {
@@ -92,6 +98,7 @@ func (c SampleConfig) facts() Facts {
 	return Facts{
 		ProviderURL:  c.ProviderURL,
 		AppURL:       c.AppURL,
+		AdminURL:     c.ProviderURL + "/admin/signin?tenant=acme",
 		MailboxURL:   c.AppURL + pathMailbox,
 		MailboxJSON:  c.AppURL + pathMailboxJSON,
 		Subscription: "sample",
@@ -137,6 +144,22 @@ func (c SampleConfig) facts() Facts {
 			{
 				Name: "hugo", GivenName: "Hugo", FamilyName: "Lang", Email: "hugo@globex.example", Phone: "+12125550105", Tenants: []string{"globex"}, RefusedBy: []string{"ecall", "twilio"},
 				Shows: "No text message reaches him, so the code goes by e-mail. The ID token says so: Vault wants more, and does not let him in.",
+			},
+			{
+				Name: "ivo", GivenName: "Ivo", FamilyName: "Weber", Email: "ivo@acme.example", Tenants: []string{"acme"}, Inactive: true,
+				Shows: "Has left the company. His password is right, and he does not get in.",
+			},
+			{
+				Name: "sina", GivenName: "Sina", FamilyName: "Roth", Email: "sina@acme.example", Tenants: []string{"acme"}, Role: roleSystem,
+				Shows: "Administers the whole server, all subscriptions, in the administration. Her second factor is a code by e-mail.",
+			},
+			{
+				Name: "sven", GivenName: "Sven", FamilyName: "Graf", Email: "sven@acme.example", Tenants: []string{"acme"}, Role: "subscription_admin",
+				Shows: "Administers Sample Ltd: its tenants, apps, users and second factors. He sees nothing of the server.",
+			},
+			{
+				Name: "tina", GivenName: "Tina", FamilyName: "Huber", Email: "tina@acme.example", Tenants: []string{"acme"}, Role: "help_desk",
+				Shows: "Help desk: finds users and helps those who cannot sign in. The administration shows her nothing else.",
 			},
 		},
 		Twilio:  Twilio{From: "+447700900100"},

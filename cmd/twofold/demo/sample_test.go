@@ -52,7 +52,7 @@ func TestSampleIsYAML(t *testing.T) {
 		}
 	}
 	want := map[string]int{
-		"idps": 1, "client_apps": 3, "tenants": 2, "groups": 1, "users": 8, "two_factors": 7, "assignments": 9, "exemptions": 1,
+		"idps": 1, "client_apps": 3, "tenants": 2, "groups": 1, "users": 12, "two_factors": 8, "assignments": 9, "exemptions": 1, "roles": 2,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("what is in the sample (-want +got):\n%s", diff)
@@ -153,7 +153,7 @@ func TestBanner(t *testing.T) {
 	if err := demo.Banner(&out, f, "/var/demo"); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{f.AppURL, f.MailboxURL, f.Tenants[0].Issuer, f.Tenants[1].Issuer, f.Tenants[0].AccountURL, f.Tenants[1].AccountURL, "/var/demo", f.Users[0].Password} {
+	for _, want := range []string{f.AppURL, f.MailboxURL, f.Tenants[0].Issuer, f.Tenants[1].Issuer, f.Tenants[0].AccountURL, f.Tenants[1].AccountURL, f.AdminURL, "/var/demo", f.Users[0].Password} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("does not say %q", want)
 		}
@@ -162,7 +162,7 @@ func TestBanner(t *testing.T) {
 		t.Error("prints a client secret")
 	}
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-	if len(lines) > 27 {
+	if len(lines) > 30 {
 		t.Errorf("%d lines", len(lines))
 	}
 	for _, l := range lines {

@@ -1,7 +1,6 @@
 package browser
 
 import (
-	"fmt"
 	"os"
 	"testing"
 )
@@ -45,7 +44,7 @@ func (b *Browser) Axe(t testing.TB, page string) {
 		b.Eval(string(axe)+"; 0", nil)
 		b.Eval(axeRun, &found)
 		for _, f := range found {
-			t.Error(fmt.Sprintf("%s (dark: %v): %s, %s: %s at %s", page, dark, f.Impact, f.Rule, f.Help, f.Where))
+			t.Errorf("%s (dark: %v): %s, %s: %s at %s", page, dark, f.Impact, f.Rule, f.Help, f.Where)
 		}
 	}
 	b.EmulateDark(false)
