@@ -337,11 +337,14 @@ func showApp(d *desk, v tenants.ClientApp, p *ui.AdminDetail) error {
 		p.Parts = append(p.Parts, secrets)
 	}
 	connect, err := connectParts(d, v, of)
-	p.Parts = append(p.Parts, connect...)
-	if slices.Contains(v.GrantTypes, tenants.GrantClientCredentials) && d.may(admin.RoleRead) {
-		p.More = append(p.More, ui.AdminButton{Label: "Roles", URL: d.path("roles") + "?client_app=" + v.ID})
+	if err != nil {
+		return err
 	}
-	return err
+	p.Parts = append(p.Parts, connect...)
+	if !slices.Contains(v.GrantTypes, tenants.GrantClientCredentials) {
+		return nil
+	}
+	return d.rolesPart(tenants.SubjectClientApp, v.ID, v.Name, p)
 }
 
 func appFacts(d *desk, v tenants.ClientApp) []ui.AdminFact {

@@ -43,11 +43,8 @@ func groups() resource[tenants.Group] {
 				return err
 			}
 			p.Facts = []ui.AdminFact{{Name: "Created", AdminCell: ui.AdminCell{Time: d.when(v.CreatedAt)}}, idFact(v.ID)}
-			if d.may(admin.RoleRead) {
-				p.More = append(p.More, ui.AdminButton{Label: "Roles", URL: d.path("roles") + "?group=" + v.ID})
-			}
 			p.Parts = append(p.Parts, part)
-			return nil
+			return d.rolesPart(tenants.SubjectGroup, v.ID, v.Name, p)
 		},
 		losses: func(*desk, tenants.Group) ([]string, error) {
 			return []string{"The members lose the roles and second factors that they have by this group.", "A group that is deleted cannot be brought back."}, nil

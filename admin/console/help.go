@@ -308,7 +308,7 @@ func passwordForm(d *desk, errs []ui.FieldError) error {
 		AdminPage: d.frame("Set a password for " + called(u)), Action: d.path("users", u.ID, "password"), Errors: errs, Save: "Set password", CancelURL: d.path("users", u.ID),
 		Sections: []ui.AdminSection{{
 			Intro:  "All sessions end at once. Tell the user to change it on the account page, where only he sees it.",
-			Fields: []ui.AdminField{required(secretField("password", "New password", "At least 12 characters."))},
+			Fields: []ui.AdminField{required(secretField("password", "New password", passwordHelp()))},
 		}},
 	}
 	p.Crumbs = userCrumbs(d, u)

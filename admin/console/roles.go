@@ -143,6 +143,9 @@ func newRole(d *desk) error {
 		return admin.ErrAgain
 	}
 	v := typedRole{Grant: tenants.Grant{SubjectKind: tenants.SubjectUser, Role: tenants.RoleHelpDesk, HomeID: d.sub.ID}, name: d.r.URL.Query().Get("subject")}
+	if kind := d.r.URL.Query().Get("subject_kind"); kind == tenants.SubjectGroup || kind == tenants.SubjectClientApp {
+		v.SubjectKind = kind
+	}
 	if d.sub.ID == "" {
 		v.Role, v.HomeID = tenants.RoleSystemAdmin, d.Realm.Subscription.ID
 	}

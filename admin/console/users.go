@@ -1,6 +1,7 @@
 package console
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -157,8 +158,12 @@ func placeFields(d *desk) (ui.AdminSection, error) {
 		s.Fields = append(s.Fields, boxes("idps", "Identity providers", "Which know the user by the login name. None: those of the tenants.", all))
 	}
 	return ui.AdminSection{Title: s.Title, Fields: append(s.Fields,
-		secretField("password", "Password", "At least 12 characters. Leave it empty if the user sets one by the link for a forgotten password. A machine has none."))}, nil
+		secretField("password", "Password", passwordHelp()+" Leave it empty if the user sets one by the link for a forgotten password. A machine has none."))}, nil
 }
+
+// passwordHelp says what a password must be that an administrator gives: it may have to
+// stand alone.
+func passwordHelp() string { return fmt.Sprintf("At least %d characters.", tenants.MinPasswordAlone) }
 
 // pick are the things of a kind with those that are chosen.
 func pick[V any](d *desk, r resource[V], chosen []string) ([]ui.AdminOption, error) {
@@ -276,7 +281,7 @@ func showUser(d *desk, v tenants.User, p *ui.AdminDetail) error {
 	for _, link := range []struct {
 		label, at string
 		needs     admin.Action
-	}{{"Roles", "roles", admin.RoleRead}, {"Explain", "explain", admin.PolicyRead}, {"Activity", "audit", admin.AuditRead}} {
+	}{{"Explain", "explain", admin.PolicyRead}, {"Activity", "audit", admin.AuditRead}} {
 		if d.may(link.needs) {
 			p.More = append(p.More, ui.AdminButton{Label: link.label, URL: d.path(link.at) + "?user=" + v.ID})
 		}
@@ -285,6 +290,9 @@ func showUser(d *desk, v tenants.User, p *ui.AdminDetail) error {
 		return err
 	}
 	if err := placeParts(d, v, p); err != nil {
+		return err
+	}
+	if err := d.rolesPart(tenants.SubjectUser, v.ID, v.Name, p); err != nil {
 		return err
 	}
 	may := d.may(admin.UserWrite)

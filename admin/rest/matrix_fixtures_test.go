@@ -4,6 +4,11 @@ import (
 	"fmt"
 	"time"
 
+	"twofold/admin"
+	"twofold/internal/audit"
+	"twofold/internal/db"
+	"twofold/internal/id"
+	"twofold/internal/page"
 	"twofold/internal/problem"
 	"twofold/tenants"
 )
@@ -378,7 +383,103 @@ func fixtures() []fixture {
 			return at(v.ID)
 		}},
 	)
+	// Oversight.
+	none := func(*site) request { return request{} }
+	png := func(path map[string]string, s *site) request {
+		return request{path: path, body: picture(s.t, 8), header: []string{"Content-Type", "image/png"}}
+	}
+	add(
+		list("audit.list", func(s *site) { s.event() }),
+		fixture{name: "audit.get", do: func(s *site) request { return at(s.event()) }},
+		list("audit.export", func(s *site) { s.event() }),
+		// A chain is checked as a whole, by who may read all of it.
+		fixture{name: "audit.verify", whole: true, entire: true, do: none},
+		fixture{name: "platform_audit.list", global: true, do: none},
+		fixture{name: "platform_audit.get", global: true, do: func(s *site) request { return at(s.eventIn(db.Scope{}, "")) }},
+		fixture{name: "platform_audit.export", global: true, do: none},
+		fixture{name: "platform_audit.verify", global: true, do: none},
+		list("messages.list", func(s *site) { s.message() }),
+		fixture{name: "messages.get", do: func(s *site) request { return at(s.message()) }},
+		list("sessions.list", func(*site) {}),
+		fixture{name: "sessions.end", do: func(s *site) request { return request{path: ids("id", s.ids[s.tenant], "session", id.New())} }},
+		fixture{name: "sessions.end_all", whole: true, entire: true, do: none},
+		fixture{name: "tenants.sessions.end", do: func(s *site) request { return at(s.ids[s.tenant]) }},
+		fixture{name: "users.sessions.end", do: func(s *site) request { return at(s.user().ID) }},
+		fixture{name: "two_factors.test", whole: true, do: func(s *site) request { return at(s.factor().ID) }},
+		fixture{name: "policy.preview", list: true, do: func(s *site) request {
+			return request{body: fmt.Sprintf(`{"change":"demand","level":"tenant","target":%q,"enforce_mfa":true}`, s.ids[s.tenant])}
+		}},
+		fixture{name: "policy.preview.list", list: true, do: func(s *site) request {
+			return request{body: fmt.Sprintf(`{"change":"demand","level":"tenant","target":%q,"enforce_mfa":true,"effect":"cannot_satisfy"}`, s.ids[s.tenant])}
+		}},
+		fixture{name: "tenants.logo.set", do: func(s *site) request { return png(ids("id", s.ids[s.tenant]), s) }},
+		fixture{name: "tenants.logo.delete", do: func(s *site) request { return at(s.ids[s.tenant]) }},
+		fixture{name: "client_apps.logo.set", do: func(s *site) request { return png(ids("id", s.app().ID), s) }},
+		fixture{name: "client_apps.logo.delete", do: func(s *site) request { return at(s.app().ID) }},
+		fixture{
+			name: "users.import", refusals: map[int]string{422: "a tenant that is not one's own does not exist"},
+			do: func(s *site) request {
+				return request{query: "tenant=" + s.tenant, body: `{"name":"` + s.next() + `"}`, header: []string{"Content-Type", "application/jsonl"}}
+			},
+		},
+		// Of bulk actions one's own are listed, and all to who runs the subscription.
+		list("jobs.list", func(s *site) { s.job() }),
+		fixture{name: "jobs.get", who: noTenant, whole: true, do: func(s *site) request { return at(s.job()) }},
+		fixture{name: "jobs.stop", who: noTenant, whole: true, do: func(s *site) request { return at(s.job()) }},
+		fixture{name: "jobs.create", who: "SAT", list: true, late: true, do: func(s *site) request {
+			s.drained()
+			return request{body: fmt.Sprintf(`{"do":"deactivate","users":[%q]}`, s.user().ID)}
+		}},
+		fixture{name: "jobs.create: with a group", who: noTenant, list: true, do: func(s *site) request {
+			s.drained()
+			return request{body: fmt.Sprintf(`{"do":"add_to_group","group":%q,"users":[%q]}`, s.group().ID, s.user().ID)}
+		}},
+	)
 	return out
+}
+
+// event puts one into the trail of the place, and returns its id.
+func (s *site) event() string {
+	return s.eventIn(db.Scope{Subscription: s.ids[s.sub], Tenant: s.ids[s.tenant]}, s.user().ID)
+}
+
+func (s *site) eventIn(scope db.Scope, user string) string {
+	trail := &audit.Trail{DB: s.db, Seal: s.store.Seal, Now: s.clock.Now}
+	ctx := db.WithScope(s.t.Context(), scope)
+	if scope.Subscription == "" {
+		ctx = audit.Platform(s.t.Context())
+	}
+	must(s.t, trail.Record(ctx, audit.Event{Kind: "sign_in.done", Actor: user, User: user}, map[string]any{"mark": s.next()}))
+	list, err := trail.Search(ctx, page.Query{Limit: 1}, nil)
+	must(s.t, err)
+	return list.Items[0].ID
+}
+
+// message is the id of one that was sent in the place.
+func (s *site) message() string {
+	var got []string
+	mid, now := id.New(), s.clock.Now()
+	must(s.t, s.db.QueryRaw(s.ctx(), &got, `INSERT INTO messages (id, subscription_id, tenant_id, two_factor_id, challenge_id, user_id, kind, medium, state, sealed, masked, fell_from, created_at, next_at, expires_at, attempts, provider_id, provider_status, segments, error_class, error)
+VALUES (?, ?, ?, ?, 'c', ?, 'code', 'sms', 'sent', '', '•••67', '', ?, ?, ?, 1, '', '', 0, '', '') RETURNING id`,
+		mid, s.ids[s.sub], s.ids[s.tenant], s.ids["factor "+s.sub], s.user().ID, now, now, now))
+	return mid
+}
+
+// job is the id of a bulk action on a user of the place, which somebody at the command
+// line has begun. Those before it are done first: only a few run at a time.
+func (s *site) job() string {
+	s.drained()
+	j, err := s.admin.StartBulk(s.t.Context(), admin.Operator(), s.ids[s.sub], admin.BulkUsers{Do: admin.BulkActivate, IDs: []string{s.user().ID}})
+	must(s.t, err)
+	return j.ID
+}
+
+func (s *site) drained() {
+	for more := true; more; {
+		var err error
+		more, err = s.admin.WorkJobs(s.t.Context())
+		must(s.t, err)
+	}
 }
 
 // untold takes away the template that the one before has set.

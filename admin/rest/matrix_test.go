@@ -147,9 +147,34 @@ func newRoleMatrix(t *testing.T, url string) *roleMatrix {
 	grant("", "", tenants.RoleAuditor, tenants.SubjectUser, "watch one")
 	grant("three", "", tenants.RoleSubscriptionAdmin, tenants.SubjectUser, "stranger one")
 	grant("one", "", tenants.RoleSubscriptionAdmin, tenants.SubjectClientApp, "app one")
+	m.realSessions()
+	for _, name := range []string{"root one", "sub one"} { // who sends a test must have an address
+		u, err := m.store.Users().Get(at.ctx(), m.ids[name])
+		must(t, err)
+		u.EmailVerified = true
+		put(t)(m.store.PutUser(at.ctx(), &u))
+	}
 	// What requests leave behind whatever becomes of them.
 	m.changes = testkit.WatchChanges(t, url, "audit_events", "audit_chains", "rate_counters", "idempotency_keys")
 	return m
+}
+
+// realSessions makes the sessions of the world know which tenants there are: any tenant of
+// a subscription may have some.
+func (m *roleMatrix) realSessions() {
+	end := func(ctx context.Context, tenant, what string) error {
+		if _, err := m.store.Tenants().Get(ctx, tenant); err != nil {
+			return err
+		}
+		m.ended = append(m.ended, what)
+		return nil
+	}
+	m.admin.Sessions.End = func(ctx context.Context, tenant, session, _, _ string) error {
+		return end(ctx, tenant, "session "+session)
+	}
+	m.admin.Sessions.EndTenant = func(ctx context.Context, tenant, _, _ string) (int, error) {
+		return 1, end(ctx, tenant, "sessions of "+tenant)
+	}
 }
 
 // request is what a fixture asks for. The subscription of the path is the place's.
@@ -175,6 +200,10 @@ type fixture struct {
 	global bool
 	// self: it shows the caller himself.
 	self bool
+	// entire: it is about all of a subscription: whose role counts in a tenant may not.
+	entire bool
+	// late: ids of the body are looked at later, each as by the operation on one.
+	late bool
 	// refusals are statuses beside 403 and 404 by which it is refused, with the reason.
 	refusals map[int]string
 	// fails are statuses that are fine for who may, with the reason.
@@ -219,6 +248,8 @@ func (m *roleMatrix) expected(f fixture, who somebody, in place) bool {
 		return true
 	case who.letter == "" || !strings.Contains(letters, who.letter):
 		return false
+	case f.entire && who.reach == oneTenant:
+		return false
 	case f.global:
 		return who.reach == server
 	case who.reach == server, in == m.own:
@@ -238,6 +269,7 @@ func (m *roleMatrix) run(t *testing.T, f fixture) {
 	for _, in := range places {
 		req := f.do(m.site(in, false))
 		m.changes.Since()
+		m.ended = nil
 		for _, who := range m.roles {
 			if !m.expected(f, who, in) {
 				m.denied(t, f, who, in, m.send(who, m.ops[f.op], in, req))
@@ -246,6 +278,7 @@ func (m *roleMatrix) run(t *testing.T, f fixture) {
 		for _, who := range m.roles {
 			if m.expected(f, who, in) {
 				req := f.do(m.site(in, true))
+				m.ended = nil
 				m.permitted(t, f, who, in, req)
 			}
 		}
@@ -310,7 +343,8 @@ func (m *roleMatrix) denied(t *testing.T, f fixture, who somebody, in place, r r
 		}
 		t.Errorf("%s may not in %s, but: %d %s", who.name, in.name, r.StatusCode, r.text)
 	}
-	if changed := m.changes.Since(); len(changed) > 0 {
+	changed := append(m.changes.Since(), m.ended...)
+	if m.ended = nil; len(changed) > 0 {
 		m.crossings++
 		t.Errorf("%s may not in %s, and has changed: %s", who.name, in.name, strings.Join(changed, "\n"))
 	}
@@ -320,7 +354,7 @@ func (m *roleMatrix) denied(t *testing.T, f fixture, who somebody, in place, r r
 // reaches them so, not even who could reach both.
 func (m *roleMatrix) crossed(t *testing.T, f fixture) {
 	op := m.ops[f.op]
-	if f.global || !strings.Contains(op.path, "{subscription}/") {
+	if f.global || f.late || !strings.Contains(op.path, "{subscription}/") {
 		return
 	}
 	req := f.do(m.site(m.foreign, false))
@@ -333,6 +367,7 @@ func (m *roleMatrix) crossed(t *testing.T, f fixture) {
 		return
 	}
 	m.changes.Since()
+	m.ended = nil
 	for _, who := range m.roles {
 		m.refused++
 		r := m.send(who, op, m.own, req)
@@ -344,7 +379,8 @@ func (m *roleMatrix) crossed(t *testing.T, f fixture) {
 			m.crossings++
 			t.Errorf("%s reads by ids of another subscription: %s", who.name, r.text)
 		}
-		if changed := m.changes.Since(); len(changed) > 0 {
+		changed := append(m.changes.Since(), m.ended...)
+		if m.ended = nil; len(changed) > 0 {
 			m.crossings++
 			t.Errorf("%s changes by ids of another subscription: %s", who.name, strings.Join(changed, "\n"))
 		}

@@ -74,7 +74,8 @@ func TestBrowserOversight(t *testing.T) {
 	}
 	look("job", "jobs/"+job.ID)
 	u.Open(base + "users?search=crowd")
-	u.WaitFor("#bulk-all")
+	u.WaitFor("[data-pick]")
+	u.Click("[data-pick]")
 	u.picture("users-all")
 	u.RequireClean(t)
 }

@@ -116,11 +116,28 @@ func TestOversightByRole(t *testing.T) {
 			path                         string
 			owner, tenant, help, auditor int
 		}{
-			{"", yes, yes, yes, yes}, {"audit", yes, yes, no, yes}, {"audit/" + entry, yes, yes, no, yes}, {"audit/export", yes, yes, no, yes}, {"audit/verify", yes, no, no, yes},
-			{"messages", yes, yes, no, yes}, {"messages/x", gone, gone, no, gone}, {"sessions", yes, yes, no, no}, {"sessions/end", yes, no, no, no},
-			{"sessions/end?tenant=" + acme, yes, yes, no, no}, {"sessions/end?tenant=" + globex, yes, no, no, no}, {"roles", yes, yes, no, no}, {"roles/new", yes, yes, no, no},
-			{"search?q=a", yes, yes, yes, yes}, {"jobs", yes, yes, yes, no}, {"jobs/x", gone, gone, gone, gone}, {"subscription", yes, no, no, no}, {"subscription/edit", yes, no, no, no},
-			{"subscription/delete", no, no, no, no}, {"../../audit", no, no, no, no}, {"../../subscriptions", no, no, no, no}, {"../../roles", gone, gone, gone, gone},
+			{"", yes, yes, yes, yes},
+			{"audit", yes, yes, no, yes},
+			{"audit/" + entry, yes, yes, no, yes},
+			{"audit/export", yes, yes, no, yes},
+			{"audit/verify", yes, no, no, yes},
+			{"messages", yes, yes, no, yes},
+			{"messages/x", gone, gone, no, gone},
+			{"sessions", yes, yes, no, no},
+			{"sessions/end", yes, no, no, no},
+			{"sessions/end?tenant=" + acme, yes, yes, no, no},
+			{"sessions/end?tenant=" + globex, yes, no, no, no},
+			{"roles", yes, yes, no, no},
+			{"roles/new", yes, yes, no, no},
+			{"search?q=a", yes, yes, yes, yes},
+			{"jobs", yes, yes, yes, no},
+			{"jobs/x", gone, gone, gone, gone},
+			{"subscription", yes, no, no, no},
+			{"subscription/edit", yes, no, no, no},
+			{"subscription/delete", no, no, no, no},
+			{"../../audit", no, no, no, no},
+			{"../../subscriptions", no, no, no, no},
+			{"../../roles", gone, gone, gone, gone},
 		} {
 			for name, want := range map[string]int{"owner": tt.owner, "tenant": tt.tenant, "help": tt.help, "auditor": tt.auditor} {
 				address := who[name].base + tt.path
@@ -136,10 +153,15 @@ func TestOversightByRole(t *testing.T) {
 			path, values                 string
 			owner, tenant, help, auditor int
 		}{
-			{"audit/verify", "", 303, no, no, 303}, {"sessions/end", "confirmed=true&tenant=" + globex, 303, gone, gone, gone}, {"sessions/end", "confirmed=true&typed=sample", 0, gone, gone, gone},
-			{"roles/new", "role=system_admin&subject_kind=user&subject=anna", no, gone, no, no}, {"roles/new", "role=subscription_admin&subject_kind=user&subject=anna", 303, gone, no, no},
-			{"subscription/edit", "version=1&title=x", 0, no, no, no}, {"subscription/delete", "version=1&confirmed=true&typed=sample", no, no, no, no},
-			{"jobs/x/stop", "", gone, gone, gone, gone}, {"users/bulk", "do=delete&all=true&confirmed=true&search=gina", 303, 303, no, no},
+			{"audit/verify", "", 303, no, no, 303},
+			{"sessions/end", "confirmed=true&tenant=" + globex, 303, gone, gone, gone},
+			{"sessions/end", "confirmed=true&typed=sample", 0, gone, gone, gone},
+			{"roles/new", "role=system_admin&subject_kind=user&subject=anna", no, gone, no, no},
+			{"roles/new", "role=subscription_admin&subject_kind=user&subject=anna", 303, gone, no, no},
+			{"subscription/edit", "version=1&title=x", 0, no, no, no},
+			{"subscription/delete", "version=1&confirmed=true&typed=sample", no, no, no, no},
+			{"jobs/x/stop", "", gone, gone, gone, gone},
+			{"users/bulk", "do=delete&all=true&confirmed=true&typed=sample&search=gina", 303, 303, no, no},
 		} {
 			for name, want := range map[string]int{"owner": tt.owner, "tenant": tt.tenant, "help": tt.help, "auditor": tt.auditor} {
 				v, err := url.ParseQuery(tt.values)

@@ -100,7 +100,13 @@ func TestConsoleUsers(t *testing.T) {
 			t.Errorf("typed: %v", f.Values())
 		}
 		page = f.Set("email", "nora@example.test").Set("password", password).Press("Create user").Follow().Require(http.StatusOK)
-		page.RequireText("Nora New", "User created.", "Not proven", "acme", "staff")
+		page.RequireText("Nora New", "User created.", "Not proven", "acme", "staff", "nothing can be administered")
+		if got := page.Link("Give a role").FormWith("subject").Value("subject"); got != "nora" {
+			t.Errorf("a role is given to %q", got)
+		}
+		for _, l := range []string{"Explain", "Activity"} {
+			page.Link(l).Require(http.StatusOK)
+		}
 		nora := page.URL.Path[strings.LastIndexByte(page.URL.Path, '/')+1:]
 		if login, err := w.tenants.CheckPassword(w.in("acme"), "nora", password); err != nil || login.ID != nora {
 			t.Errorf("%+v %v", login, err)
@@ -177,7 +183,7 @@ func TestConsoleHelpDesk(t *testing.T) {
 			}
 		}
 		page = o.open("users/"+anna).Require(http.StatusOK).RequireText("Second factors", "Wrong answers", "Issue bypass", "Reset factors")
-		for _, not := range []string{"Edit", "Delete user", "Set password", "Roles", "Activity", "Explain"} {
+		for _, not := range []string{"Edit", "Delete user", "Set password", "Give a role", "Activity", "Explain"} {
 			if strings.Contains(page.Text, not) {
 				t.Errorf("a help desk is offered %q", not)
 			}

@@ -40,8 +40,8 @@ func shownOperation(op rest.Operation) ui.AdminOperation {
 	}
 	for _, a := range op.Answers {
 		answer := ui.AdminResponse{Status: a.Status, Text: a.Doc}
-		if a.Schema != "" {
-			answer.Text = strings.TrimSpace(answer.Text + " " + a.Schema + ".")
+		if a.Schema != "" && a.Schema != "Problem" {
+			answer.Text = strings.TrimSpace(answer.Text + ": " + a.Schema)
 		}
 		out.Responses = append(out.Responses, answer)
 	}

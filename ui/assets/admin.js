@@ -178,6 +178,7 @@ async function job(box) {
     const fresh = first('.job', page);
     if (!fresh) { location.reload(); return; }
     all('[data-live]', box).forEach((old) => renew(old, first(`[data-live=${old.dataset.live}]`, fresh)));
+    renew(first('.headline'), first('.headline', page));
     document.title = page.title;
     pause = Number(fresh.dataset.refresh ?? 0) * 1000;
   }
