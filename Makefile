@@ -13,7 +13,7 @@ FUZZTIME ?= 20s
 tool := go tool -modfile=tools/go.mod
 with_postgres := go run -buildvcs=false ./internal/testkit/cmd/with-postgres
 
-.PHONY: help run test test-clients lint fmt generate verify fuzz bench storybook new-factor screenshots
+.PHONY: help run test test-clients test-axe lint fmt generate verify fuzz bench storybook new-factor screenshots
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,10 @@ test: ## Run all tests with the race detector (PKG=./... ARGS='-run X')
 
 test-clients: ## Run certified client libraries against the server (needs Node)
 	@scripts/test-clients
+
+test-axe: ## Run axe-core on every story and every page of the administration (needs Node)
+	@cd test/clients && npm ci --ignore-scripts --no-audit --no-fund </dev/null
+	@scripts/test-axe
 
 lint: ## Run the linters: staticcheck, gofumpt, golangci-lint
 	@scripts/lint

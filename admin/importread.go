@@ -220,15 +220,15 @@ func (j *jsonImport) next() (*importEntry, error) {
 				return e, nil
 			}
 		}
-		if err != nil && !errors.Is(err, io.EOF) {
+		end := errors.Is(err, io.EOF)
+		switch {
+		case err != nil && !end:
 			return nil, err
-		}
-		if len(bytes.TrimSpace(text)) > 0 {
+		case len(bytes.TrimSpace(text)) > 0:
 			e.readObject(text)
 			return e, nil
-		}
-		if err != nil {
-			return nil, nil //nolint:nilnil // the end
+		case end:
+			return nil, nil //nolint:nilnil // behind the last line
 		}
 	}
 }

@@ -162,7 +162,7 @@ func TestBanner(t *testing.T) {
 		t.Error("prints a client secret")
 	}
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-	if len(lines) > 30 {
+	if len(lines) > 32 {
 		t.Errorf("%d lines", len(lines))
 	}
 	for _, l := range lines {

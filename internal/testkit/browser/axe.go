@@ -6,7 +6,7 @@ import (
 )
 
 // axeEnv names the file of axe-core. The product needs no npm, so whoever wants this
-// check says where it is: make test-clients does.
+// check says where it is: make test-axe does.
 const axeEnv = "TWOFOLD_AXE"
 
 // HasAxe reports whether axe-core is at hand.
@@ -16,7 +16,7 @@ func HasAxe() bool { return os.Getenv(axeEnv) != "" }
 func RequireAxe(t testing.TB) {
 	t.Helper()
 	if !HasAxe() {
-		t.Skip(axeEnv + " names no axe.min.js: make test-clients runs this test")
+		t.Skip(axeEnv + " names no axe.min.js: make test-axe runs this test")
 	}
 }
 
