@@ -17,7 +17,7 @@ import (
 // The pages of assignments: which TwoFactor instance reaches whom (SPEC §4).
 
 func mountAssignments(c *Console, s *mux.Router) {
-	s.HandleFunc("/preview", c.at(foreseenList)).Methods(http.MethodGet, http.MethodHead)
+	s.HandleFunc("/preview", c.at(foreseenList)).Methods(http.MethodGet, http.MethodHead).Name("policy.preview.list")
 	mount(c, s, assignments())
 }
 

@@ -19,8 +19,16 @@ import (
 // says how far it is and what failed.
 
 func mountBulk(c *Console, s *mux.Router) {
-	s.HandleFunc("/users/bulk", c.at(func(d *desk) error { return d.go303(d.path("users")) })).Methods(http.MethodGet, http.MethodHead)
+	s.HandleFunc("/users/bulk", c.at(toUsers)).Methods(http.MethodGet, http.MethodHead)
 	s.HandleFunc("/users/bulk", c.at(bulkUsers)).Methods(http.MethodPost).Name("jobs.create")
+}
+
+// toUsers leads from the address of a form back to the list that shows it.
+func toUsers(d *desk) error {
+	if !d.may(admin.UserRead) {
+		return errMayNot
+	}
+	return d.go303(d.path("users"))
 }
 
 // bulkAction is one thing to do with many users.

@@ -13,6 +13,9 @@ import (
 // explain answers who is asked for a second factor, and why: by the rules that judge
 // sign-ins, against the database as it is now (SPEC §4).
 func explain(d *desk) error {
+	if !d.may(admin.PolicyRead) {
+		return errMayNot
+	}
 	q := d.r.URL.Query()
 	p := ui.AdminExplain{AdminPage: d.frame("Explain")}
 	p.Intro = "Who is asked for a second factor when signing in, for which, and why: by the same rules, as things are now."

@@ -34,8 +34,8 @@ const (
 )
 
 func mountImport(c *Console, s *mux.Router) {
-	s.HandleFunc("/users/import", c.at(func(d *desk) error { return askImport(d, importAsked{do: doCheck}, nil) })).Methods(http.MethodGet, http.MethodHead).Name("users.import")
-	s.HandleFunc("/users/import", c.at(importUsers)).Methods(http.MethodPost)
+	s.HandleFunc("/users/import", c.at(func(d *desk) error { return askImport(d, importAsked{do: doCheck}, nil) })).Methods(http.MethodGet, http.MethodHead)
+	s.HandleFunc("/users/import", c.at(importUsers)).Methods(http.MethodPost).Name("users.import")
 }
 
 // importPart leads from the list of users to the import.

@@ -30,8 +30,8 @@ const (
 func mountLogo[V any](c *Console, s *mux.Router, r resource[V], l logoOf[V]) {
 	base := "/" + r.path + "/{id}/logo"
 	s.HandleFunc(base, c.at(func(d *desk) error { return l.ask(d, r, nil) })).Methods(http.MethodGet, http.MethodHead)
-	s.HandleFunc(base, c.at(func(d *desk) error { return l.save(d, r) })).Methods(http.MethodPost)
-	s.HandleFunc(base+"/remove", c.at(func(d *desk) error { return l.remove(d, r) })).Methods(http.MethodPost)
+	s.HandleFunc(base, c.at(func(d *desk) error { return l.save(d, r) })).Methods(http.MethodPost).Name(r.operation + ".logo.set")
+	s.HandleFunc(base+"/remove", c.at(func(d *desk) error { return l.remove(d, r) })).Methods(http.MethodPost).Name(r.operation + ".logo.delete")
 }
 
 // ask shows the form, with the page as it would look.

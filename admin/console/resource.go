@@ -21,7 +21,7 @@ type resource[V any] struct {
 	path        string // below the subscription: "client-apps"
 	title       string // of the list: "Client apps"
 	noun, nouns string // "client app", "client apps"
-	operation   string // of the REST API that does the same: "client-apps" for client-apps.list …
+	operation   string // of the REST API that does the same: "client_apps" for client_apps.list …
 	intro       string
 	empty       string        // what such a thing is for, where there is none
 	searches    string        // label of the search field; empty: none
@@ -78,6 +78,9 @@ func mount[V any](c *Console, s *mux.Router, r resource[V]) {
 	s.HandleFunc(base+"/{id}/edit", c.at(r.save)).Methods(http.MethodPost).Name(r.operation + ".update")
 	s.HandleFunc(base+"/{id}/delete", c.at(r.ask)).Methods(http.MethodGet, http.MethodHead)
 	s.HandleFunc(base+"/{id}/delete", c.at(r.remove)).Methods(http.MethodPost).Name(r.operation + ".delete")
+	if !r.things(&desk{Console: c}).Restores() {
+		return
+	}
 	s.HandleFunc(base+"/{id}/restore", c.at(r.restore)).Methods(http.MethodPost).Name(r.operation + ".restore")
 }
 
@@ -484,6 +487,9 @@ func (r resource[V]) remove(d *desk) error {
 	v, err := r.things(d).Get(d.r.Context(), d.who, d.sub.ID, d.id())
 	if err != nil {
 		return err
+	}
+	if !d.may(r.action(d, "delete")) {
+		return errMayNot // before anything is said of the form
 	}
 	version, err := strconv.ParseInt(one(d.r, ui.FieldVersion), 10, 64)
 	if err != nil || one(d.r, ui.FieldConfirmed) != "true" {

@@ -119,6 +119,9 @@ func endChosen(d *desk) error {
 	if err != nil {
 		return err
 	}
+	if !d.may(admin.SessionEnd) {
+		return errMayNot // and not as if nothing had been chosen
+	}
 	chosen := form[ui.FieldID]
 	if len(chosen) == 0 || len(chosen) > page.MaxLimit || one(d.r, ui.FieldDo) != doEnd {
 		d.flash(flash{Text: "Choose the sessions to end.", Bad: true})

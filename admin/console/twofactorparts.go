@@ -169,6 +169,9 @@ func doSwitch(d *desk) error {
 	if _, err := d.posted(); err != nil {
 		return err
 	}
+	if !d.may(admin.TwoFactorWrite) {
+		return errMayNot // before anything is said of the form
+	}
 	version, err := strconv.ParseInt(one(d.r, ui.FieldVersion), 10, 64)
 	on := one(d.r, ui.FieldDo) == "on"
 	if err != nil || !d.confirmed() || !on && one(d.r, ui.FieldDo) != "off" {

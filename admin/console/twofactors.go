@@ -36,7 +36,7 @@ func mountTwoFactors(c *Console, s *mux.Router) {
 	at("/{id}/delete", r.ask, "", http.MethodGet, http.MethodHead)
 	at("/{id}/delete", r.remove, "delete", http.MethodPost)
 	at("/{id}/switch", askSwitch, "", http.MethodGet, http.MethodHead)
-	at("/{id}/switch", doSwitch, "", http.MethodPost)
+	at("/{id}/switch", doSwitch, "update", http.MethodPost)
 	at("/{id}/test", testTwoFactor, "test", http.MethodPost)
 	at("/{id}/restore", r.restore, "restore", http.MethodPost)
 }
