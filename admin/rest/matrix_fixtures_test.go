@@ -31,6 +31,11 @@ func (s *site) link(kind tenants.LinkKind, owner, other string) {
 	must(s.t, err)
 }
 
+func (s *site) unlink(kind tenants.LinkKind, owner, other string) {
+	_, err := s.store.Unlink(s.ctx(), kind, owner, other)
+	must(s.t, err)
+}
+
 func (s *site) idp() tenants.IDP {
 	name := s.next()
 	v := tenants.IDP{Name: name, Title: name, Type: tenants.IDPLocal, Active: true}
@@ -198,17 +203,29 @@ func fixtures() []fixture {
 			return deleted(s, s.store.Tenants(), s.realm())
 		}},
 		fixture{name: "tenants.idps.list", do: func(s *site) request { s.idp(); return at(s.ids[s.tenant]) }},
-		fixture{name: "tenants.idps.add", do: func(s *site) request { return request{path: ids("id", s.ids[s.tenant], "idp", s.idp().ID)} }},
+		fixture{name: "tenants.idps.add", do: func(s *site) request {
+			i := s.idp()
+			s.unlink(tenants.LinkTenantIDP, s.ids[s.tenant], i.ID)
+			return request{path: ids("id", s.ids[s.tenant], "idp", i.ID)}
+		}},
 		fixture{name: "tenants.idps.remove", do: func(s *site) request { return request{path: ids("id", s.ids[s.tenant], "idp", s.idp().ID)} }},
 		fixture{name: "tenants.client_apps.list", do: func(s *site) request { s.app(); return at(s.ids[s.tenant]) }},
 		fixture{name: "tenants.client_apps.add", do: func(s *site) request {
-			return request{path: ids("id", s.ids[s.tenant], "client_app", s.app().ID)}
+			a := s.app()
+			s.unlink(tenants.LinkTenantClientApp, s.ids[s.tenant], a.ID)
+			return request{path: ids("id", s.ids[s.tenant], "client_app", a.ID)}
 		}},
 		fixture{name: "tenants.client_apps.remove", do: func(s *site) request {
 			return request{path: ids("id", s.ids[s.tenant], "client_app", s.app().ID)}
 		}},
-		fixture{name: "tenants.members.add", do: func(s *site) request {
+		// Who runs a tenant sees its members, and adds those: whom he does not see he takes nowhere.
+		fixture{name: "tenants.members.add", traceless: true, do: func(s *site) request {
 			return request{path: ids("id", s.ids[s.tenant], "member", s.user().ID)}
+		}},
+		fixture{name: "tenants.members.add: of no tenant", who: noTenant, do: func(s *site) request {
+			u := s.user()
+			s.unlink(tenants.LinkTenantMember, s.ids[s.tenant], u.ID)
+			return request{path: ids("id", s.ids[s.tenant], "member", u.ID)}
 		}},
 		fixture{name: "tenants.members.remove", do: func(s *site) request {
 			return request{path: ids("id", s.ids[s.tenant], "member", s.user().ID)}
@@ -292,7 +309,12 @@ func fixtures() []fixture {
 			s.role(u, tenants.RoleTenantAdmin, false)
 			return change(u.ID, reason)
 		}},
-		fixture{name: "users.unlock", do: func(s *site) request { return change(s.user().ID, reason) }},
+		fixture{name: "users.unlock", do: func(s *site) request {
+			u := s.user()
+			_, err := s.db.SQL().ExecContext(s.t.Context(), fmt.Sprintf("INSERT INTO user_failures (subscription_id, user_id, failures, last_us, blocked_until_us) VALUES ('%s', '%s', 9, 0, 0)", s.ids[s.sub], u.ID))
+			must(s.t, err)
+			return change(u.ID, reason)
+		}},
 	)
 	// Second factors.
 	add(
@@ -361,10 +383,10 @@ func fixtures() []fixture {
 		list("templates.list", func(*site) {}),
 		fixture{name: "templates.set", do: tenantOf(template)},
 		fixture{name: "templates.set: of the subscription", who: noTenant, whole: true, do: func(s *site) request { return template("subscription", s.sub)(s) }},
-		fixture{name: "templates.preview", do: tenantOf(preview)},
+		fixture{name: "templates.preview", traceless: true, do: tenantOf(preview)},
 		fixture{name: "platform_templates.list", global: true, do: func(*site) request { return request{} }},
 		fixture{name: "platform_templates.set", global: true, do: template("platform", "")},
-		fixture{name: "platform_templates.preview", global: true, do: preview("platform", "")},
+		fixture{name: "platform_templates.preview", traceless: true, global: true, do: preview("platform", "")},
 		list("roles.list", func(s *site) { s.role(s.user(), tenants.RoleAuditor, false) }),
 		fixture{name: "roles.create", do: grant(tenants.RoleTenantAdmin, false)},
 		fixture{name: "roles.create: above a tenant", who: noTenant, whole: true, do: grant(tenants.RoleAuditor, true)},
@@ -393,11 +415,11 @@ func fixtures() []fixture {
 		fixture{name: "audit.get", do: func(s *site) request { return at(s.event()) }},
 		list("audit.export", func(s *site) { s.event() }),
 		// A chain is checked as a whole, by who may read all of it.
-		fixture{name: "audit.verify", whole: true, entire: true, do: none},
+		fixture{name: "audit.verify", traceless: true, whole: true, entire: true, do: none},
 		fixture{name: "platform_audit.list", global: true, do: none},
 		fixture{name: "platform_audit.get", global: true, do: func(s *site) request { return at(s.eventIn(db.Scope{}, "")) }},
 		fixture{name: "platform_audit.export", global: true, do: none},
-		fixture{name: "platform_audit.verify", global: true, do: none},
+		fixture{name: "platform_audit.verify", traceless: true, global: true, do: none},
 		list("messages.list", func(s *site) { s.message() }),
 		fixture{name: "messages.get", do: func(s *site) request { return at(s.message()) }},
 		list("sessions.list", func(*site) {}),
@@ -405,17 +427,22 @@ func fixtures() []fixture {
 		fixture{name: "sessions.end_all", whole: true, entire: true, do: none},
 		fixture{name: "tenants.sessions.end", do: func(s *site) request { return at(s.ids[s.tenant]) }},
 		fixture{name: "users.sessions.end", do: func(s *site) request { return at(s.user().ID) }},
-		fixture{name: "two_factors.test", whole: true, do: func(s *site) request { return at(s.factor().ID) }},
-		fixture{name: "policy.preview", list: true, do: func(s *site) request {
+		fixture{name: "two_factors.test", traceless: true, whole: true, do: func(s *site) request { return at(s.factor().ID) }},
+		fixture{name: "policy.preview", traceless: true, list: true, do: func(s *site) request {
 			return request{body: fmt.Sprintf(`{"change":"demand","level":"tenant","target":%q,"enforce_mfa":true}`, s.ids[s.tenant])}
 		}},
-		fixture{name: "policy.preview.list", list: true, do: func(s *site) request {
+		fixture{name: "policy.preview.list", traceless: true, list: true, do: func(s *site) request {
 			return request{body: fmt.Sprintf(`{"change":"demand","level":"tenant","target":%q,"enforce_mfa":true,"effect":"cannot_satisfy"}`, s.ids[s.tenant])}
 		}},
 		fixture{name: "tenants.logo.set", do: func(s *site) request { return png(ids("id", s.ids[s.tenant]), s) }},
 		fixture{name: "tenants.logo.delete", do: func(s *site) request { return at(s.ids[s.tenant]) }},
 		fixture{name: "client_apps.logo.set", do: func(s *site) request { return png(ids("id", s.app().ID), s) }},
-		fixture{name: "client_apps.logo.delete", do: func(s *site) request { return at(s.app().ID) }},
+		fixture{name: "client_apps.logo.delete", do: func(s *site) request {
+			a := s.app()
+			a.LogoURL = "https://acme.example/logo.png"
+			put(s.t)(s.store.PutClientApp(s.ctx(), &a))
+			return at(a.ID)
+		}},
 		fixture{
 			name: "users.import", refusals: map[int]string{422: "a tenant that is not one's own does not exist"},
 			do: func(s *site) request {
