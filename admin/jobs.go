@@ -144,7 +144,7 @@ func (a *Admin) StartBulk(ctx context.Context, w Who, subscription string, b Bul
 		if err := a.DB.For(ctx).Create(&row).Error; err != nil {
 			return fmt.Errorf("admin: start job: %w", err)
 		}
-		return a.recordJob(ctx, "job.started", row, map[string]any{"users": len(b.IDs), "search": maskedText(b.Search), "filter": b.Filter})
+		return a.recordJob(ctx, "job.started", row, map[string]any{"users": len(b.IDs), "search": Masked(b.Search), "filter": b.Filter})
 	})
 	return row.job(), err
 }

@@ -51,7 +51,7 @@ func (a *Admin) Groups() Things[tenants.Group] {
 			}
 			return a.mayTouch(ctx, e.Who, tenants.SubjectGroup, e.Old.ID)
 		},
-		gives: true,
+		shuts: func(e Edit[tenants.Group]) bool { return e.New == nil },
 	}
 }
 
@@ -77,7 +77,9 @@ func (a *Admin) Users() Things[tenants.User] {
 			}
 			return a.endUser(ctx, e.Who, e.Old.ID)
 		},
-		gives: true,
+		shuts: func(e Edit[tenants.User]) bool {
+			return e.Old != nil && e.Old.Active && (e.New == nil || !e.New.Active || e.New.Kind != tenants.Person)
+		},
 	}
 }
 

@@ -43,8 +43,7 @@ func (a *Admin) Link(ctx context.Context, w Who, subscription string, kind tenan
 	if err := a.maySeeOwner(ctx, w, subscription, kind, owner); err != nil {
 		return false, err
 	}
-	do := linkActions[kind].write
-	mine := w.Tenants(do, subscription)
+	mine := w.Tenants(linkActions[kind].write, subscription)
 	if mine != nil && !(kind == tenants.LinkTenantMember && slices.Contains(mine, owner)) {
 		return false, errMayNot
 	}
@@ -54,11 +53,15 @@ func (a *Admin) Link(ctx context.Context, w Who, subscription string, kind tenan
 		}
 	}
 	ctx = a.scope(ctx, subscription)
+	do := func(ctx context.Context) error {
+		changed, err = a.link(ctx, w, kind, owner, other, on)
+		return err
+	}
 	err = a.DB.Tx(ctx, func(ctx context.Context) error {
-		return a.keepSystemAdmin(ctx, func(ctx context.Context) error {
-			changed, err = a.link(ctx, w, kind, owner, other, on)
-			return err
-		})
+		if kind == tenants.LinkGroupMember && !on {
+			return a.keepSystemAdmin(ctx, do) // a group's roles are its members'
+		}
+		return do(ctx)
 	})
 	return changed, err
 }
@@ -71,7 +74,8 @@ func (a *Admin) link(ctx context.Context, w Who, kind tenants.LinkKind, owner, o
 	if on {
 		change = a.Tenants.Link
 	}
-	if changed, err = change(ctx, kind, owner, other); err != nil || !changed {
+	d, err := change(ctx, kind, owner, other)
+	if err != nil || !d.Changed() {
 		return false, err
 	}
 	if err := a.afterLink(ctx, w, kind, owner, other, on); err != nil {

@@ -26,7 +26,7 @@ type change struct {
 // record puts a change into the trail. It takes part in the caller's transaction, at
 // its end: it locks the subscription's chain.
 func (a *Admin) record(ctx context.Context, w Who, kind string, about thing, fields []tenants.FieldChange) error {
-	c := change{Entity: about.kind, Name: maskedText(about.name), ID: about.id, Before: map[string]string{}, After: map[string]string{}}
+	c := change{Entity: about.kind, Name: Masked(about.name), ID: about.id, Before: map[string]string{}, After: map[string]string{}}
 	for _, f := range fields {
 		key := snake(f.Name)
 		if f.Old != "" {
@@ -54,13 +54,13 @@ func recorded(key, v string) string {
 	case key == "phone" && len(v) > 2:
 		return "•••" + v[len(v)-2:]
 	case strings.Contains(v, "@") && !strings.Contains(v, "://"):
-		return maskedText(v)
+		return Masked(v)
 	}
 	return v
 }
 
-// maskedText shows the domain alone of what may be a mail address: login names are.
-func maskedText(s string) string {
+// Masked shows the domain alone of what may be a mail address: login names are.
+func Masked(s string) string {
 	if at := strings.LastIndexByte(s, '@'); at >= 0 {
 		return "•••" + s[at:]
 	}

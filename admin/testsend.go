@@ -134,7 +134,7 @@ func needs(info twofactor.Info, n twofactor.Attribute) bool { return slices.Cont
 
 // masked is an address as logs may show it.
 func masked(to string) string {
-	if shown := maskedText(to); shown != to || len(to) < 4 {
+	if shown := Masked(to); shown != to || len(to) < 4 {
 		return shown
 	}
 	return "•••" + to[len(to)-2:]

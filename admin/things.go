@@ -23,8 +23,9 @@ type Things[V any] struct {
 	rules func(ctx context.Context, e Edit[V]) error
 	// after runs in the transaction, once the change is made; nil: nothing follows.
 	after func(ctx context.Context, e Edit[V]) error
-	// gives says that somebody may be system_admin by such a thing: a change must leave one.
-	gives bool
+	// shuts says that a change may take the role system_admin from somebody: it must leave
+	// one who has it; nil: never.
+	shuts func(e Edit[V]) bool
 }
 
 // Edit is one change: Old is nil for something new, New for something that goes.
@@ -207,7 +208,7 @@ func (t Things[V]) mayEdit(e *Edit[V], verb, subscription string) error {
 func (t Things[V]) write(ctx context.Context, subscription string, e Edit[V], do func(context.Context) (tenants.Difference, error)) error {
 	ctx = t.admin.scope(ctx, subscription)
 	return t.admin.DB.Tx(ctx, func(ctx context.Context) error {
-		if t.gives && e.Old != nil {
+		if t.shuts != nil && t.shuts(e) {
 			return t.admin.keepSystemAdmin(ctx, func(ctx context.Context) error { return t.change(ctx, e, do) })
 		}
 		return t.change(ctx, e, do)

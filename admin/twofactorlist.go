@@ -44,12 +44,22 @@ func (a *Admin) TargetNames(ctx context.Context, w Who, subscription string, tar
 	}
 	out := map[string]string{}
 	for level, ids := range of {
-		names, err := a.Tenants.Names(ctx, level, ids)
+		if level == tenants.LevelSubscription {
+			sub, err := a.Tenants.Subscriptions().Get(ctx, subscription)
+			if err != nil {
+				return nil, err
+			}
+			out[sub.ID] = sub.Name
+			continue
+		}
+		named, err := a.Tenants.Called(ctx, string(level), ids) // levels are called as kinds are
 		if err != nil {
 			return nil, err
 		}
-		for id, name := range names {
-			out[id] = name
+		for id, n := range named {
+			if !n.Gone {
+				out[id] = n.Login
+			}
 		}
 	}
 	return out, nil

@@ -57,11 +57,7 @@ func (s *Store) TenantClientApps(ctx context.Context) ([]TenantLink, error) {
 
 // tenantLinks reads all of a link table that the guard holds to one tenant.
 func tenantLinks[R any](ctx context.Context, s *Store, of func(R) TenantLink) ([]TenantLink, error) {
-	sub := db.ScopeOf(ctx).Subscription
-	if sub == "" {
-		return nil, db.ErrNoScope
-	}
-	return list(s.DB.For(db.AllTenants(ctx)).Where("subscription_id = ?", sub), of)
+	return list(s.links(ctx, new(R)), of)
 }
 
 // BaseSettings are the base settings of the subscription in ctx, or the platform's

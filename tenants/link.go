@@ -56,19 +56,19 @@ func (s *Store) LinksOf(ctx context.Context, kind LinkKind, owner string) ([]str
 	return ids, nil
 }
 
-// Link links two things of the subscription in ctx. It reports whether they were not
-// linked before.
-func (s *Store) Link(ctx context.Context, kind LinkKind, owner, other string) (fresh bool, err error) {
+// Link links two things of the subscription in ctx, and leaves all other links alone,
+// whoever changes them meanwhile. It changes nothing if they were linked before.
+func (s *Store) Link(ctx context.Context, kind LinkKind, owner, other string) (Difference, error) {
 	l, ok := kind.link()
 	if !ok {
-		return false, invalid("kind", "is no kind of link")
+		return Difference{}, invalid("kind", "is no kind of link")
 	}
 	for _, end := range []struct {
 		model     any
 		id, field string
 	}{{l.ownerOf, owner, l.owner}, {l.kind, other, l.other}} {
 		if err := s.mustHaveRow(ctx, end.model, end.id, end.field); err != nil {
-			return false, err
+			return Difference{}, err
 		}
 	}
 	sub := db.ScopeOf(ctx).Subscription
@@ -86,7 +86,7 @@ func (s *Store) Link(ctx context.Context, kind LinkKind, owner, other string) (f
 	case LinkUserIDP:
 		var u userRow
 		if err := s.DB.For(ctx).Where("id = ?", owner).Take(&u).Error; err != nil {
-			return false, notFound(err, errNoUser)
+			return Difference{}, notFound(err, errNoUser)
 		}
 		row = &identityRow{sub, other, u.Name, owner}
 	}
@@ -94,28 +94,31 @@ func (s *Store) Link(ctx context.Context, kind LinkKind, owner, other string) (f
 	res := s.DB.For(in).Clauses(clause.OnConflict{DoNothing: true}).Create(row)
 	switch {
 	case db.IsForeignKey(res.Error):
-		return false, invalid(l.other, "does not exist")
+		return Difference{}, invalid(l.other, "does not exist")
 	case res.Error != nil:
-		return false, fmt.Errorf("tenants: link: %w", res.Error)
+		return Difference{}, fmt.Errorf("tenants: link: %w", res.Error)
 	case res.RowsAffected == 0:
-		return false, nil
+		return Difference{}, nil
 	}
 	s.changed(ctx)
-	return true, nil
+	return Difference{Fields: []FieldChange{{Name: l.other, New: other}}}, nil
 }
 
-// Unlink takes a link away. It reports whether there was one.
-func (s *Store) Unlink(ctx context.Context, kind LinkKind, owner, other string) (gone bool, err error) {
+// Unlink takes a link away, if there is one.
+func (s *Store) Unlink(ctx context.Context, kind LinkKind, owner, other string) (Difference, error) {
 	l, ok := kind.link()
 	if !ok {
-		return false, invalid("kind", "is no kind of link")
+		return Difference{}, invalid("kind", "is no kind of link")
 	}
 	res := s.links(ctx, l.model).Where(map[string]any{l.owner: owner, l.other: other}).Delete(l.model)
 	if res.Error != nil {
-		return false, fmt.Errorf("tenants: unlink: %w", res.Error)
+		return Difference{}, fmt.Errorf("tenants: unlink: %w", res.Error)
+	}
+	if res.RowsAffected == 0 {
+		return Difference{}, nil
 	}
 	s.changed(ctx)
-	return res.RowsAffected > 0, nil
+	return Difference{Fields: []FieldChange{{Name: l.other, Old: other}}}, nil
 }
 
 // ClientSecret is one of an app's secrets: all but the secret itself.

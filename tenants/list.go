@@ -7,7 +7,6 @@ import (
 
 	"gorm.io/gorm"
 
-	"twofold/internal/db"
 	"twofold/internal/problem"
 )
 
@@ -106,12 +105,7 @@ func (s *Store) MembersOfTenant(ctx context.Context, tenantID string) ([]Members
 // memberships of the subscription in ctx. The guard holds them to one tenant;
 // administering the subscription needs those of all its tenants.
 func (s *Store) memberships(ctx context.Context) *gorm.DB {
-	sub := db.ScopeOf(ctx).Subscription
-	q := s.DB.For(db.AllTenants(ctx)).Where("subscription_id = ?", sub).Order("tenant_id, user_id")
-	if sub == "" {
-		_ = q.AddError(db.ErrNoScope)
-	}
-	return q
+	return s.links(ctx, &membershipRow{}).Order("tenant_id, user_id")
 }
 
 func memberOf(r membershipRow) Membership { return Membership{UserID: r.UserID, In: r.TenantID} }

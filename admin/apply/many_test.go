@@ -28,9 +28,12 @@ func must2(r *rapid.T) func([]byte, error) []byte {
 
 // exportMany exports TWOFOLD_MANY_USERS users and says what it took.
 func exportMany(t *testing.T, url string) {
-	n, err := strconv.Atoi(os.Getenv("TWOFOLD_MANY_USERS"))
-	if err != nil {
-		t.Fatal(err)
+	n := 600
+	if many := os.Getenv("TWOFOLD_MANY_USERS"); many != "" {
+		var err error
+		if n, err = strconv.Atoi(many); err != nil {
+			t.Fatal(err)
+		}
 	}
 	w := newWorld(t, url)
 	var b strings.Builder

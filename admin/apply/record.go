@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"twofold/admin"
 	"twofold/internal/audit"
 	"twofold/tenants"
 )
@@ -56,7 +57,7 @@ func (r *run) record(ctx context.Context, trail *audit.Trail) error {
 }
 
 func (c *change) detail() detail {
-	d := detail{Entity: c.kind, Name: masked(c.name), ID: c.id, Before: map[string]any{}, After: map[string]any{}, Links: map[string]linkDetail{}}
+	d := detail{Entity: c.kind, Name: admin.Masked(c.name), ID: c.id, Before: map[string]any{}, After: map[string]any{}, Links: map[string]linkDetail{}}
 	for _, f := range c.fields {
 		switch {
 		case f.note != "":
@@ -79,7 +80,7 @@ func recorded(key string, v any) any {
 	case key == "phone":
 		return maskedPhone(text)
 	case key == "email" || key == "display_name": // which is the login name if nothing else is given
-		return masked(text)
+		return admin.Masked(text)
 	}
 	if d, ok := v.(time.Duration); ok {
 		return shownSpan(d)
@@ -89,18 +90,10 @@ func recorded(key string, v any) any {
 
 const hidden = "•••"
 
-// masked shows the domain alone of what may be a mail address: login names are.
-func masked(s string) string {
-	if at := strings.LastIndexByte(s, '@'); at >= 0 {
-		return hidden + s[at:]
-	}
-	return s
-}
-
 func maskedAll(list []string) []string {
 	out := make([]string, len(list))
 	for i, s := range list {
-		out[i] = masked(s)
+		out[i] = admin.Masked(s)
 	}
 	return out
 }

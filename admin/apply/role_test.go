@@ -133,7 +133,7 @@ func TestConsole(t *testing.T) {
 			if _, err := w.store.PutClientApp(ctx, &own); err != nil {
 				return err
 			}
-			_, err := w.store.AddTenantClientApp(ctx, w.tenantIn(ctx, "acme"), own.ID)
+			_, err := w.store.Link(ctx, tenants.LinkTenantClientApp, w.tenantIn(ctx, "acme"), own.ID)
 			return err
 		}
 		if rep := must[apply.Report](t)(w.try("roles: [{role: system_admin, to: {user: anna}, of: sample}, {role: auditor, to: {client_app: expenses}, of: sample}]\n", o)); told != 1 || len(rep.Warnings) > 0 {

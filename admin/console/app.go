@@ -54,7 +54,7 @@ func (c *Console) EnsureConsole(ctx context.Context, realm tenants.Realm) error 
 		if err != nil {
 			return err
 		}
-		link, err := c.Tenants.AddTenantClientApp(ctx, realm.Tenant.ID, app.ID)
+		link, err := c.Tenants.Link(ctx, tenants.LinkTenantClientApp, realm.Tenant.ID, app.ID)
 		if err != nil || !put.Changed() && !link.Changed() {
 			return err
 		}

@@ -107,7 +107,7 @@ func graceWords(v tenants.Assignment) string {
 	if !v.Required || v.GraceDays == 0 {
 		return ""
 	}
-	return counted(int(v.GraceDays), "day", "days")
+	return count(v.GraceDays, "day")
 }
 
 // assignmentForm asks first for what and where, then for whom: without script a page can

@@ -63,7 +63,7 @@ func (c *Console) at(h handler) http.HandlerFunc {
 			return err
 		}
 		if id, ok := mux.Vars(r)["sub"]; ok {
-			if d.sub, err = c.Admin.Subscription(r.Context(), d.who, id); err != nil {
+			if d.sub, err = d.subscription(id); err != nil {
 				return d.fail(err)
 			}
 		}
@@ -72,6 +72,16 @@ func (c *Console) at(h handler) http.HandlerFunc {
 		}
 		return nil
 	}))
+}
+
+// subscription finds the one of the path: mostly among those that were listed already.
+func (d *desk) subscription(id string) (tenants.Subscription, error) {
+	for _, s := range d.all {
+		if s.ID == id {
+			return s, nil
+		}
+	}
+	return d.Admin.Subscription(d.r.Context(), d.who, id)
 }
 
 func (c *Console) desk(w http.ResponseWriter, r *http.Request, s *Session) (*desk, error) {

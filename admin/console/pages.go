@@ -60,7 +60,7 @@ func start(d *desk) error {
 // switchTo leads to another subscription.
 func switchTo(d *desk) error {
 	id := d.r.URL.Query().Get(ui.FieldSubscription)
-	sub, err := d.Admin.Subscription(d.r.Context(), d.who, id)
+	sub, err := d.subscription(id)
 	if err != nil {
 		return err
 	}

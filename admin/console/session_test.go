@@ -81,7 +81,7 @@ func TestWhatEndsASession(t *testing.T) {
 			{"what he proves himself with changed", func() { must(t, w.Tenants.RaiseEpoch(w.in(), w.sue.ID)) }, nothing},
 			{
 				"he is no member any more", func() { put(w.Tenants.SetTenantMembers(w.in(), w.realm.Tenant.ID, nil)) },
-				func() { put(w.Tenants.AddTenantMember(w.in(), w.realm.Tenant.ID, w.sue.ID)) },
+				func() { put(w.Tenants.Link(w.in(), tenants.LinkTenantMember, w.realm.Tenant.ID, w.sue.ID)) },
 			},
 			{"the tenant is switched off", tenant(func(v *tenants.Tenant) { v.Active = false }), tenant(func(*tenants.Tenant) {})},
 			{

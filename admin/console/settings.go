@@ -86,7 +86,7 @@ func options(n int) string {
 	if n == 0 {
 		return "Nothing"
 	}
-	return counted(n, "option", "options")
+	return count(int64(n), "option")
 }
 
 func editSettings(d *desk) error {

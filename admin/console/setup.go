@@ -168,7 +168,7 @@ func (c *Console) makeAdmin(ctx context.Context, row linkRow, token string, real
 	if _, err := c.Tenants.SetIdentities(ctx, u, local); err != nil {
 		return err
 	}
-	if _, err := c.Tenants.AddTenantMember(ctx, realm.Tenant.ID, u.ID); err != nil {
+	if _, err := c.Tenants.Link(ctx, tenants.LinkTenantMember, realm.Tenant.ID, u.ID); err != nil {
 		return err
 	}
 	// Hashed within the transaction: it happens once in the life of a link, and the

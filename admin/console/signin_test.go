@@ -349,7 +349,7 @@ func TestOnGrant(t *testing.T) {
 			put(w.Tenants.PutTenant(ctx, &v))
 			u := tenants.User{Name: name, DisplayName: name, Kind: tenants.Person, Active: true}
 			put(w.Tenants.PutUser(ctx, &u))
-			put(w.Tenants.AddTenantMember(ctx, v.ID, u.ID))
+			put(w.Tenants.Link(ctx, tenants.LinkTenantMember, v.ID, u.ID))
 			ids[name] = u.ID
 		}
 		group := tenants.Group{Name: "desk"}

@@ -308,11 +308,11 @@ func smsWords(s string) string {
 }
 
 func smsParts(n, single, multi int) string {
-	count := 1
+	parts := 1
 	if n > single {
-		count = (n + multi - 1) / multi
+		parts = (n + multi - 1) / multi
 	}
-	return fmt.Sprintf("%s, %s.", counted(count, "text message", "text messages"), counted(n, "character", "characters"))
+	return fmt.Sprintf("%s, %s.", count(int64(parts), "text message"), count(int64(n), "character"))
 }
 
 func saveText(d *desk) error {

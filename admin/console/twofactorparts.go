@@ -99,7 +99,7 @@ func (d *desk) usesPart(v admin.Instance) (ui.AdminPart, error) {
 	}
 	part.Intro = "Nothing refers to it: it can be switched off without harm."
 	if n := len(u.Assignments); n > 0 {
-		part.Intro = fmt.Sprintf("%s would offer nothing if it were switched off.", counted(n, "assignment", "assignments"))
+		part.Intro = fmt.Sprintf("%s would offer nothing if it were switched off.", count(int64(n), "assignment"))
 	}
 	for _, o := range u.FallThrough {
 		b := ui.AdminItem{Title: o.Name, URL: d.path("two-factors", o.ID), Detail: "Its deliveries fall through to this one when they fail"}
@@ -117,15 +117,13 @@ func (d *desk) goesWith(v tenants.TwoFactor) ([]string, error) {
 	}
 	out := []string{"What people have set up with it can no longer be used."}
 	if n := len(u.Assignments); n > 0 {
-		out = append(out, fmt.Sprintf("Its assignments go with it: %s.", counted(n, "assignment", "assignments")))
+		out = append(out, fmt.Sprintf("Its assignments go with it: %s.", count(int64(n), "assignment")))
 	}
 	for _, o := range u.FallThrough {
 		out = append(out, fmt.Sprintf("Deliveries of %s fall through to it when they fail. They would end there.", o.Name))
 	}
 	return out, nil
 }
-
-func counted(n int, one, many string) string { return ui.Figures(n) + " " + plural(n, one, many) }
 
 func plural(n int, one, many string) string {
 	if n == 1 {

@@ -136,7 +136,7 @@ func (w *world) populate() *world {
 	w.sue = tenants.User{Name: "sue", DisplayName: "Sue Root", Kind: tenants.Person, Active: true}
 	_, err = w.Tenants.PutUser(w.in(), &w.sue)
 	must(w.t, err)
-	_, err = w.Tenants.AddTenantMember(w.in(), w.realm.Tenant.ID, w.sue.ID)
+	_, err = w.Tenants.Link(w.in(), tenants.LinkTenantMember, w.realm.Tenant.ID, w.sue.ID)
 	must(w.t, err)
 	return w
 }

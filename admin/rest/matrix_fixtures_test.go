@@ -22,7 +22,7 @@ func (s *site) user() tenants.User {
 	}
 	put(s.t)(s.store.PutUser(s.ctx(), &u))
 	put(s.t)(s.store.SetIdentities(s.ctx(), u, []string{s.ids["idp "+s.sub]}))
-	put(s.t)(s.store.AddTenantMember(s.ctx(), s.ids[s.tenant], u.ID))
+	put(s.t)(s.store.Link(s.ctx(), tenants.LinkTenantMember, s.ids[s.tenant], u.ID))
 	return u
 }
 

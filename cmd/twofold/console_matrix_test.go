@@ -200,7 +200,7 @@ func newConsoleMatrix(t *testing.T, databaseURL string) *consoleMatrix {
 		{"xaver", "SubscriptionAdmin of a third", "", "elsewhere", tenants.Grant{SubscriptionID: third.ID, Role: tenants.RoleSubscriptionAdmin}},
 	} {
 		user := w.user(tenants.User{Name: r.login})
-		w.must(w.tenants.AddTenantMember(w.ctx(), w.ids["tenant acme"], user))
+		w.must(w.tenants.Link(w.ctx(), tenants.LinkTenantMember, w.ids["tenant acme"], user))
 		r.grant.SubjectKind, r.grant.SubjectID, r.grant.HomeID = tenants.SubjectUser, user, w.sub.ID
 		w.check(w.admin.Grant(w.ctx(), admin.Operator(), &r.grant))
 		w.tenants.Forget()
@@ -610,7 +610,7 @@ func (s *stall) newUser() tenants.User {
 	v := tenants.User{Name: s.next(), Kind: tenants.Person, Active: true, Phone: "+41791234567", PhoneVerified: true}
 	s.w.must(s.w.tenants.PutUser(s.w.ctx(), &v))
 	s.w.must(s.w.tenants.SetIdentities(s.w.ctx(), v, []string{s.w.ids["idp staff"]}))
-	s.w.must(s.w.tenants.AddTenantMember(s.w.ctx(), s.w.ids["tenant "+s.tenant], v.ID))
+	s.w.must(s.w.tenants.Link(s.w.ctx(), tenants.LinkTenantMember, s.w.ids["tenant "+s.tenant], v.ID))
 	return v
 }
 

@@ -43,7 +43,7 @@ func (w *world) officer(name string, role tenants.Role, tenant string) *officer 
 	w.t.Helper()
 	o := &officer{Client: testkit.NewClient(w.t), w: w, base: w.url + "/admin/s/" + w.sub.ID + "/"}
 	o.id = w.user(tenants.User{Name: name})
-	w.must(w.tenants.AddTenantMember(w.ctx(), w.ids["tenant acme"], o.id))
+	w.must(w.tenants.Link(w.ctx(), tenants.LinkTenantMember, w.ids["tenant acme"], o.id))
 	g := tenants.Grant{SubscriptionID: w.sub.ID, Role: role, SubjectKind: tenants.SubjectUser, SubjectID: o.id}
 	if tenant != "" {
 		g.TenantID = w.ids["tenant "+tenant]
@@ -241,7 +241,7 @@ func TestConsoleRolesOnPeople(t *testing.T) {
 		w.customer()
 		both := w.user(tenants.User{Name: "both"})
 		for _, tenant := range []string{"acme", "globex"} {
-			w.must(w.tenants.AddTenantMember(w.ctx(), w.ids["tenant "+tenant], both))
+			w.must(w.tenants.Link(w.ctx(), tenants.LinkTenantMember, w.ids["tenant "+tenant], both))
 		}
 		gina, anna, acme, globex, expenses, staff := w.ids["user gina"], w.ids["user anna"], w.ids["tenant acme"], w.ids["tenant globex"], w.ids["client_app expenses"], w.ids["idp staff"]
 		group := tenants.Group{Name: "board"}
@@ -369,7 +369,7 @@ func TestConsoleTenant(t *testing.T) {
 		o.post("tenants/"+id+"/client-apps", "do", "add", "other", w.ids["client_app expenses"]).Follow().RequireText("expenses")
 
 		// Whom a stricter rule affects is shown first.
-		w.must(w.tenants.AddTenantMember(w.ctx(), id, w.ids["user anna"]))
+		w.must(w.tenants.Link(w.ctx(), tenants.LinkTenantMember, id, w.ids["user anna"]))
 		page = o.open("tenants/"+id+"/edit").FormWith("title").Set("enforce_mfa", "true").Press("Save").Require(http.StatusOK).RequireText("Whom this affects")
 		page.FormWith("title").Submit().Follow().RequireText("Tenant saved.", "Enforced")
 
@@ -581,7 +581,7 @@ func (o *officer) settled(page *testkit.Page) *testkit.Page {
 		if !strings.Contains(page.Body, "data-refresh") {
 			return page
 		}
-		time.Sleep(50 * time.Millisecond)
+		time.Sleep(50 * time.Millisecond) // as the page itself asks again
 		page = o.Get(page.URL.String())
 	}
 	o.w.t.Fatal("a bulk action does not end:", page.Text)

@@ -15,7 +15,7 @@ func TestAddLinks(t *testing.T) {
 		bob := w.user(a, User{Name: "bob", Active: true})
 		done[Difference](t)(w.SetTenantMembers(a.admin, a.tenant.ID, []string{a.anna.ID}))
 		for i, want := range []int{1, 0} {
-			d, err := w.AddTenantMember(a.admin, a.tenant.ID, bob.ID)
+			d, err := w.Link(a.admin, LinkTenantMember, a.tenant.ID, bob.ID)
 			must(t, err)
 			if len(d.Fields) != want {
 				t.Errorf("time %d: %+v", i+1, d)
@@ -30,17 +30,17 @@ func TestAddLinks(t *testing.T) {
 		if _, err := w.ClientApp(a.ctx, app.ClientID); !problem.Is(err, problem.NotFound) {
 			t.Error("assigned already:", err)
 		}
-		done[Difference](t)(w.AddTenantClientApp(a.admin, a.tenant.ID, app.ID))
+		done[Difference](t)(w.Link(a.admin, LinkTenantClientApp, a.tenant.ID, app.ID))
 		for _, id := range []string{app.ClientID, a.app.ClientID} {
 			if _, err := w.ClientApp(a.ctx, id); err != nil {
 				t.Error(id, err)
 			}
 		}
 		for name, err := range map[string]error{
-			"another's user":   second(w.AddTenantMember(a.admin, a.tenant.ID, b.anna.ID)),
-			"another's tenant": second(w.AddTenantMember(a.admin, b.tenant.ID, bob.ID)),
-			"another's app":    second(w.AddTenantClientApp(a.admin, a.tenant.ID, b.app.ID)),
-			"nobody":           second(w.AddTenantMember(a.admin, a.tenant.ID, "nobody")),
+			"another's user":   second(w.Link(a.admin, LinkTenantMember, a.tenant.ID, b.anna.ID)),
+			"another's tenant": second(w.Link(a.admin, LinkTenantMember, b.tenant.ID, bob.ID)),
+			"another's app":    second(w.Link(a.admin, LinkTenantClientApp, a.tenant.ID, b.app.ID)),
+			"nobody":           second(w.Link(a.admin, LinkTenantMember, a.tenant.ID, "nobody")),
 		} {
 			if !problem.Is(err, problem.Invalid) {
 				t.Errorf("%s: %v", name, err)
