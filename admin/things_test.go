@@ -3,6 +3,7 @@ package admin_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -331,5 +332,21 @@ func TestSecretsOfInstances(t *testing.T) {
 		}
 		_, err = h.CreateTwoFactor(ctx, w, h.one, "other", "token", true, tenants.Options{"Nonsense": []byte(`1`)})
 		wantCode(t, err, "invalid")
+	})
+}
+
+// TestEndsAtOnce: what a user has open in all his tenants ends by one call. By one for
+// each, the second would wait for sessions while it holds the trail, and somebody else
+// the other way round.
+func TestEndsAtOnce(t *testing.T) {
+	eachHouse(t, func(t *testing.T, h *house) {
+		ctx, who := t.Context(), admin.Operator()
+		_, err := h.Users().Update(ctx, who, h.one, h.ids["anna"], 0, func(u *tenants.User) error { u.Active = false; return nil })
+		must(t, err)
+		must(t, h.SetPassword(ctx, who, h.one, h.ids["anna"], "correct horse battery staple"))
+		must(t, h.Users().Delete(ctx, who, h.one, h.ids["anna"], 0))
+		if want := []string{"everywhere anna operator", "everywhere anna operator", "everywhere anna operator"}; !slices.Equal(h.ended, want) {
+			t.Errorf("ended %q, want %q", h.ended, want)
+		}
 	})
 }
