@@ -178,11 +178,11 @@ func readLines(ctx context.Context, db *sql.DB, query string, columns []string) 
 		if err := rows.Scan(into...); err != nil {
 			return nil, err
 		}
-		line := ""
+		var line strings.Builder
 		for i, c := range columns {
-			line += fmt.Sprintf(" %s=%v", c, values[i])
+			fmt.Fprintf(&line, " %s=%v", c, values[i])
 		}
-		lines = append(lines, line)
+		lines = append(lines, line.String())
 	}
 	return lines, rows.Err()
 }
