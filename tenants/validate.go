@@ -25,6 +25,7 @@ const (
 	GrantCode              = "authorization_code"
 	GrantRefresh           = "refresh_token"
 	GrantClientCredentials = "client_credentials"
+	GrantDevice            = "urn:ietf:params:oauth:grant-type:device_code" // RFC 8628
 )
 
 func checkClientApp(c *ClientApp) error {
@@ -56,7 +57,7 @@ func checkClientApp(c *ClientApp) error {
 		}
 	}
 	for _, g := range c.GrantTypes {
-		if g != GrantCode && g != GrantRefresh && g != GrantClientCredentials {
+		if g != GrantCode && g != GrantRefresh && g != GrantClientCredentials && g != GrantDevice {
 			return invalid("grant_types", "names an unknown grant "+g)
 		}
 	}

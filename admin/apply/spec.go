@@ -82,7 +82,7 @@ type clientApp struct {
 	AuthMethod             text   `key:"auth_method" derived:"client_secret_basic; none for spa and native" choices:"client_secret_basic,client_secret_post,private_key_jwt,none" help:"How the app proves itself at the token endpoint."`
 	RedirectURIs           texts  `key:"redirect_uris" default:"[]" help:"Where users may be sent back to. Compared character by character; https, or http on this machine only."`
 	PostLogoutRedirectURIs texts  `key:"post_logout_redirect_uris" default:"[]" help:"Where users may be sent after signing out."`
-	GrantTypes             texts  `key:"grant_types" derived:"[authorization_code, refresh_token]; [client_credentials] for machine" choices:"authorization_code,refresh_token,client_credentials" help:"How the app may get tokens."`
+	GrantTypes             texts  `key:"grant_types" derived:"[authorization_code, refresh_token]; [client_credentials] for machine" choices:"authorization_code,refresh_token,client_credentials,urn:ietf:params:oauth:grant-type:device_code" help:"How the app may get tokens."`
 	Scopes                 texts  `key:"scopes" derived:"[openid, profile, email, phone, groups, offline_access]; none for machine" check:"scope" help:"What the app may ask for. Names of your own are carried in access tokens."`
 	Resources              texts  `key:"resources" default:"[]" help:"Addresses of the APIs that the app may ask tokens for. A token asked for one is good there alone (RFC 8707)."`
 	RequirePAR             flag   `key:"require_par" default:"false" help:"Takes pushed authorization requests only (RFC 9126)."`

@@ -224,6 +224,8 @@ func appTokens(v tenants.ClientApp) ui.AdminSection {
 	}
 	s.Fields = append(s.Fields,
 		toggle("refresh", "Refresh tokens", slices.Contains(v.GrantTypes, tenants.GrantRefresh), "It stays signed in while the session lasts.", "It sends people here again when its token ends."))
+	s.Fields = append(s.Fields, toggle("device", "Devices without a browser", slices.Contains(v.GrantTypes, tenants.GrantDevice),
+		"It may show a code that people type in elsewhere, as on a television. They are always asked for consent.", "Who signs in has a browser."))
 	if v.Type == tenants.AppWeb {
 		s.Fields = append(s.Fields, toggle("client_credentials", "Client credentials", slices.Contains(v.GrantTypes, tenants.GrantClientCredentials),
 			"It may also act by itself, with nobody signed in.", "It acts for people only."))
@@ -267,6 +269,7 @@ func readApp(d *desk, v *tenants.ClientApp, fresh bool) []ui.FieldError {
 	r.text("id_token_alg", &v.IDTokenAlg)
 	r.toggle("id_token_profile", &v.IDTokenProfile)
 	r.grant(v, "refresh", tenants.GrantRefresh)
+	r.grant(v, "device", tenants.GrantDevice)
 	if v.Type == tenants.AppWeb {
 		r.grant(v, "client_credentials", tenants.GrantClientCredentials)
 		r.toggle("require_par", &v.RequirePAR)

@@ -18,6 +18,7 @@ const (
 	pathIntrospect = "/introspect"
 	pathRevoke     = "/revoke"
 	pathPAR        = "/par"
+	pathDeviceAuth = "/device_authorization"
 )
 
 // metadata is OpenID Connect Discovery §3 and RFC 8414 §2 in one document. It
@@ -46,11 +47,12 @@ func (s *server) Discovery(ctx context.Context, _ *lib.Request[struct{}]) (*lib.
 		JwksURI:                                    iss + pathKeys,
 		IntrospectionEndpoint:                      iss + pathIntrospect,
 		RevocationEndpoint:                         iss + pathRevoke,
+		DeviceAuthorizationEndpoint:                iss + pathDeviceAuth,
 		EndSessionEndpoint:                         iss + PathEndSession,
 		ScopesSupported:                            standardScopes(),
 		ResponseTypesSupported:                     []string{"code"},
 		ResponseModesSupported:                     []string{modeQuery, modeFormPost},
-		GrantTypesSupported:                        []oidc.GrantType{oidc.GrantTypeCode, oidc.GrantTypeRefreshToken, oidc.GrantTypeClientCredentials},
+		GrantTypesSupported:                        []oidc.GrantType{oidc.GrantTypeCode, oidc.GrantTypeRefreshToken, oidc.GrantTypeClientCredentials, oidc.GrantTypeDeviceCode},
 		ACRValuesSupported:                         twofactor.ACRs(),
 		SubjectTypesSupported:                      []string{"public"},
 		IDTokenSigningAlgValuesSupported:           []string{"RS256", "ES256"},

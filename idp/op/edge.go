@@ -47,6 +47,7 @@ func endpoints() []endpoint {
 		{path: pathIntrospect, methods: post, check: checkIntrospect},
 		{path: pathRevoke, methods: post, check: checkClientForm},
 		{path: pathPAR, methods: post, check: checkClientForm, serve: (*Provider).servePush},
+		{path: pathDeviceAuth, methods: post, check: checkClientForm, serve: (*Provider).serveDevice},
 		{path: pathUserinfo, methods: []string{http.MethodGet, http.MethodPost}, check: checkUserinfo},
 	}
 }
@@ -177,7 +178,7 @@ func checkToken(r *http.Request) *fault {
 		return f
 	}
 	switch r.PostForm.Get("grant_type") {
-	case tenants.GrantCode, tenants.GrantRefresh, tenants.GrantClientCredentials:
+	case tenants.GrantCode, tenants.GrantRefresh, tenants.GrantClientCredentials, tenants.GrantDevice:
 		return checkClientForm(r)
 	case "":
 		return badRequest("grant_type is missing")

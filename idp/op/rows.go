@@ -42,6 +42,7 @@ type authRequestRow struct {
 	HintSessionID string
 	Claims        string
 	Resources     tenants.List
+	DeviceHash    string // of the device that waits for the answer; empty: a browser does
 	CreatedAt     time.Time
 	ExpiresAt     time.Time
 	AnsweredAt    *time.Time
