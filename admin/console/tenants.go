@@ -17,6 +17,7 @@ func mountSignIn(c *Console, s *mux.Router) {
 	mount(c, s, tenantsPages())
 	mountTies(c, s, tenantsPages(), tenantIDPs(), tenantApps())
 	mountLogo(c, s, tenantsPages(), tenantLogo())
+	mountSigningKeys(c, s)
 	mount(c, s, idps())
 	mountTies(c, s, idps(), idpTenants())
 	mountClientApps(c, s)
@@ -269,6 +270,9 @@ func showTenant(d *desk, v tenants.Tenant, p *ui.AdminDetail) error {
 			return err
 		}
 		p.Parts = append(p.Parts, part)
+	}
+	if d.who.May(admin.SigningKeyRead, db.Scope{Subscription: d.sub.ID, Tenant: v.ID}) {
+		p.Parts = append(p.Parts, signingKeysPart(d, v))
 	}
 	if !d.may(admin.UserRead) {
 		return nil
