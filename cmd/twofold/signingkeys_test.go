@@ -20,7 +20,7 @@ func TestSigningKeyPages(t *testing.T) {
 		w.customer()
 		o := w.officer("suba", tenants.RoleSubscriptionAdmin, "")
 		tenant := w.ids["tenant acme"]
-		page := o.open("tenants/"+tenant).RequireText("Signing keys").Link("Signing keys").Require(http.StatusOK)
+		page := o.open("tenants/" + tenant).RequireText("Signing keys").Link("Signing keys").Require(http.StatusOK)
 		page.RequireText("RS256 key", "ES256 key", "Signs", "Until somebody rotates the keys")
 		page = page.Link("Rotate keys").RequireText("Nobody is signed out").Press("Rotate keys").Follow().Require(http.StatusOK)
 		page.RequireText("The rotation has begun", "The next one is being made")
