@@ -17,6 +17,7 @@ import (
 	jose "github.com/go-jose/go-jose/v4"
 
 	"twofold/internal/problem"
+	"twofold/tenants"
 )
 
 // replica is one more provider on the same database.
@@ -468,4 +469,28 @@ func (w *world) all(kind string) (n int) {
 		}
 	}
 	return n
+}
+
+// An app that leaves it to the tenant gets ID tokens by the tenant's algorithm; one that
+// does not, by its own (SPEC §7).
+func TestIDTokenAlgOfTenant(t *testing.T) {
+	eachWorld(t, func(t *testing.T, w *world) {
+		app := w.apps["web"]
+		app.IDTokenAlg = tenants.AlgOfTenant
+		w.put(w.store.PutClientApp(w.in(w.acme), &app))
+		for _, alg := range []string{"RS256", "ES256"} {
+			w.acme.Tenant.IDTokenAlg = alg
+			w.put(w.store.PutTenant(w.in(w.acme), &w.acme.Tenant))
+			w.store.Forget()
+			_, a := w.tokensOf("web")
+			_, own := w.tokensOf("es")
+			if got := headerOf(t, a.str("id_token")).Algorithm; got != alg || headerOf(t, own.str("id_token")).Algorithm != "ES256" {
+				t.Errorf("%s: signed by %s", alg, got)
+			}
+		}
+		w.acme.Tenant.IDTokenAlg = "none"
+		if _, err := w.store.PutTenant(w.in(w.acme), &w.acme.Tenant); !problem.Is(err, problem.Invalid) {
+			t.Error("a tenant without signatures:", err)
+		}
+	})
 }

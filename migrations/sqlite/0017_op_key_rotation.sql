@@ -1,4 +1,6 @@
 -- +goose Up
+-- Owner: tenants. How ID tokens are signed for apps that leave it to the tenant.
+ALTER TABLE tenants ADD COLUMN id_token_alg text NOT NULL DEFAULT 'RS256';
 -- Owner: idp/op. Since when a key is in its state, and when it leaves it where that is not
 -- left to the schedule. A version that does not know these columns leaves them empty.
 ALTER TABLE signing_keys ADD COLUMN changed_at datetime;
@@ -11,3 +13,4 @@ DROP INDEX signing_keys_since;
 DROP INDEX signing_keys_one;
 ALTER TABLE signing_keys DROP COLUMN due_at;
 ALTER TABLE signing_keys DROP COLUMN changed_at;
+ALTER TABLE tenants DROP COLUMN id_token_alg;
