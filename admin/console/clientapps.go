@@ -208,6 +208,7 @@ func appProof(v tenants.ClientApp) ui.AdminSection {
 		lines("jwks", "Public keys", strings.Split(v.JWKS, "\n"), "For private_key_jwt alone: its JSON Web Key Set, with public keys only."),
 	}}
 	if v.Type == tenants.AppWeb {
+		s.Fields = append(s.Fields, toggle("require_par", "Pushed requests only", v.RequirePAR, "It hands us its requests itself, so nobody can read or change them on the way.", "Its requests come by the browser, or are pushed, as it likes."))
 		s.Fields = append(s.Fields, toggle("require_pkce", "Require PKCE", !v.PKCEOptional, "A code is of use only to the browser that asked for it.", pkceWarning))
 	}
 	return s
@@ -216,7 +217,8 @@ func appProof(v tenants.ClientApp) ui.AdminSection {
 func appTokens(v tenants.ClientApp) ui.AdminSection {
 	scopes := text("scopes", "Scopes", strings.Join(v.Scopes, " "), "What it may ask for, set apart by spaces.")
 	scopes.Mono = true
-	s := ui.AdminSection{Title: "Tokens", Fields: []ui.AdminField{scopes}}
+	apis := lines("resources", "APIs", v.Resources, "Addresses of APIs that it may ask tokens for by the parameter resource, one a line. Such a token is good there alone.")
+	s := ui.AdminSection{Title: "Tokens", Fields: []ui.AdminField{scopes, apis}}
 	if v.Type == tenants.AppMachine {
 		return s
 	}
@@ -248,6 +250,7 @@ func readApp(d *desk, v *tenants.ClientApp, fresh bool) []ui.FieldError {
 	}
 	r.toggle("active", &v.Active)
 	r.words("scopes", &v.Scopes)
+	r.lines("resources", (*[]string)(&v.Resources))
 	if keepsSecret(v.Type) {
 		r.text("auth_method", &v.AuthMethod)
 		r.text("jwks", &v.JWKS)
@@ -266,6 +269,7 @@ func readApp(d *desk, v *tenants.ClientApp, fresh bool) []ui.FieldError {
 	r.grant(v, "refresh", tenants.GrantRefresh)
 	if v.Type == tenants.AppWeb {
 		r.grant(v, "client_credentials", tenants.GrantClientCredentials)
+		r.toggle("require_par", &v.RequirePAR)
 		var pkce bool
 		r.toggle("require_pkce", &pkce)
 		v.PKCEOptional = !pkce

@@ -118,7 +118,7 @@ func (p *Provider) grant(ctx context.Context, req authRequestRow, a Authenticati
 	now := p.now()
 	offline := slices.Contains(req.Scopes, scopeOffline) && slices.Contains(app.GrantTypes, tenants.GrantRefresh)
 	g := grantRow{
-		ID: id.New(), ClientAppID: app.ID, UserID: a.UserID, SessionID: a.SessionID, Scopes: req.Scopes, Claims: req.Claims,
+		ID: id.New(), ClientAppID: app.ID, UserID: a.UserID, SessionID: a.SessionID, Scopes: req.Scopes, Claims: req.Claims, Resources: req.Resources,
 		ACR: a.ACR, AMR: a.AMR, AuthTime: a.AuthTime, Offline: offline, CreatedAt: now,
 		ExpiresAt: now.Add(onlineGrantLife), IdleExpiresAt: now.Add(onlineGrantLife),
 	}

@@ -18,14 +18,16 @@ const (
 	pathUserinfo   = "/userinfo"
 	pathIntrospect = "/introspect"
 	pathRevoke     = "/revoke"
+	pathPAR        = "/par"
 )
 
 // metadata is OpenID Connect Discovery §3 and RFC 8414 §2 in one document. It
 // says exactly what is true: what is absent is not offered.
 type metadata struct {
 	*oidc.DiscoveryConfiguration
-	RequestParameter bool `json:"request_parameter_supported"`
-	IssInResponse    bool `json:"authorization_response_iss_parameter_supported"` // RFC 9207 §3
+	RequestParameter bool   `json:"request_parameter_supported"`
+	IssInResponse    bool   `json:"authorization_response_iss_parameter_supported"` // RFC 9207 §3
+	PAR              string `json:"pushed_authorization_request_endpoint"`          // RFC 9126 §5
 }
 
 // Discovery implements the library's Server.
@@ -64,7 +66,7 @@ func (s *server) Discovery(ctx context.Context, _ *lib.Request[struct{}]) (*lib.
 		ClaimsParameterSupported:                           true,
 		CodeChallengeMethodsSupported:                      []oidc.CodeChallengeMethod{oidc.CodeChallengeMethodS256},
 	}
-	resp := lib.NewResponse(metadata{DiscoveryConfiguration: doc, IssInResponse: true})
+	resp := lib.NewResponse(metadata{DiscoveryConfiguration: doc, IssInResponse: true, PAR: iss + pathPAR})
 	resp.Header.Set("Cache-Control", "public, max-age=300")
 	return resp, nil
 }

@@ -45,7 +45,7 @@ func TestDiscoverySaysWhatIsTrue(t *testing.T) {
 	want := map[string]any{
 		"issuer": iss, "authorization_endpoint": iss + "/authorize", "token_endpoint": iss + "/token", "userinfo_endpoint": iss + "/userinfo",
 		"jwks_uri": iss + "/keys", "introspection_endpoint": iss + "/introspect", "revocation_endpoint": iss + "/revoke",
-		"end_session_endpoint":     iss + "/end_session",
+		"end_session_endpoint": iss + "/end_session", "pushed_authorization_request_endpoint": iss + "/par",
 		"scopes_supported":         list("openid", "profile", "email", "phone", "groups", "offline_access"),
 		"response_types_supported": list("code"), "response_modes_supported": list("query", "form_post"),
 		"grant_types_supported": list("authorization_code", "refresh_token", "client_credentials"),

@@ -3,7 +3,8 @@
 // endpoints (discovery, keys, token, userinfo, introspection, revocation).
 //
 // It owns the tables signing_keys, auth_requests, auth_codes, grants,
-// revoked_tokens and replay, and reads the view grant_subjects. It is the only
+// pushed_requests,
+// consents, revoked_tokens and replay, and reads the view grant_subjects. It is the only
 // importer of the protocol library, whose types stay inside. It must not know how
 // a user signs in: package idp tells it who did, and shows every page.
 //

@@ -45,6 +45,7 @@ type authRequestRow struct {
 	HintUserID    string
 	HintSessionID string
 	Claims        string
+	Resources     tenants.List
 	CreatedAt     time.Time
 	ExpiresAt     time.Time
 	AnsweredAt    *time.Time
@@ -77,6 +78,7 @@ type grantRow struct {
 	SessionID     string
 	Scopes        tenants.List
 	Claims        string
+	Resources     tenants.List
 	ACR           string       `gorm:"column:acr"`
 	AMR           tenants.List `gorm:"column:amr"`
 	AuthTime      time.Time
