@@ -44,8 +44,8 @@ func checkClientApp(c *ClientApp) error {
 		return invalid("pkce_optional", "cannot be set for a public app")
 	case c.Public() && slices.Contains(c.GrantTypes, GrantClientCredentials):
 		return invalid("grant_types", "client_credentials needs an app that can keep a secret")
-	case c.IDTokenAlg != "RS256" && c.IDTokenAlg != "ES256":
-		return invalid("id_token_alg", "must be RS256 or ES256")
+	case !slices.Contains([]string{"RS256", "ES256", AlgOfTenant}, c.IDTokenAlg):
+		return invalid("id_token_alg", "must be RS256, ES256 or tenant")
 	case c.Accent != "" && !validColour(c.Accent):
 		return invalid("accent", "must be a colour such as #1a73e8")
 	case !ValidLogo(c.LogoURL):
@@ -134,8 +134,11 @@ func validLocale(s string) bool {
 	return err == nil && len(s) <= 35
 }
 
-// checkTenant also sets the times that are not given.
+// checkTenant also sets the times and the algorithm that are not given.
 func checkTenant(t *Tenant) error {
+	if t.IDTokenAlg == "" {
+		t.IDTokenAlg = "RS256"
+	}
 	if t.SessionSeconds == 0 {
 		t.SessionSeconds = usualSession
 	}
@@ -149,6 +152,8 @@ func checkTenant(t *Tenant) error {
 		return invalid("accent", "must be a colour such as #1a73e8")
 	case !ValidLogo(t.LogoURL):
 		return invalid("logo_url", "must be an https address")
+	case !slices.Contains([]string{"RS256", "ES256"}, t.IDTokenAlg):
+		return invalid("id_token_alg", "must be RS256 or ES256")
 	case t.SessionSeconds < 0 || t.SessionSeconds > maxSession:
 		return invalid("session_seconds", "must be at most 90 days")
 	case t.RememberDays < 0 || t.RememberDays > maxRemember:

@@ -112,7 +112,7 @@ func TestParseValues(t *testing.T) {
 		"scope twice":                  {in("    client_apps: [{name: a, type: web, scopes: [openid, openid]}]\n"), "f.yaml:3:57: subscriptions[0].client_apps[0].scopes[1]: comes twice"},
 		"redirect":                     {in("    client_apps:\n      - name: a\n        type: web\n        redirect_uris:\n          - https://a.example/cb\n          - http://a.example/cb\n"), "f.yaml:8:13: subscriptions[0].client_apps[0].redirect_uris[1]: must use https"},
 		"redirect of a web app":        {in("    client_apps: [{name: a, type: web, post_logout_redirect_uris: [\"a.example:/cb\"]}]\n"), "f.yaml:3:68: subscriptions[0].client_apps[0].post_logout_redirect_uris[0]: has a scheme that is not allowed"},
-		"key algorithm":                {in("    client_apps: [{name: a, type: web, id_token_alg: HS256}]\n"), "f.yaml:3:54: subscriptions[0].client_apps[0].id_token_alg: must be RS256 or ES256"},
+		"key algorithm":                {in("    client_apps: [{name: a, type: web, id_token_alg: HS256}]\n"), "f.yaml:3:54: subscriptions[0].client_apps[0].id_token_alg: must be tenant, RS256 or ES256"},
 		"secret is a list":             {in("    client_apps: [{name: a, type: web, client_secret: [hush]}]\n"), "f.yaml:3:55: subscriptions[0].client_apps[0].client_secret: must be text, {env: NAME} or {file: PATH}"},
 		"secret is empty":              {in("    client_apps: [{name: a, type: web, client_secret: \"\"}]\n"), "f.yaml:3:55: subscriptions[0].client_apps[0].client_secret: is empty"},
 		"secret is null":               {in("    client_apps: [{name: a, type: web, client_secret: }]\n"), "f.yaml:3:55: subscriptions[0].client_apps[0].client_secret: must be text, {env: NAME} or {file: PATH}"},
