@@ -2,6 +2,7 @@ package tenants
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -356,6 +357,10 @@ func (w *world) isolationCases(b *customer, bob User, assignment Assignment, exe
 		{Method: "SettingsOf", Do: func(ctx context.Context, see see) {
 			o, err := w.SettingsOf(ctx, "post")
 			yes(see)(string(o.Options["Length"]) == "7", err)
+		}},
+		{Method: "Spoils", Do: func(ctx context.Context, see see) {
+			all, err := w.Spoils(ctx, "post", Options{"Length": []byte(`"many"`)})
+			yes(see)(slices.ContainsFunc(all, func(v TwoFactor) bool { return v.ID == b.letter.ID }), err)
 		}},
 		{Method: "BaseLayers", Do: func(ctx context.Context, see see) {
 			_, o, err := w.BaseLayers(ctx, "post")
