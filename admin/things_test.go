@@ -27,7 +27,7 @@ func eachHouse(t *testing.T, f func(t *testing.T, h *house)) {
 	t.Helper()
 	each(t, func(t *testing.T, w *world) {
 		a := &admin.Admin{
-			DB: w.HelpDesk.DB, Tenants: w.Tenants, Ceremony: w.Ceremony, Audit: w.Audit, Limits: w.Ceremony.Limits, HelpDesk: w.HelpDesk, Now: w.clock.Now,
+			DB: w.HelpDesk.DB, Tenants: w.Tenants, Ceremony: w.Ceremony, Audit: w.Audit, Limits: w.Ceremony.Limits, HelpDesk: w.HelpDesk, Outbox: w.Ceremony.Outbox, Now: w.clock.Now,
 			PublicURL: "https://id.example.test", OnGrant: func(context.Context, tenants.Grant) error { return nil },
 			Preview: func(context.Context, tenants.Template, twofactor.Medium) (twofactor.Message, error) {
 				return twofactor.Message{}, nil

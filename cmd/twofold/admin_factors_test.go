@@ -93,6 +93,10 @@ func TestTwoFactorStory(t *testing.T) {
 		if err != nil || digits.MatchString(m.Text) || !strings.Contains(m.Text, "test message") {
 			t.Errorf("%v %q", err, m.Text)
 		}
+		log := o.open("messages?kind=test").Require(http.StatusOK).RequireText("Test", "Mail code", "Sent", "Failed", "What went wrong")
+		if strings.Contains(log.Text, "sue@example.test") || strings.Contains(log.Text, mailPassword) {
+			t.Errorf("the log tells too much: %s", log.Text)
+		}
 
 		// Two at once: nothing is lost.
 		first, second := o.open(pathOf(page)+"/edit"), o.open(pathOf(page)+"/edit")
