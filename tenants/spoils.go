@@ -12,7 +12,7 @@ func (s *Store) Spoils(ctx context.Context, factorType string, base Options) ([]
 	if err := s.knownOptions(factorType, base); err != nil {
 		return nil, err
 	}
-	rows, err := list(s.DB.For(ctx).Where("type = ?", factorType).Order("name"), func(r twoFactorRow) twoFactorRow { return r })
+	rows, err := list(s.DB.For(ctx).Where("type = ? AND deleted_at IS NULL", factorType).Order("name"), func(r twoFactorRow) twoFactorRow { return r })
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}
