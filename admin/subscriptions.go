@@ -82,6 +82,9 @@ func (a *Admin) UpdateSubscription(ctx context.Context, w Who, id string, versio
 	if (v.Name != old.Name || v.Active != old.Active) && !w.May(SubscriptionCreate, db.Scope{}) {
 		return old, errMayNot
 	}
+	if loosensSubscription(&old, &v) && !w.Fresh(a.Now()) {
+		return old, ErrAgain
+	}
 	err = a.DB.Tx(ctx, func(ctx context.Context) error {
 		d, err := a.Tenants.PutSubscription(ctx, &v)
 		if err != nil || !d.Changed() {
