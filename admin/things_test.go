@@ -322,6 +322,52 @@ func (h *house) loosens(w admin.Who, again func(string, error)) {
 	must(h.t, link(false))
 }
 
+// TestSubscriptionsOfMine: the list of who has roles in some subscriptions is paged, sorted
+// and searched as that of who has all.
+func TestSubscriptionsOfMine(t *testing.T) {
+	eachHouse(t, func(t *testing.T, h *house) {
+		ctx := t.Context()
+		var mine []tenants.Grant
+		for _, name := range []string{"beta", "alpha", "gamma", "foreign"} {
+			v := tenants.Subscription{Name: name, Active: name != "gamma"}
+			must(t, h.CreateSubscription(ctx, admin.Operator(), &v))
+			if name != "foreign" {
+				mine = append(mine, tenants.Grant{SubscriptionID: v.ID, Role: tenants.RoleSubscriptionAdmin})
+			}
+		}
+		w := admin.Who{Kind: tenants.SubjectClientApp, Grants: mine}
+		for _, c := range []struct {
+			q    page.Query
+			want string
+		}{
+			{page.Query{}, "alpha beta gamma"},
+			{page.Query{Sort: "-name", Limit: 1}, "gamma beta alpha"},
+			{page.Query{Sort: "created", Limit: 2}, "beta alpha gamma"},
+			{page.Query{Search: "G"}, "gamma"},
+			{page.Query{Filter: map[string]string{"active": "true"}}, "alpha beta"},
+			{page.Query{Search: "foreign"}, ""},
+		} {
+			var got []string
+			for {
+				p, err := h.Subscriptions(ctx, w, c.q)
+				must(t, err)
+				for _, v := range p.Items {
+					got = append(got, v.Name)
+				}
+				if c.q.After = p.Next; p.Next == "" || c.q.Limit > 0 && len(p.Items) > c.q.Limit {
+					break
+				}
+			}
+			if s := strings.Join(got, " "); s != c.want {
+				t.Errorf("%+v: %q, want %q", c.q, s, c.want)
+			}
+		}
+		if p, err := h.Subscriptions(ctx, admin.Who{Kind: tenants.SubjectClientApp}, page.Query{}); err != nil || len(p.Items) != 0 {
+			t.Errorf("without a role: %+v, %v", p.Items, err)
+		}
+	})
+}
+
 // TestLastSystemAdmin: the last one stays, whatever is tried.
 func TestLastSystemAdmin(t *testing.T) {
 	eachHouse(t, func(t *testing.T, h *house) {
