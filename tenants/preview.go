@@ -179,7 +179,7 @@ func (s *Store) foresee(ctx context.Context, c Change, after string, within []st
 			return true
 		}
 		worst := foreseen{Affected: Affected{ID: p.ID, Name: p.Name}}
-		changed := p.with(c, before.now)
+		changed := p.with(c, before)
 		for _, in := range at {
 			if f := judge(p, in, before.policy(p, in), then.policy(changed, in)); f.worseThan(worst) {
 				worst = f

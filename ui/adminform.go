@@ -40,6 +40,7 @@ type AdminField struct {
 	Accept   string        // of a file: "image/png,image/svg+xml"
 	Source   string        // where the value comes from: "Inherited from the subscription's base settings"
 	Inherit  string        // of a value that is set here: what comes in its place when it is taken back; drawn as a box that posts InheritName
+	Inherits bool          // that box is ticked: the form is drawn again
 	LockedBy string        // the level that set the value, which cannot be changed here: "Set by subscription acme"
 	Mono     bool
 	Fields   []AdminField // of a group

@@ -187,6 +187,7 @@ func foreseenList(d *desk) error {
 // asks are the words of a preview that a form shows before it saves.
 type asks struct {
 	heading, action, version, back string
+	do, backLabel                  string // may be empty
 	crumbs                         []ui.Link
 }
 
@@ -197,8 +198,9 @@ func (o *outlook) drawPreview(a asks) error {
 		return err
 	}
 	p := ui.AdminPreview{
-		AdminPage: o.d.frame(a.heading), Figures: o.figures(), Parts: parts, Action: a.action, Version: a.version, Label: "Save it", Danger: o.locksOut(), BackURL: a.back,
-		Hidden: append(o.d.kept(), ui.Pair{Name: ui.FieldConfirmed, Value: "true"}),
+		AdminPage: o.d.frame(a.heading), Figures: o.figures(), Parts: parts, Action: a.action, Version: a.version, Do: a.do, Label: "Save it", Danger: o.locksOut(), BackURL: a.back,
+		BackLabel: a.backLabel,
+		Hidden:    append(o.d.kept(), ui.Pair{Name: ui.FieldConfirmed, Value: "true"}),
 	}
 	p.Crumbs, p.Intro = a.crumbs, "Nothing has been saved yet. This is whom it affects, as things are now."
 	if p.Danger {
@@ -240,6 +242,11 @@ func (d *desk) outlookParts(c tenants.Change) ([]ui.AdminPart, error) {
 	if err != nil {
 		return nil, err
 	}
+	return o.drawn()
+}
+
+// drawn are the figures and the lists.
+func (o *outlook) drawn() ([]ui.AdminPart, error) {
 	parts, err := o.parts()
 	if err != nil {
 		return nil, err

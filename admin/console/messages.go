@@ -8,6 +8,7 @@ import (
 
 	"twofold/admin"
 	"twofold/internal/page"
+	"twofold/twofactor"
 	"twofold/twofactor/delivery"
 	"twofold/ui"
 )
@@ -75,6 +76,7 @@ func (d *desk) messageFilters() ([]ui.AdminFilter, error) {
 			{Value: "content", Label: "The message"},
 			{Value: "retry", Label: "Not reached"},
 		}},
+		{Name: delivery.FilterKind, Label: "Message", Options: letters()},
 		{Name: delivery.FilterMedium, Label: "Medium", Options: []ui.AdminOption{{Value: "mail", Label: "Mail"}, {Value: "sms", Label: "Text message"}}},
 		instances,
 		{Name: delivery.FilterUser, Label: "User"},
@@ -82,6 +84,15 @@ func (d *desk) messageFilters() ([]ui.AdminFilter, error) {
 		{Name: delivery.FilterFrom, Label: "From", Draw: ui.DrawDate},
 		{Name: delivery.FilterTo, Label: "To", Draw: ui.DrawDate},
 	}, nil
+}
+
+// letters are the kinds of messages, as options.
+func letters() []ui.AdminOption {
+	var out []ui.AdminOption
+	for _, kind := range []string{twofactor.LetterCode, twofactor.LetterEnrol, twofactor.LetterReset, twofactor.LetterNotice, delivery.KindTest} {
+		out = append(out, ui.AdminOption{Value: kind, Label: letterOf(kind)})
+	}
+	return out
 }
 
 func messages(d *desk) error {

@@ -218,6 +218,12 @@ func (r resource[V]) save(d *desk) error {
 	switch {
 	case err == nil:
 		return d.done(d.path(r.path, d.id()), capital(r.noun)+" saved.", nil)
+	case errors.Is(err, admin.ErrAgain) && r.fills:
+		// The new sign-in leads back to the form as it was typed, unless that is too long.
+		if typed := d.typed().Encode(); backTo(d.r.URL.Path+"?"+typed) != pathHome {
+			d.r.URL.RawQuery = typed
+		}
+		return err
 	case errors.Is(err, errAgain):
 		return r.draw(d, status(wrong), wanted, drawn[V]{errs: wrong})
 	case errors.As(err, &stale):

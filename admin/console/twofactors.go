@@ -262,7 +262,25 @@ func (d *desk) drawTwoFactor(status int, v admin.Instance, name string, o option
 	if len(v.Options) == 0 {
 		p.Sections = p.Sections[:1]
 	}
+	o.warn(&p)
 	return d.render(status, p)
+}
+
+// foreseeSpoilt shows whom it affects that options make an instance invalid, if anybody,
+// and nobody has seen it yet. What cannot be saved at all the save itself says.
+func (d *desk) foreseeSpoilt(v admin.Instance, name string, o optionForm, change tenants.Options, version int64) (shown bool, err error) {
+	if version != v.Version || !d.may(admin.PolicyRead) {
+		return false, nil
+	}
+	spoilt, err := d.Admin.SpoiltBy(d.r.Context(), d.who, d.sub.ID, v.ID, change)
+	if err != nil {
+		return false, nil //nolint:nilerr // the save meets it again
+	}
+	seen, err := d.spoils(&o, spoilt)
+	if seen || err != nil {
+		return false, err
+	}
+	return true, d.drawTwoFactor(http.StatusOK, v, name, o, o.faults(spoilt.Wrong), nil)
 }
 
 // crown says above a page how an instance fares.
@@ -296,6 +314,9 @@ func saveTwoFactor(d *desk) error {
 	}
 	if len(errs) > 0 {
 		return d.drawTwoFactor(http.StatusUnprocessableEntity, v, name, o, errs, nil)
+	}
+	if shown, err := d.foreseeSpoilt(v, name, o, change, version); shown || err != nil {
+		return err
 	}
 	saved, err := d.Admin.UpdateTwoFactor(d.r.Context(), d.who, d.sub.ID, v.ID, version, admin.TwoFactorChange{Name: &name, Options: change})
 	if err == nil {
