@@ -347,6 +347,8 @@ func (g *gallery) see(name, address string) {
 	if about.Title == "" || about.H1 != 1 || about.Over > 0 || about.Bad > 0 {
 		g.t.Errorf("%s, %q at %s: %d h1; %d pixels stick out at 320; %d headings, labels or buttons say nothing", name, about.Title, g.URL().RequestURI(), about.H1, about.Over, about.Bad)
 	}
+	// The reference has a hundred and fifty operations, drawn alike: axe-core would take a minute.
+	g.Eval(`document.querySelectorAll(".operation").forEach((e, i) => { if (i >= 12) e.remove(); })`, nil)
 	g.Axe(g.t, name)
 	g.RequireClean(g.t)
 	g.ClearErrors()
