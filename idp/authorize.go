@@ -85,8 +85,12 @@ func mayUse(have *sessionRow, req op.AuthRequest) bool {
 }
 
 func silentError(step signin.Step) string {
-	if step == signin.Identify {
+	switch step {
+	case signin.Identify:
 		return "login_required"
+	case signin.Consent:
+		return "consent_required"
+	case signin.Challenge, signin.Enroll, signin.Done, signin.Refuse:
 	}
 	return "interaction_required"
 }
@@ -208,6 +212,10 @@ func (s *IDP) answer(w http.ResponseWriter, r *http.Request, out outcome) error 
 
 // respond sends an authorization response, good or bad, in the mode asked for.
 func (s *IDP) respond(w http.ResponseWriter, r *http.Request, resp op.Response) error {
+	if resp.Device {
+		s.deviceAnswered(w, r, resp)
+		return nil
+	}
 	if resp.FormPost == "" {
 		w.Header().Set("Cache-Control", "no-store")
 		http.Redirect(w, r, resp.RedirectURL, http.StatusSeeOther)

@@ -178,6 +178,7 @@ func appForm(d *desk, v tenants.ClientApp, fresh bool) ([]ui.AdminSection, error
 	out = append(out, appTokens(v))
 	if v.Type != tenants.AppMachine {
 		out = append(out, ui.AdminSection{Title: "Sign-in rules", Fields: []ui.AdminField{
+			toggle("consent", "Ask for consent", v.Consent, "People are asked once whether the app may have what it asks for, and can take that back.", "The app is of your own house: nobody is asked."),
 			toggle("enforce_mfa", "Enforce a second factor", v.EnforceMFA, "Whoever signs in to this app is asked for a second factor.", "Whether one is asked for is up to the other levels."),
 			choose("min_acr", "Strength at least", v.MinACR, "Weaker second factors are not offered.", strengths()...),
 		}})
@@ -207,6 +208,7 @@ func appProof(v tenants.ClientApp) ui.AdminSection {
 		lines("jwks", "Public keys", strings.Split(v.JWKS, "\n"), "For private_key_jwt alone: its JSON Web Key Set, with public keys only."),
 	}}
 	if v.Type == tenants.AppWeb {
+		s.Fields = append(s.Fields, toggle("require_par", "Pushed requests only", v.RequirePAR, "It hands us its requests itself, so nobody can read or change them on the way.", "Its requests come by the browser, or are pushed, as it likes."))
 		s.Fields = append(s.Fields, toggle("require_pkce", "Require PKCE", !v.PKCEOptional, "A code is of use only to the browser that asked for it.", pkceWarning))
 	}
 	return s
@@ -215,12 +217,15 @@ func appProof(v tenants.ClientApp) ui.AdminSection {
 func appTokens(v tenants.ClientApp) ui.AdminSection {
 	scopes := text("scopes", "Scopes", strings.Join(v.Scopes, " "), "What it may ask for, set apart by spaces.")
 	scopes.Mono = true
-	s := ui.AdminSection{Title: "Tokens", Fields: []ui.AdminField{scopes}}
+	apis := lines("resources", "APIs", v.Resources, "Addresses of APIs that it may ask tokens for by the parameter resource, one a line. Such a token is good there alone.")
+	s := ui.AdminSection{Title: "Tokens", Fields: []ui.AdminField{scopes, apis}}
 	if v.Type == tenants.AppMachine {
 		return s
 	}
 	s.Fields = append(s.Fields,
 		toggle("refresh", "Refresh tokens", slices.Contains(v.GrantTypes, tenants.GrantRefresh), "It stays signed in while the session lasts.", "It sends people here again when its token ends."))
+	s.Fields = append(s.Fields, toggle("device", "Devices without a browser", slices.Contains(v.GrantTypes, tenants.GrantDevice),
+		"It may show a code that people type in elsewhere, as on a television. They are always asked for consent.", "Who signs in has a browser."))
 	if v.Type == tenants.AppWeb {
 		s.Fields = append(s.Fields, toggle("client_credentials", "Client credentials", slices.Contains(v.GrantTypes, tenants.GrantClientCredentials),
 			"It may also act by itself, with nobody signed in.", "It acts for people only."))
@@ -247,6 +252,7 @@ func readApp(d *desk, v *tenants.ClientApp, fresh bool) []ui.FieldError {
 	}
 	r.toggle("active", &v.Active)
 	r.words("scopes", &v.Scopes)
+	r.lines("resources", (*[]string)(&v.Resources))
 	if keepsSecret(v.Type) {
 		r.text("auth_method", &v.AuthMethod)
 		r.text("jwks", &v.JWKS)
@@ -257,13 +263,16 @@ func readApp(d *desk, v *tenants.ClientApp, fresh bool) []ui.FieldError {
 	r.text("accent", &v.Accent)
 	r.addresses("redirect_uris", v.Type, (*[]string)(&v.RedirectURIs))
 	r.addresses("post_logout_redirect_uris", v.Type, (*[]string)(&v.PostLogoutRedirectURIs))
+	r.toggle("consent", &v.Consent)
 	r.toggle("enforce_mfa", &v.EnforceMFA)
 	r.text("min_acr", &v.MinACR)
 	r.text("id_token_alg", &v.IDTokenAlg)
 	r.toggle("id_token_profile", &v.IDTokenProfile)
 	r.grant(v, "refresh", tenants.GrantRefresh)
+	r.grant(v, "device", tenants.GrantDevice)
 	if v.Type == tenants.AppWeb {
 		r.grant(v, "client_credentials", tenants.GrantClientCredentials)
+		r.toggle("require_par", &v.RequirePAR)
 		var pkce bool
 		r.toggle("require_pkce", &pkce)
 		v.PKCEOptional = !pkce
@@ -364,6 +373,7 @@ func appFacts(d *desk, v tenants.ClientApp) []ui.AdminFact {
 	}
 	facts = append(facts, ui.AdminFact{Name: "Scopes", AdminCell: ui.AdminCell{Text: strings.Join(v.Scopes, " "), Mono: true}})
 	if v.Type != tenants.AppMachine {
+		facts = append(facts, fact("Consent", map[bool]string{true: "Asked for", false: "Not asked for"}[v.Consent]))
 		facts = append(facts, fact("Second factor", d.enforced(v.EnforceMFA)), fact("Strength at least", strengthName(v.MinACR)))
 	}
 	return append(facts, ui.AdminFact{Name: "Created", AdminCell: ui.AdminCell{Time: d.when(v.CreatedAt)}}, idFact(v.ID))

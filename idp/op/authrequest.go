@@ -17,6 +17,7 @@ type AuthRequest struct {
 	ClientApp   tenants.ClientApp
 	RedirectURI string
 	Scopes      []string
+	Shares      []string // scopes that tell what the app is after: Scopes, and those of the claims it names
 	Prompt      []string // none, login, consent, select_account; unknown values are left out
 	ACRValues   []string // asked for by acr_values or the claims parameter, in order of preference
 	// EssentialACR says that one of ACRValues must be reached, or the request denied
@@ -27,6 +28,7 @@ type AuthRequest struct {
 	LoginHint     string
 	HintUserID    string // the user must be this one, else login_required
 	HintSessionID string // the session that the id_token_hint names
+	Device        bool   // the answer goes to a device: see AuthorizeDevice
 	ExpiresAt     time.Time
 }
 
@@ -59,9 +61,9 @@ func (p *Provider) AuthRequest(ctx context.Context, requestID string) (AuthReque
 
 func (r authRequestRow) public(app tenants.ClientApp) AuthRequest {
 	a := AuthRequest{
-		ID: r.ID, ClientApp: app, RedirectURI: r.RedirectURI, Scopes: r.Scopes, Prompt: r.Prompt, ACRValues: r.ACRValues,
+		ID: r.ID, ClientApp: app, RedirectURI: r.RedirectURI, Scopes: r.Scopes, Shares: r.shares(), Prompt: r.Prompt, ACRValues: r.ACRValues,
 		EssentialACR: parseStoredClaims(r.Claims).essentialACR(), UILocales: r.UILocales, LoginHint: r.LoginHint,
-		HintUserID: r.HintUserID, HintSessionID: r.HintSessionID, ExpiresAt: r.ExpiresAt,
+		HintUserID: r.HintUserID, HintSessionID: r.HintSessionID, Device: r.DeviceHash != "", ExpiresAt: r.ExpiresAt,
 	}
 	if r.MaxAge != nil {
 		d := time.Duration(*r.MaxAge) * time.Second
