@@ -255,7 +255,7 @@ func (p Policy) reasons() []string {
 		for i, c := range p.Settable {
 			names[i] = c.Name
 		}
-		out = append(out, strings.Join(names, ", ")+": may be set up only by who proves a second factor of his own first")
+		out = append(out, strings.Join(names, ", ")+": can be set up only after another second factor is proven")
 	}
 	return out
 }

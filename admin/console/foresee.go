@@ -84,13 +84,27 @@ func (o *outlook) parts() ([]ui.AdminPart, error) {
 		if err != nil {
 			return nil, err
 		}
-		part := ui.AdminPart{ID: "effect-" + strings.ReplaceAll(string(g.Effect), "_", "-"), Title: fmt.Sprintf("%s: %s", head, ui.Figures(g.Count)), Table: &ui.AdminTable{Caption: head, Columns: affectedColumns(), Rows: rows}}
+		part := ui.AdminPart{ID: "effect-" + strings.ReplaceAll(string(g.Effect), "_", "-"), Title: fmt.Sprintf("%s: %s", head, ui.Figures(g.Count)), Table: affectedTable(head, rows)}
 		if g.Count > len(rows) {
 			part.More = ui.Link{Text: "All " + ui.Figures(g.Count), URL: o.listURL(g.Effect)}
 		}
 		out = append(out, part)
 	}
 	return out, nil
+}
+
+// affectedTable leaves out the column of reasons where nobody has one.
+func affectedTable(head string, rows []ui.AdminRow) *ui.AdminTable {
+	t := &ui.AdminTable{Caption: head, Columns: affectedColumns(), Rows: rows}
+	last := len(t.Columns) - 1
+	if slices.ContainsFunc(rows, func(r ui.AdminRow) bool { return !r.Cells[last].Blank() }) {
+		return t
+	}
+	t.Columns = t.Columns[:last]
+	for i := range rows {
+		rows[i].Cells = rows[i].Cells[:last]
+	}
+	return t
 }
 
 func affectedColumns() []ui.AdminColumn {

@@ -76,7 +76,7 @@ func (r resource[V]) draw(d *desk, status int, v V, how drawn[V]) error {
 	p := ui.AdminForm{AdminPage: d.frame("Create " + r.noun), Action: d.path(r.path, "new"), Sections: sections, Errors: how.errs, CancelURL: d.path(r.path), Save: "Create " + r.noun}
 	p.Crumbs = []ui.Link{{Text: r.title, URL: d.path(r.path)}}
 	if !how.fresh {
-		p.Heading, p.Action, p.CancelURL, p.Save = "Edit "+r.name(v), d.path(r.path, d.id(), "edit"), d.path(r.path, d.id()), "Save"
+		p.Heading, p.Action, p.CancelURL, p.Save = "Edit "+r.called(v), d.path(r.path, d.id(), "edit"), d.path(r.path, d.id()), "Save"
 		p.Crumbs = append(p.Crumbs, ui.Link{Text: r.name(v), URL: p.CancelURL})
 		p.Version = strconv.FormatInt(r.things(d).Version(&v), 10)
 	}

@@ -163,16 +163,16 @@ func (d *desk) typeHelp(t string) string {
 	words := strengthWords(info.Strength)
 	switch {
 	case info.Fallback:
-		return "Stands in for a lost factor, never counts alone"
+		return "Stands in for a lost factor, never counts alone."
 	case info.Enrolls:
-		words += ". People set it up themselves"
+		words += " People set it up themselves."
 	}
 	for _, n := range info.Needs {
 		switch n {
 		case twofactor.NeedsEmail:
-			words += ". Needs a proven mail address"
+			words += " Needs a proven mail address."
 		case twofactor.NeedsPhone:
-			words += ". Needs a proven phone number"
+			words += " Needs a proven phone number."
 		}
 	}
 	return words
@@ -181,10 +181,10 @@ func (d *desk) typeHelp(t string) string {
 func strengthWords(s twofactor.Strength) string {
 	for _, o := range strengths() {
 		if o.Value == s.ACR() {
-			return "Reaches: " + o.Label
+			return "Reaches: " + o.Label + "."
 		}
 	}
-	return "Reaches: " + s.ACR()
+	return "Reaches: " + s.ACR() + "."
 }
 
 func makeTwoFactor(d *desk) error {
