@@ -284,6 +284,11 @@ func (h *house) sweep(ctx context.Context) {
 	}
 }
 
+// forget erases what others than the tenants keep of something.
+func (h *house) forget(ctx context.Context, kind, id string) error {
+	return errors.Join(h.ceremony.Forget(ctx, kind, id), h.provider.Forget(ctx, kind, id))
+}
+
 // purge erases what was deleted 30 days ago. It reads all users, so not at each sweep.
 func (h *house) purge(ctx context.Context) {
 	now := h.now()
@@ -291,7 +296,7 @@ func (h *house) purge(ctx context.Context) {
 		return
 	}
 	h.purged = now
-	n, err := h.tenants.Purge(ctx, h.ceremony.Forget)
+	n, err := h.tenants.Purge(ctx, h.forget)
 	if err != nil && ctx.Err() == nil {
 		h.log.ErrorContext(ctx, "purge failed", "error", err)
 	}
