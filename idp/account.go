@@ -42,7 +42,7 @@ func (s *IDP) accountAction(do string) func(http.ResponseWriter, *http.Request, 
 	return map[string]func(http.ResponseWriter, *http.Request, *member) error{
 		ui.DoAdd: s.accountAdd, ui.DoRename: s.accountRename, ui.DoPrefer: s.accountPrefer, ui.DoRemove: s.accountRemove,
 		ui.DoConnect: s.accountConnect, ui.DoUnlink: s.accountUnlink,
-		ui.DoResync: s.accountResync, ui.DoForget: s.accountForget, ui.DoEnd: s.accountEnd, ui.DoAnswer: s.accountPassword,
+		ui.DoResync: s.accountResync, ui.DoForget: s.accountForget, ui.DoEnd: s.accountEnd, ui.DoWithdraw: s.accountWithdraw, ui.DoAnswer: s.accountPassword,
 	}[do]
 }
 

@@ -59,6 +59,13 @@ func (s *IDP) showAccount(w http.ResponseWriter, r *http.Request, m *member, sta
 		page.FormAlso = scheme
 	}
 	page.Sections = append(page.Sections, d.sessions(live, m.session.ID))
+	apps, any, err := s.consentsSection(ctx, d, user.ID)
+	if err != nil {
+		return err
+	}
+	if any {
+		page.Sections = append(page.Sections, apps)
+	}
 	if len(marks) > 0 {
 		page.Sections = append(page.Sections, d.remembered(marks))
 	}
@@ -223,6 +230,7 @@ var told = map[string]string{
 	"address.proven": "activity.address", "password.changed": "activity.password", "password.reset": "activity.password-reset",
 	"password.reset_asked": "activity.reset-asked", "browser.remembered": "activity.remembered",
 	"identity.linked": "activity.linked", "identity.unlinked": "activity.unlinked", "session.ended": "activity.ended",
+	"consent.given": "activity.allowed", "consent.withdrawn": "activity.withdrawn",
 }
 
 func (d drawing) activity(events []audit.Event) ui.Section {

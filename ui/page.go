@@ -104,6 +104,7 @@ const (
 	DoChoose  = "choose"
 	DoPick    = "pick"
 	DoCancel  = "cancel"
+	DoAllow   = "allow" // let the app have what it wants
 	DoSignOut = "signout"
 	DoStay    = "stay"
 
@@ -119,12 +120,13 @@ const (
 	DoConnect = "connect" // link another sign-in service to the account
 	DoUnlink  = "unlink"
 
-	DoAdd    = "add" // the rest belongs to the account pages
-	DoRemove = "remove"
-	DoRename = "rename"
-	DoPrefer = "prefer"
-	DoRenew  = "renew"
-	DoResync = "resync"
-	DoForget = "forget" // a remembered browser
-	DoEnd    = "end"    // a session
+	DoAdd      = "add" // the rest belongs to the account pages
+	DoRemove   = "remove"
+	DoRename   = "rename"
+	DoPrefer   = "prefer"
+	DoRenew    = "renew"
+	DoResync   = "resync"
+	DoForget   = "forget"   // a remembered browser
+	DoEnd      = "end"      // a session
+	DoWithdraw = "withdraw" // what an app was allowed
 )
