@@ -280,6 +280,7 @@ func (s *Store) putIDPSecret(ctx context.Context, row *idpRow, secret string, ra
 	if secret == "" {
 		return nil, nil
 	}
+	row.SubscriptionID = db.ScopeOf(ctx).Subscription
 	old, err := s.openIDPSecret(*row)
 	if err != nil || old == secret {
 		return nil, err
@@ -292,7 +293,6 @@ func (s *Store) putIDPSecret(ctx context.Context, row *idpRow, secret string, ra
 	if !raised {
 		row.Version, row.UpdatedAt = was+1, db.Micros(s.Now())
 	}
-	row.SubscriptionID = db.ScopeOf(ctx).Subscription
 	row.ClientSecretSealed = s.Seal.Seal([]byte(secret), idpSecretPlace(row.SubscriptionID, row.ID)...)
 	err = db.One(s.DB.For(ctx).Model(&idpRow{}).Where("id = ? AND version = ?", row.ID, was).UpdateColumns(map[string]any{
 		"client_secret_sealed": row.ClientSecretSealed, "version": row.Version, "updated_at": row.UpdatedAt,

@@ -83,7 +83,9 @@ func TestSignIn(t *testing.T) {
 		},
 		UserInfo: map[string]any{"sub": "u1", "name": "Anna", "roles": []string{"dev", "ops"}, "email": "other@corp.example"},
 	})
-	got, err := p.signIn(func(a *upstream.Ask) { a.LoginHint, a.Prompt, a.UILocales = "anna@corp.example", []string{"login"}, []string{"de"} })
+	got, err := p.signIn(func(a *upstream.Ask) {
+		a.LoginHint, a.Prompt, a.UILocales = "anna@corp.example", []string{"login"}, []string{"de"}
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
