@@ -25,6 +25,7 @@ const (
 	GrantCode              = "authorization_code"
 	GrantRefresh           = "refresh_token"
 	GrantClientCredentials = "client_credentials"
+	GrantDevice            = "urn:ietf:params:oauth:grant-type:device_code" // RFC 8628
 )
 
 func checkClientApp(c *ClientApp) error {
@@ -43,8 +44,8 @@ func checkClientApp(c *ClientApp) error {
 		return invalid("pkce_optional", "cannot be set for a public app")
 	case c.Public() && slices.Contains(c.GrantTypes, GrantClientCredentials):
 		return invalid("grant_types", "client_credentials needs an app that can keep a secret")
-	case c.IDTokenAlg != "RS256" && c.IDTokenAlg != "ES256":
-		return invalid("id_token_alg", "must be RS256 or ES256")
+	case !slices.Contains([]string{"RS256", "ES256", AlgOfTenant}, c.IDTokenAlg):
+		return invalid("id_token_alg", "must be RS256, ES256 or tenant")
 	case c.Accent != "" && !validColour(c.Accent):
 		return invalid("accent", "must be a colour such as #1a73e8")
 	case !ValidLogo(c.LogoURL):
@@ -56,8 +57,13 @@ func checkClientApp(c *ClientApp) error {
 		}
 	}
 	for _, g := range c.GrantTypes {
-		if g != GrantCode && g != GrantRefresh && g != GrantClientCredentials {
+		if g != GrantCode && g != GrantRefresh && g != GrantClientCredentials && g != GrantDevice {
 			return invalid("grant_types", "names an unknown grant "+g)
+		}
+	}
+	for _, r := range c.Resources {
+		if !validResource(r) {
+			return invalid("resources", "must be absolute addresses without a fragment, such as https://api.example.com")
 		}
 	}
 	if slices.Contains(c.GrantTypes, GrantCode) && len(c.RedirectURIs) == 0 {
@@ -74,6 +80,14 @@ func checkClientApp(c *ClientApp) error {
 		}
 	}
 	return checkEntity(c.Name, &c.MinACR)
+}
+
+// validResource reports whether s can name an API: an absolute URI without a fragment
+// (RFC 8707 §2).
+func validResource(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && len(s) <= 512 && u.IsAbs() && (u.Host != "" || u.Opaque != "") && !strings.Contains(s, "#") &&
+		!strings.ContainsFunc(s, notVSChar)
 }
 
 // publicKeys reports whether s is a JSON Web Key Set with nothing secret in it: no
@@ -120,8 +134,11 @@ func validLocale(s string) bool {
 	return err == nil && len(s) <= 35
 }
 
-// checkTenant also sets the times that are not given.
+// checkTenant also sets the times and the algorithm that are not given.
 func checkTenant(t *Tenant) error {
+	if t.IDTokenAlg == "" {
+		t.IDTokenAlg = "RS256"
+	}
 	if t.SessionSeconds == 0 {
 		t.SessionSeconds = usualSession
 	}
@@ -135,6 +152,8 @@ func checkTenant(t *Tenant) error {
 		return invalid("accent", "must be a colour such as #1a73e8")
 	case !ValidLogo(t.LogoURL):
 		return invalid("logo_url", "must be an https address")
+	case !slices.Contains([]string{"RS256", "ES256"}, t.IDTokenAlg):
+		return invalid("id_token_alg", "must be RS256 or ES256")
 	case t.SessionSeconds < 0 || t.SessionSeconds > maxSession:
 		return invalid("session_seconds", "must be at most 90 days")
 	case t.RememberDays < 0 || t.RememberDays > maxRemember:

@@ -13,9 +13,11 @@ type ClientAppUpdate struct {
 	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris" maxItems:"100" doc:"Where users may be sent after signing out."`
 	GrantTypes             []string `json:"grant_types" maxItems:"10" doc:"What it may ask for tokens by."`
 	Scopes                 []string `json:"scopes" maxItems:"100" doc:"What it may ask for."`
+	Resources              []string `json:"resources" maxItems:"100" doc:"APIs that it may ask tokens for, by their addresses: a token is then good there alone (RFC 8707)." example:"[\"https://shop.example/api\"]"`
 	JWKS                   string   `json:"jwks" maxLength:"32768" doc:"Its public keys, for private_key_jwt."`
 	PKCEOptional           bool     `json:"pkce_optional" doc:"Lets an older confidential app off PKCE. Avoid it."`
-	IDTokenAlg             string   `json:"id_token_alg" enum:"RS256,ES256" doc:"Signature of its ID tokens."`
+	RequirePAR             bool     `json:"require_par" doc:"Takes pushed authorization requests only (RFC 9126)."`
+	IDTokenAlg             string   `json:"id_token_alg" enum:"tenant,RS256,ES256" doc:"Signature of its ID tokens; tenant: as each tenant says."`
 	IDTokenProfile         bool     `json:"id_token_profile" doc:"Puts profile claims into ID tokens too."`
 	Consent                bool     `json:"consent" doc:"Users are asked before it gets what it wants: it is not of their own house."`
 	EnforceMFA             bool     `json:"enforce_mfa" doc:"Sign-ins for this app ask for a second factor."`
@@ -38,7 +40,7 @@ func (a *API) clientApps() {
 	crud(a, resource[tenants.ClientApp, ClientApp, ClientAppCreate, ClientAppUpdate]{
 		one: "client app", many: "client apps", kind: "client_app", plural: "client_apps", things: func() keeper[tenants.ClientApp] { return a.Admin.ClientApps() }, trash: true,
 		about: "A client app sends its users here to sign in, or is a machine.",
-		fresh: ClientAppCreate{ClientAppUpdate{IDTokenAlg: "RS256", Active: true}}, must: []string{"name", "type"}, complete: usualApp,
+		fresh: ClientAppCreate{ClientAppUpdate{IDTokenAlg: tenants.AlgOfTenant, Active: true}}, must: []string{"name", "type"}, complete: usualApp,
 		filters: []filter{
 			active(),
 			{"type", "Where it runs.", []string{tenants.AppWeb, tenants.AppSPA, tenants.AppNative, tenants.AppMachine}},

@@ -2,6 +2,7 @@ package op
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/zitadel/oidc/v3/pkg/oidc"
 	lib "github.com/zitadel/oidc/v3/pkg/op"
@@ -17,14 +18,17 @@ const (
 	pathUserinfo   = "/userinfo"
 	pathIntrospect = "/introspect"
 	pathRevoke     = "/revoke"
+	pathPAR        = "/par"
+	pathDeviceAuth = "/device_authorization"
 )
 
 // metadata is OpenID Connect Discovery §3 and RFC 8414 §2 in one document. It
 // says exactly what is true: what is absent is not offered.
 type metadata struct {
 	*oidc.DiscoveryConfiguration
-	RequestParameter bool `json:"request_parameter_supported"`
-	IssInResponse    bool `json:"authorization_response_iss_parameter_supported"` // RFC 9207 §3
+	RequestParameter bool   `json:"request_parameter_supported"`
+	IssInResponse    bool   `json:"authorization_response_iss_parameter_supported"` // RFC 9207 §3
+	PAR              string `json:"pushed_authorization_request_endpoint"`          // RFC 9126 §5
 }
 
 // Discovery implements the library's Server.
@@ -44,11 +48,12 @@ func (s *server) Discovery(ctx context.Context, _ *lib.Request[struct{}]) (*lib.
 		JwksURI:                                    iss + pathKeys,
 		IntrospectionEndpoint:                      iss + pathIntrospect,
 		RevocationEndpoint:                         iss + pathRevoke,
+		DeviceAuthorizationEndpoint:                iss + pathDeviceAuth,
 		EndSessionEndpoint:                         iss + PathEndSession,
 		ScopesSupported:                            standardScopes(),
 		ResponseTypesSupported:                     []string{"code"},
 		ResponseModesSupported:                     []string{modeQuery, modeFormPost},
-		GrantTypesSupported:                        []oidc.GrantType{oidc.GrantTypeCode, oidc.GrantTypeRefreshToken, oidc.GrantTypeClientCredentials},
+		GrantTypesSupported:                        []oidc.GrantType{oidc.GrantTypeCode, oidc.GrantTypeRefreshToken, oidc.GrantTypeClientCredentials, oidc.GrantTypeDeviceCode},
 		ACRValuesSupported:                         twofactor.ACRs(),
 		SubjectTypesSupported:                      []string{"public"},
 		IDTokenSigningAlgValuesSupported:           []string{"RS256", "ES256"},
@@ -63,7 +68,7 @@ func (s *server) Discovery(ctx context.Context, _ *lib.Request[struct{}]) (*lib.
 		ClaimsParameterSupported:                           true,
 		CodeChallengeMethodsSupported:                      []oidc.CodeChallengeMethod{oidc.CodeChallengeMethodS256},
 	}
-	resp := lib.NewResponse(metadata{DiscoveryConfiguration: doc, IssInResponse: true})
+	resp := lib.NewResponse(metadata{DiscoveryConfiguration: doc, IssInResponse: true, PAR: iss + pathPAR})
 	resp.Header.Set("Cache-Control", "public, max-age=300")
 	return resp, nil
 }
@@ -75,6 +80,6 @@ func (s *server) Keys(ctx context.Context, _ *lib.Request[struct{}]) (*lib.Respo
 		return nil, s.p.unavailable(ctx, "keys", err)
 	}
 	resp := lib.NewResponse(set.jwks)
-	resp.Header.Set("Cache-Control", "public, max-age=300")
+	resp.Header.Set("Cache-Control", fmt.Sprintf("public, max-age=%d", int(verifiersFor.Seconds())))
 	return resp, nil
 }

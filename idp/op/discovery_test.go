@@ -45,10 +45,10 @@ func TestDiscoverySaysWhatIsTrue(t *testing.T) {
 	want := map[string]any{
 		"issuer": iss, "authorization_endpoint": iss + "/authorize", "token_endpoint": iss + "/token", "userinfo_endpoint": iss + "/userinfo",
 		"jwks_uri": iss + "/keys", "introspection_endpoint": iss + "/introspect", "revocation_endpoint": iss + "/revoke",
-		"end_session_endpoint":     iss + "/end_session",
+		"end_session_endpoint": iss + "/end_session", "device_authorization_endpoint": iss + "/device_authorization", "pushed_authorization_request_endpoint": iss + "/par",
 		"scopes_supported":         list("openid", "profile", "email", "phone", "groups", "offline_access"),
 		"response_types_supported": list("code"), "response_modes_supported": list("query", "form_post"),
-		"grant_types_supported": list("authorization_code", "refresh_token", "client_credentials"),
+		"grant_types_supported": list("authorization_code", "refresh_token", "client_credentials", tenants.GrantDevice),
 		"acr_values_supported":  list(twofactor.ACRs()...), "subject_types_supported": list("public"),
 		"id_token_signing_alg_values_supported":                    list("RS256", "ES256"),
 		"token_endpoint_auth_methods_supported":                    list("none", "client_secret_basic", "client_secret_post", "private_key_jwt"),
@@ -169,7 +169,7 @@ func (w *world) newTenant() tenants.Tenant {
 	return v
 }
 
-// Rotation as it will be: a next key is published and not used, a retired one is
+// A next key is published and not used, a retired one is
 // accepted; a key that is gone is refused within a minute.
 func TestKeyStates(t *testing.T) {
 	eachWorld(t, func(t *testing.T, w *world) {
@@ -201,8 +201,8 @@ func TestKeyStates(t *testing.T) {
 		if set.active[jose.ES256].id != oldID || !bytes.Contains(set.jwks, []byte(newID)) {
 			t.Error("a next key signs, or is not published")
 		}
-		state(newID, keyActive)
 		w.must(w.db.For(ctx).Where("id = ?", oldID).Delete(&signingKeyRow{}).Error)
+		state(newID, keyActive)
 		if got := w.userinfo(a.str("access_token")); got.status != 200 {
 			t.Error("within the minute:", got.status)
 		}

@@ -3,6 +3,7 @@ package op
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -34,9 +35,10 @@ const maxRefreshGrace = 10 * time.Second
 const (
 	PathAuthorize  = "/authorize"
 	PathEndSession = "/end_session"
+	PathDevice     = "/device"
 )
 
-// Config is what a Provider stands on. All fields but the last two are required.
+// Config is what a Provider stands on. All fields but the last three are required.
 type Config struct {
 	DB        *db.DB
 	Seal      *seal.Sealer
@@ -50,6 +52,7 @@ type Config struct {
 	// RefreshGrace is how long after a rotation the previous refresh token gives
 	// the same successor again instead of ending the grant; 0 to 10 s.
 	RefreshGrace time.Duration
+	KeyTimes     KeyTimes
 }
 
 // Provider is the protocol half of every tenant's OpenID Provider.
@@ -71,6 +74,9 @@ func New(c Config) (*Provider, error) {
 		return nil, errors.New("op: the refresh grace must be 0 to 10 seconds")
 	case c.RSABits != 0 && c.RSABits < 2048:
 		return nil, errors.New("op: RSA keys need at least 2048 bits")
+	}
+	if err := c.KeyTimes.Check(); err != nil {
+		return nil, fmt.Errorf("op: %w", err)
 	}
 	if c.RSABits == 0 {
 		c.RSABits = 3072

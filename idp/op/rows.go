@@ -16,6 +16,10 @@ type signingKeyRow struct {
 	PublicJWK     string `gorm:"column:public_jwk"`
 	State         string // next, active, retired
 	CreatedAt     time.Time
+	ChangedAt     *time.Time // when it came to its state; nil: with its creation
+	// DueAt is when a next key takes over; of an active one, from when on a replica may make
+	// the next. Nil: by the schedule.
+	DueAt *time.Time
 }
 
 func (signingKeyRow) TableName() string { return "signing_keys" }
@@ -41,6 +45,8 @@ type authRequestRow struct {
 	HintUserID    string
 	HintSessionID string
 	Claims        string
+	Resources     tenants.List
+	DeviceHash    string // of the device that waits for the answer; empty: a browser does
 	CreatedAt     time.Time
 	ExpiresAt     time.Time
 	AnsweredAt    *time.Time
@@ -73,6 +79,7 @@ type grantRow struct {
 	SessionID     string
 	Scopes        tenants.List
 	Claims        string
+	Resources     tenants.List
 	ACR           string       `gorm:"column:acr"`
 	AMR           tenants.List `gorm:"column:amr"`
 	AuthTime      time.Time

@@ -37,6 +37,7 @@ type issued struct {
 	app        tenants.ClientApp
 	grant      *subject // nil: client credentials
 	scopes     []string
+	resources  []string // the APIs that the access token is for; none: our own userinfo
 	nonce      string
 	generation int64
 }
@@ -59,7 +60,7 @@ func (p *Provider) tokens(ctx context.Context, is issued) (*oidc.AccessTokenResp
 		out.RefreshToken = p.refreshToken(is.grant.TenantID, is.grant.ID, is.generation)
 	}
 	if slices.Contains(is.scopes, scopeOpenID) {
-		alg := jose.SignatureAlgorithm(is.app.IDTokenAlg)
+		alg := idTokenAlg(is.app, tenants.RealmFrom(ctx).Tenant)
 		if out.IDToken, err = set.sign(alg, typID, p.idTokenClaims(ctx, is, out.AccessToken)); err != nil {
 			return nil, err
 		}
@@ -67,11 +68,23 @@ func (p *Provider) tokens(ctx context.Context, is issued) (*oidc.AccessTokenResp
 	return out, nil
 }
 
+// idTokenAlg is what an app's ID tokens are signed by in a tenant.
+func idTokenAlg(app tenants.ClientApp, t tenants.Tenant) jose.SignatureAlgorithm {
+	alg := app.IDTokenAlg
+	if alg == tenants.AlgOfTenant {
+		alg = t.IDTokenAlg
+	}
+	return jose.SignatureAlgorithm(alg)
+}
+
 func (p *Provider) accessClaims(ctx context.Context, is issued) accessClaims {
 	now, iss := p.Now(), p.issuer(ctx)
 	c := accessClaims{
 		Issuer: iss, Subject: is.app.ClientID, Audience: audience{is.app.ClientID, iss}, ClientID: is.app.ClientID,
 		Scope: strings.Join(is.scopes, " "), ID: id.New(), IssuedAt: now.Unix(), Expires: now.Add(accessLife).Unix(),
+	}
+	if len(is.resources) > 0 {
+		c.Audience = is.resources
 	}
 	if g := is.grant; g != nil {
 		c.Subject, c.GrantID, c.Session = g.UserID, g.ID, g.SessionID

@@ -158,7 +158,9 @@ func (w *world) populate() {
 		w.put(w.store.PutTenant(ctx, &t))
 		realm := tenants.Realm{Subscription: sub, Tenant: t}
 		rctx := tenants.WithRealm(w.Context(), realm)
-		w.must(w.p.keepKey(rctx, jose.RS256, pair()[i]))
+		row, err := w.p.keyRow(rctx, jose.RS256, keyActive, pair()[i])
+		w.must(err)
+		w.must(w.db.For(rctx).Create(&row).Error)
 		w.must(w.p.createKey(rctx, jose.ES256))
 		if i == 0 {
 			w.acme = realm
@@ -224,6 +226,11 @@ func (w *world) clientApps(ctx context.Context) {
 		web("bare", func(a *tenants.ClientApp) { a.Scopes = nil }),
 		web("rs", func(a *tenants.ClientApp) { a.Scopes = tenants.List{"introspect", "profile"} }),
 		web("odd client+id%", nil),
+		web("par", func(a *tenants.ClientApp) { a.RequirePAR = true }),
+		web("apis", func(a *tenants.ClientApp) {
+			a.Resources = tenants.List{"https://api.example", "https://billing.example/v1", "urn:example:stock"}
+			a.GrantTypes = append(a.GrantTypes, tenants.GrantClientCredentials)
+		}),
 		web("spa", func(a *tenants.ClientApp) {
 			a.Type, a.AuthMethod, a.RedirectURIs = tenants.AppSPA, tenants.AuthNone, tenants.List{"https://spa.example:443/cb", "http://localhost:3000/cb"}
 		}),
