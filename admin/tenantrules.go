@@ -27,19 +27,10 @@ func tightens(e Edit[tenants.Tenant]) error {
 		return errMayNot
 	}
 	was, is := e.Old, e.New
+	if field := loosened(was, is); field != "" {
+		return loosens(field)
+	}
 	switch {
-	case was.EnforceMFA && !is.EnforceMFA:
-		return loosens("enforce_mfa")
-	case tenants.Strength(is.MinACR) < tenants.Strength(was.MinACR):
-		return loosens("min_acr")
-	case is.SessionSeconds > was.SessionSeconds:
-		return loosens("session_seconds")
-	case is.IdleSeconds > was.IdleSeconds:
-		return loosens("idle_seconds")
-	case is.RememberDays > was.RememberDays:
-		return loosens("remember_days")
-	case is.PasskeySignIn && !was.PasskeySignIn:
-		return loosens("passkey_sign_in")
 	case slices.ContainsFunc(is.SMSCountries, func(c string) bool { return !slices.Contains(was.SMSCountries, c) }):
 		return loosens("sms_countries")
 	case smsPerDay(is) > smsPerDay(was):

@@ -21,6 +21,9 @@ type Things[V any] struct {
 	inTenant func(ctx context.Context, e Edit[V]) error
 	// rules hold for everybody; nil: none.
 	rules func(ctx context.Context, e Edit[V]) error
+	// loosens says that a change asks for a fresh sign-in although its action does not: see
+	// sensitive.go; nil: never.
+	loosens func(e Edit[V]) bool
 	// after runs in the transaction, once the change is made; nil: nothing follows.
 	after func(ctx context.Context, e Edit[V]) error
 	// shuts says that a change may take the role system_admin from somebody: it must leave
@@ -225,6 +228,9 @@ func (t Things[V]) change(ctx context.Context, e Edit[V], do func(context.Contex
 		if err := t.rules(ctx, e); err != nil {
 			return err
 		}
+	}
+	if t.loosens != nil && t.loosens(e) && !e.Who.Fresh(t.admin.Now()) {
+		return ErrAgain
 	}
 	d, err := do(ctx)
 	if err != nil {

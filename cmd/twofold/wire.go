@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"crypto/rsa"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -59,6 +60,7 @@ type house struct {
 	root     *mux.Router // all that is served
 	ui       *ui.UI
 	metrics  *metrics
+	purged   time.Time // when the last purge was; sweep's own
 }
 
 // parts is what a house is built from; zero values are the production ones.
@@ -68,7 +70,8 @@ type parts struct {
 	Log         *slog.Logger
 	Now         func() time.Time
 	Catalog     twofactor.Catalog
-	RSABits     int // of new tenants' keys; 0: 3072
+	RSABits     int                                     // of new tenants' keys; 0: 3072
+	NewRSA      func(bits int) (*rsa.PrivateKey, error) // nil: the usual one
 	Argon2      tenants.Argon2
 	PerMinute   int // requests of one caller of the REST API; 0: rest.PerMinute
 	// Schema brings the database to its schema, or refuses: the house's own keys are read
@@ -122,7 +125,7 @@ func build(ctx context.Context, p parts) (*house, error) {
 	h.outbox.Fallback = h.ceremony.FallThrough
 	if h.provider, err = op.New(op.Config{
 		DB: d, Seal: p.Seal, Now: p.Now, Rand: rand.Reader, Log: p.Log, Tenants: h.tenants, Audit: h.audit, PublicURL: p.PublicURL,
-		RSABits: p.RSABits, RefreshGrace: p.RefreshGrace, KeyTimes: p.times(),
+		RSABits: p.RSABits, NewRSA: p.NewRSA, RefreshGrace: p.RefreshGrace, KeyTimes: p.times(),
 	}); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
@@ -274,10 +277,27 @@ func (h *house) sweep(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
+		h.purge(ctx)
 		err := errors.Join(h.idp.Sweep(ctx), h.provider.Sweep(ctx), h.ceremony.Sweep(ctx), h.outbox.Sweep(ctx), h.limits.Sweep(ctx), h.console.Sweep(ctx), h.admin.SweepJobs(ctx), h.rest.SweepKeys(ctx))
 		if err != nil && ctx.Err() == nil {
 			h.log.ErrorContext(ctx, "sweep failed", "error", err)
 		}
+	}
+}
+
+// purge erases what was deleted 30 days ago. It reads all users, so not at each sweep.
+func (h *house) purge(ctx context.Context) {
+	now := h.now()
+	if now.Sub(h.purged) < time.Hour {
+		return
+	}
+	h.purged = now
+	n, err := h.tenants.Purge(ctx, h.ceremony.Forget)
+	if err != nil && ctx.Err() == nil {
+		h.log.ErrorContext(ctx, "purge failed", "error", err)
+	}
+	if n > 0 {
+		h.log.InfoContext(ctx, "erased what was deleted long ago", "things", n)
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
-	"crypto/rsa"
 	"crypto/x509"
 	"encoding/json"
 	"fmt"
@@ -58,7 +57,7 @@ func (p *Provider) newKey(ctx context.Context, alg jose.SignatureAlgorithm, stat
 	var private crypto.Signer
 	var err error
 	if alg == jose.RS256 {
-		private, err = rsa.GenerateKey(p.Rand, p.RSABits)
+		private, err = p.NewRSA(p.RSABits)
 	} else {
 		private, err = ecdsa.GenerateKey(elliptic.P256(), p.Rand)
 	}

@@ -2,6 +2,7 @@ package op
 
 import (
 	"context"
+	"crypto/rsa"
 	"errors"
 	"fmt"
 	"io"
@@ -49,6 +50,8 @@ type Config struct {
 	Audit     *audit.Trail
 	PublicURL string // scheme and host, no slash at the end
 	RSABits   int    // size of new RSA keys; 0: 3072
+	// NewRSA makes them; nil: rsa.GenerateKey. Tests have no time for so many.
+	NewRSA func(bits int) (*rsa.PrivateKey, error)
 	// RefreshGrace is how long after a rotation the previous refresh token gives
 	// the same successor again instead of ending the grant; 0 to 10 s.
 	RefreshGrace time.Duration
@@ -80,6 +83,9 @@ func New(c Config) (*Provider, error) {
 	}
 	if c.RSABits == 0 {
 		c.RSABits = 3072
+	}
+	if c.NewRSA == nil {
+		c.NewRSA = func(bits int) (*rsa.PrivateKey, error) { return rsa.GenerateKey(c.Rand, bits) }
 	}
 	c.PublicURL = strings.TrimRight(c.PublicURL, "/")
 	p := &Provider{Config: c}
