@@ -447,7 +447,9 @@ func (s *stall) filled(r consoleRoute, vars map[string]string) map[string]string
 	switch r.name {
 	case "users.create":
 		return map[string]string{"name": s.next(), "kind": "person", "tenants": tenant}
-	case "groups.create", "idps.create", "client_apps.create", "subscriptions.create", "groups.update":
+	case "idps.create":
+		return map[string]string{"name": s.next(), "type": tenants.IDPLocal, "whole": "true"}
+	case "groups.create", "client_apps.create", "subscriptions.create", "groups.update":
 		return map[string]string{"name": s.next(), "client_id": s.next(), "type": "machine", "whole": "true"}
 	case "tenants.create":
 		return map[string]string{"name": s.next()}

@@ -82,6 +82,7 @@ func TestMasterKeyRotation(t *testing.T) {
 		w.assign("app", "tenant acme", true)
 		w.must(w.tenants.PutSettings(context.Background(), "twilio", tenants.Options{"TwilioAuthToken": json.RawMessage(`"of the platform"`)}))
 		w.must(w.tenants.PutSettings(w.ctx(), "ecall", tenants.Options{"ECallAccountPassword": json.RawMessage(`"of the subscription"`)}))
+		w.must(w.tenants.PutIDP(w.ctx(), &tenants.IDP{Name: "corp", Type: tenants.IDPOIDC, Issuer: "https://corp.example", ClientID: "us", ClientSecret: "of the provider", Active: true}))
 
 		token := w.robot()
 		w.empower()

@@ -23,6 +23,7 @@ import (
 	"twofold/admin/rest"
 	"twofold/idp"
 	"twofold/idp/op"
+	"twofold/idp/upstream"
 	"twofold/internal/audit"
 	"twofold/internal/db"
 	"twofold/internal/limits"
@@ -136,7 +137,7 @@ func build(ctx context.Context, p parts) (*house, error) {
 	h.idp = idp.New(idp.Config{
 		DB: d, Seal: p.Seal, Now: p.Now, Rand: rand.Reader, Log: p.Log, Tenants: h.tenants, Provider: h.provider, Ceremony: h.ceremony,
 		Outbox: h.outbox, Limits: h.limits, Audit: h.audit, UI: h.ui, PublicURL: p.PublicURL, Observe: h.metrics.signIn,
-		Catalog: p.Catalog, Compose: h.tenants.Env.Compose,
+		Catalog: p.Catalog, Compose: h.tenants.Env.Compose, Upstream: upstream.New(h.tenants.Env.Guarded, p.Now),
 	})
 	h.ceremony.Notify, h.outbox.ReportURL = h.idp.Notify, h.idp.ReportURL
 	h.admin = &admin.Admin{
