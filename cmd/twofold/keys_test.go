@@ -100,6 +100,14 @@ func TestMasterKeyRotation(t *testing.T) {
 			t.Fatalf("%d messages wait", n)
 		}
 
+		w.app(tenants.ClientApp{Name: "cinema", Type: tenants.AppNative, AuthMethod: tenants.AuthNone, GrantTypes: tenants.List{tenants.GrantDevice}})
+		if _, err := w.tenants.Link(w.ctx(), tenants.LinkTenantClientApp, w.ids["tenant acme"], w.ids["client_app cinema"]); err != nil {
+			t.Fatal(err)
+		}
+		if d := w.device("cinema", "openid"); d.UserCode == "" {
+			t.Fatalf("%+v", d)
+		}
+
 		front, behind := w.beside(nextKey, testKey), w.beside(testKey, nextKey)
 		var wg sync.WaitGroup
 		for i, r := range []*world{front, behind} {
