@@ -18,7 +18,7 @@ type Session struct {
 	IdleExpiresAt, ExpiresAt    time.Time // whichever comes first ends it
 	ACR                         string
 	AMR                         []string
-	ClientApps                  []string // ids of those that hold something granted in it
+	ClientApps                  []string // ids of those that somebody signed in to by it
 }
 
 // Sessions is what this package needs of who keeps sessions. All work on the

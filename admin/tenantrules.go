@@ -22,19 +22,26 @@ func loosens(field string) error {
 
 // tightens decides a change of a tenant by who runs it: looks and language are his,
 // rules may only become stricter.
-func tightens(e Edit[tenants.Tenant]) error {
+func (a *Admin) tightens(ctx context.Context, e Edit[tenants.Tenant]) error {
 	if e.Old == nil || e.New == nil || !slices.Contains(e.Tenants, e.Old.ID) {
 		return errMayNot
 	}
 	was, is := e.Old, e.New
+	realm, err := a.Tenants.RealmByID(ctx, was.ID)
+	if err != nil {
+		return err
+	}
+	// What is inherited counts as what it comes to.
+	session, idle := tenants.Realm{Subscription: realm.Subscription, Tenant: *was}.SessionLife()
+	newSession, newIdle := tenants.Realm{Subscription: realm.Subscription, Tenant: *is}.SessionLife()
 	switch {
 	case was.EnforceMFA && !is.EnforceMFA:
 		return loosens("enforce_mfa")
 	case tenants.Strength(is.MinACR) < tenants.Strength(was.MinACR):
 		return loosens("min_acr")
-	case is.SessionSeconds > was.SessionSeconds:
+	case newSession > session:
 		return loosens("session_seconds")
-	case is.IdleSeconds > was.IdleSeconds:
+	case newIdle > idle:
 		return loosens("idle_seconds")
 	case is.RememberDays > was.RememberDays:
 		return loosens("remember_days")

@@ -86,8 +86,8 @@ func (row *sessionRow) facts(f signin.Facts) (signin.Facts, error) {
 // session begins. Nothing new proven, nothing but use is noted and token is empty.
 func (s *IDP) keepSession(ctx context.Context, r *http.Request, have *sessionRow, a *attempt, authTime time.Time) (sessionID, token string, err error) {
 	now := db.Micros(s.Now())
-	tenant := tenants.RealmFrom(ctx).Tenant
-	idle := now.Add(time.Duration(tenant.IdleSeconds) * time.Second)
+	life, rest := tenants.RealmFrom(ctx).SessionLife()
+	expires, idle := now.Add(life), now.Add(rest)
 	if have != nil && have.UserID != a.facts.UserID {
 		if err := s.endUntold(ctx, have, whyAnother); err != nil {
 			return "", "", err
@@ -106,7 +106,7 @@ func (s *IDP) keepSession(ctx context.Context, r *http.Request, have *sessionRow
 		err := db.One(s.DB.For(ctx).Model(&sessionRow{}).Where("id = ? AND token_hash = ? AND ended_at IS NULL", have.ID, have.TokenHash).
 			Updates(map[string]any{
 				"token_hash": id.Hash(token), "proofs": string(proofs), "auth_time": authTime, "idp_id": a.facts.IDPID, "seen_at": now,
-				"idle_expires_at": idle, "expires_at": now.Add(time.Duration(tenant.SessionSeconds) * time.Second),
+				"idle_expires_at": idle, "expires_at": expires,
 			}))
 		if !errors.Is(err, db.ErrStale) {
 			return have.ID, token, wrap("renew session", err)
@@ -119,7 +119,7 @@ func (s *IDP) keepSession(ctx context.Context, r *http.Request, have *sessionRow
 	row := sessionRow{
 		ID: id.New(), TokenHash: id.Hash(token), UserID: a.facts.UserID, IDPID: a.facts.IDPID, Proofs: string(proofs), AuthTime: authTime,
 		Address: audit.OriginOf(ctx).Address, UserAgent: cut(r.UserAgent(), 200), CreatedAt: now, SeenAt: now, IdleExpiresAt: idle,
-		ExpiresAt: now.Add(time.Duration(tenant.SessionSeconds) * time.Second),
+		ExpiresAt: expires,
 	}
 	return row.ID, token, wrap("create session", s.DB.For(ctx).Create(&row).Error)
 }
@@ -131,7 +131,8 @@ func (s *IDP) touch(ctx context.Context, row *sessionRow) error {
 	// in it now, or after, and then it takes that back.
 	set := map[string]any{"seen_at": row.SeenAt}
 	if now.Sub(row.SeenAt) >= seenEvery {
-		set = map[string]any{"seen_at": now, "idle_expires_at": now.Add(time.Duration(tenants.RealmFrom(ctx).Tenant.IdleSeconds) * time.Second)}
+		_, rest := tenants.RealmFrom(ctx).SessionLife()
+		set = map[string]any{"seen_at": now, "idle_expires_at": now.Add(rest)}
 	}
 	err := db.One(s.DB.For(ctx).Model(&sessionRow{}).Where("id = ? AND ended_at IS NULL", row.ID).Updates(set))
 	if errors.Is(err, db.ErrStale) {
@@ -169,6 +170,9 @@ func (s *IDP) endUntold(ctx context.Context, row *sessionRow, why string) error 
 	res := s.DB.For(ctx).Model(&sessionRow{}).Where("id = ? AND ended_at IS NULL", row.ID).Updates(map[string]any{"ended_at": now})
 	if res.Error != nil {
 		return wrap("end session", res.Error)
+	}
+	if err := s.letGo(ctx, lot{tenants: []string{row.TenantID}, ids: []string{row.ID}}); err != nil {
+		return err
 	}
 	return s.Provider.RevokeSession(ctx, row.ID, why)
 }

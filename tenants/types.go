@@ -1,6 +1,7 @@
 package tenants
 
 import (
+	"cmp"
 	"database/sql/driver"
 	"fmt"
 	"strings"
@@ -28,6 +29,8 @@ type Subscription struct {
 	ID, Name, Title string
 	EnforceMFA      bool
 	MinACR          string // weakest acr accepted, empty: none
+	SessionSeconds  int64  // of its tenants that do not say it themselves; 0: 24 hours
+	IdleSeconds     int64  // likewise; 0: an hour
 	Active          bool
 	Stamp
 	Trash
@@ -43,8 +46,8 @@ type Tenant struct {
 	LogoURL        string
 	EnforceMFA     bool
 	MinACR         string
-	SessionSeconds int64  // absolute life of a session
-	IdleSeconds    int64  // and without use
+	SessionSeconds int64  // absolute life of a session; 0: the subscription's, see Realm.SessionLife
+	IdleSeconds    int64  // and without use; 0: likewise
 	RememberDays   int64  // for how long a browser may be remembered; 0: never
 	PasskeySignIn  bool   // a passkey may stand for name and password too
 	SMSCountries   List   `gorm:"column:sms_countries"` // where text messages may go: ISO 3166-1 alpha-2; none: nowhere
@@ -85,15 +88,19 @@ type ClientApp struct {
 	PostLogoutRedirectURIs List `gorm:"column:post_logout_redirect_uris"`
 	GrantTypes             List
 	Scopes                 List
-	JWKS                   string // public keys for private_key_jwt
-	PKCEOptional           bool   `gorm:"column:pkce_optional"` // an older confidential client without PKCE
-	IDTokenAlg             string // RS256 or ES256
-	IDTokenProfile         bool   // put profile claims into the ID token too
-	EnforceMFA             bool
-	MinACR                 string
-	Accent                 string // "#rrggbb" or empty: the tenant's
-	LogoURL                string // empty: the tenant's
-	Active                 bool
+	// LogoutURI is where the app hears of sessions that have ended (Back-Channel Logout
+	// §2.2); empty: nowhere. LogoutSession says that it needs the sid to make use of it.
+	LogoutURI      string `gorm:"column:backchannel_logout_uri"`
+	LogoutSession  bool   `gorm:"column:backchannel_logout_session_required"`
+	JWKS           string // public keys for private_key_jwt
+	PKCEOptional   bool   `gorm:"column:pkce_optional"` // an older confidential client without PKCE
+	IDTokenAlg     string // RS256 or ES256
+	IDTokenProfile bool   // put profile claims into the ID token too
+	EnforceMFA     bool
+	MinACR         string
+	Accent         string // "#rrggbb" or empty: the tenant's
+	LogoURL        string // empty: the tenant's
+	Active         bool
 	Stamp
 	Trash
 }
@@ -207,6 +214,14 @@ type Exemption struct {
 type Realm struct {
 	Subscription Subscription
 	Tenant       Tenant
+}
+
+// SessionLife is how long a session of the tenant lives at most, and how long without
+// use: as the tenant says, or its subscription, or as usual.
+func (r Realm) SessionLife() (session, idle time.Duration) {
+	s := cmp.Or(r.Tenant.SessionSeconds, r.Subscription.SessionSeconds, usualSession)
+	i := min(cmp.Or(r.Tenant.IdleSeconds, r.Subscription.IdleSeconds, usualIdle), s)
+	return time.Duration(s) * time.Second, time.Duration(i) * time.Second
 }
 
 // List is a list of words without line breaks, kept as lines.

@@ -25,7 +25,7 @@ type Session struct {
 	ExpiresAt     time.Time `json:"expires_at" doc:"When it ends in any case."`
 	ACR           string    `json:"acr" doc:"What the sign-in reaches."`
 	AMR           []string  `json:"amr" doc:"How the user proved himself."`
-	ClientApps    []string  `json:"client_apps" doc:"Ids of the client apps that were granted something in it."`
+	ClientApps    []string  `json:"client_apps" doc:"Ids of the client apps that the user signed in to by it."`
 }
 
 // Ended is how many sessions were ended.
