@@ -33,6 +33,9 @@ type Sessions struct {
 	// browsers; EndAll those of all tenants. They say how many sessions there were.
 	EndTenant func(ctx context.Context, tenantID, actor, why string) (int, error)
 	EndAll    func(ctx context.Context, actor, why string) (int, error)
+	// ToldOf lists how a client app was told of sessions of these tenants, nil is all,
+	// that have ended lately, the last one first, n at most.
+	ToldOf func(ctx context.Context, appID string, tenants []string, n int) ([]Told, error)
 }
 
 // SessionPage is a page of sessions.

@@ -324,7 +324,8 @@ func TestEndRefuses(t *testing.T) {
 			_, err2 := w.EndTenant(ctx, acme, "root", "x")
 			_, err3 := w.EndUser(ctx, w.users["acme"], "root", "x")
 			_, err4 := w.SessionList(ctx, page.Query{}, nil)
-			for _, err := range []error{err1, err2, err3, err4, w.EndSession(ctx, acme, sid, "root", "x")} {
+			_, err5 := w.ToldOf(ctx, "none", nil, 1)
+			for _, err := range []error{err1, err2, err3, err4, err5, w.EndSession(ctx, acme, sid, "root", "x")} {
 				if !errors.Is(err, db.ErrNoScope) {
 					t.Errorf("%s: %v", name, err)
 				}

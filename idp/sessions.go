@@ -47,13 +47,15 @@ const seenEvery = time.Minute
 // was planted by a sibling host, and there is no telling which: then it is nobody.
 func (s *IDP) session(r *http.Request) (*sessionRow, error) {
 	rows, err := s.sessions(r)
+	rows = slices.DeleteFunc(rows, func(row sessionRow) bool { return row.rests(s.Now()) })
 	if err != nil || len(rows) != 1 {
 		return nil, err
 	}
 	return &rows[0], nil
 }
 
-// sessions returns all live sessions that the browser has a cookie of.
+// sessions returns all sessions that the browser has a cookie of and that have not
+// ended, also those that rest.
 func (s *IDP) sessions(r *http.Request) ([]sessionRow, error) {
 	var hashes []string
 	for _, v := range s.cookies(r, sessionCookie) {
@@ -62,15 +64,17 @@ func (s *IDP) sessions(r *http.Request) ([]sessionRow, error) {
 	if len(hashes) == 0 {
 		return nil, nil
 	}
-	now := s.Now()
 	var rows []sessionRow
-	err := s.DB.For(r.Context()).Where("token_hash IN ? AND ended_at IS NULL AND expires_at > ? AND idle_expires_at > ?", hashes, now, now).
-		Order("id").Find(&rows).Error
+	err := s.DB.For(r.Context()).Where("token_hash IN ? AND ended_at IS NULL AND expires_at > ?", hashes, s.Now()).Order("id").Find(&rows).Error
 	if err != nil {
 		return nil, fmt.Errorf("idp: session: %w", err)
 	}
 	return rows, nil
 }
+
+// rests reports whether a session was not used for too long: nobody is signed in by it
+// any more, but what was granted in it stands.
+func (row *sessionRow) rests(now time.Time) bool { return !row.IdleExpiresAt.After(now) }
 
 // proofs takes a session's proofs over into facts.
 func (row *sessionRow) facts(f signin.Facts) (signin.Facts, error) {

@@ -455,6 +455,47 @@ func TestSweepTold(t *testing.T) {
 	})
 }
 
+// Administrators see how it went, in the tenants that they may see.
+func TestToldOf(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		desk(t, w)
+		p := w.partyOf()
+		shop := p.app("shop", "RS256")
+		first, second, third := w.open("acme", shop), w.open("annex", shop), w.open("acme", shop)
+		p.answer["shop"] = func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusServiceUnavailable) }
+		for _, s := range []struct{ tenant, sid string }{{"acme", first}, {"annex", second}} {
+			must(t, w.EndSession(w.sub("acme"), w.tenantID(s.tenant), s.sid, "root", "x"))
+			w.tellDue()
+			p.answer["shop"] = nil
+			w.clock.Advance(time.Second)
+		}
+		must(t, w.EndSession(w.sub("acme"), w.tenantID("acme"), third, "root", "x"))
+		show := func(ctx context.Context, tenants []string, n int) (out string) {
+			list, err := w.ToldOf(ctx, shop, tenants, n)
+			must(t, err)
+			for _, v := range list {
+				name := map[string]string{first: "first", second: "second", third: "third"}[v.SessionID]
+				out += fmt.Sprintf("%s %s %d %q %v %v, ", name, v.State, v.Attempts, v.Error, v.NextAt != nil, v.DoneAt != nil)
+			}
+			return out
+		}
+		a, b, c := `third queued 0 "" true false, `, `second told 1 "" false true, `, `first queued 1 "HTTP 503" true false, `
+		for name, tc := range map[string]struct {
+			ctx     context.Context
+			tenants []string
+			n       int
+			want    string
+		}{
+			"all": {w.sub("acme"), nil, 10, a + b + c}, "two": {w.sub("acme"), nil, 2, a + b}, "of a tenant": {w.sub("acme"), []string{w.tenantID("annex")}, 10, b},
+			"of none": {w.sub("acme"), []string{}, 10, ""}, "another's": {w.sub("globex"), nil, 10, ""}, "in a tenant": {w.in("annex"), nil, 10, b},
+		} {
+			if got := show(tc.ctx, tc.tenants, tc.n); got != tc.want {
+				t.Errorf("%s: %s, want %s", name, got, tc.want)
+			}
+		}
+	})
+}
+
 // Whoever falls silent, before the call or in it, is replaced; and who comes late
 // changes nothing.
 func TestAnotherReplicaTells(t *testing.T) {

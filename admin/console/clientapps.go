@@ -338,6 +338,13 @@ func showApp(d *desk, v tenants.ClientApp, p *ui.AdminDetail) error {
 	if v.Type != tenants.AppMachine {
 		p.Parts = append(p.Parts, logoPart(d, "client-apps", v.ID, v.LogoURL, d.may(admin.ClientAppWrite)))
 	}
+	if v.LogoutURI != "" {
+		told, err := toldPart(d, v)
+		if err != nil {
+			return err
+		}
+		p.Parts = append(p.Parts, told)
+	}
 	if v.AuthMethod == tenants.AuthBasic || v.AuthMethod == tenants.AuthPost {
 		secrets, err := secretsPart(d, v)
 		if err != nil {
