@@ -39,7 +39,7 @@ const askPassword = "password"
 func (s *IDP) accountAction(do string) func(http.ResponseWriter, *http.Request, *member) error {
 	return map[string]func(http.ResponseWriter, *http.Request, *member) error{
 		ui.DoAdd: s.accountAdd, ui.DoRename: s.accountRename, ui.DoPrefer: s.accountPrefer, ui.DoRemove: s.accountRemove,
-		ui.DoResync: s.accountResync, ui.DoForget: s.accountForget, ui.DoEnd: s.accountEnd, ui.DoAnswer: s.accountPassword,
+		ui.DoResync: s.accountResync, ui.DoForget: s.accountForget, ui.DoEnd: s.accountEnd, ui.DoWithdraw: s.accountWithdraw, ui.DoAnswer: s.accountPassword,
 	}[do]
 }
 

@@ -56,6 +56,13 @@ func (s *IDP) showAccount(w http.ResponseWriter, r *http.Request, m *member, sta
 		page.Sections = append(page.Sections, spare)
 	}
 	page.Sections = append(page.Sections, d.addresses(m, user), d.password(), d.sessions(live, apps, m.session.ID))
+	granted, any, err := s.consentsSection(ctx, d, user.ID)
+	if err != nil {
+		return err
+	}
+	if any {
+		page.Sections = append(page.Sections, granted)
+	}
 	if len(marks) > 0 {
 		page.Sections = append(page.Sections, d.remembered(marks))
 	}
@@ -254,6 +261,7 @@ var told = map[string]string{
 	"factor.removed": "activity.removed", "factor.bypassed": "activity.bypassed", "factor.spent": "activity.spent", "factor.reset": "activity.reset",
 	"address.proven": "activity.address", "password.changed": "activity.password", "password.reset": "activity.password-reset",
 	"password.reset_asked": "activity.reset-asked", "browser.remembered": "activity.remembered", "session.ended": "activity.ended",
+	"consent.given": "activity.allowed", "consent.withdrawn": "activity.withdrawn",
 }
 
 func (d drawing) activity(events []audit.Event) ui.Section {

@@ -85,8 +85,12 @@ func mayUse(have *sessionRow, req op.AuthRequest) bool {
 }
 
 func silentError(step signin.Step) string {
-	if step == signin.Identify {
+	switch step {
+	case signin.Identify:
 		return "login_required"
+	case signin.Consent:
+		return "consent_required"
+	case signin.Challenge, signin.Enroll, signin.Done, signin.Refuse:
 	}
 	return "interaction_required"
 }

@@ -57,6 +57,11 @@ func (s *IDP) judge(ctx context.Context, a *attempt) (verdict, error) {
 		a.facts = a.facts.NoneAlone() // also what was proven while the tenant wanted that
 	}
 	s.fill(&v, a)
+	if !a.own() && !a.facts.Consented {
+		if v.rules.Consent, err = s.Provider.NeedsConsent(ctx, a.req, a.facts.UserID); err != nil {
+			return v, err
+		}
+	}
 	v.step = signin.Next(a.facts, v.rules)
 	if (v.step == signin.Challenge || v.step == signin.Refuse) && v.rules.BypassHelps() && (!a.own() || v.rules.ProveFirst) {
 		// Our own pages are no place for a bypass, unless it leads to a new factor: it
@@ -181,7 +186,7 @@ func (s *IDP) grant(ctx context.Context, r *http.Request, have *sessionRow, a *a
 	resp := op.Response{RedirectURL: a.row.ReturnTo}
 	if !a.own() {
 		resp, err = s.Provider.Grant(ctx, a.req.ID, op.Authentication{
-			UserID: a.facts.UserID, SessionID: sid, ACR: acr, AMR: signin.AMR(proofs), AuthTime: authTime,
+			UserID: a.facts.UserID, SessionID: sid, ACR: acr, AMR: signin.AMR(proofs), AuthTime: authTime, Consented: a.facts.Consented,
 		})
 		if err != nil {
 			return outcome{}, err
@@ -209,6 +214,11 @@ func (s *IDP) grant(ctx context.Context, r *http.Request, have *sessionRow, a *a
 	}
 	if a.ended != nil {
 		if err := s.tellEnd(ctx, a.ended, whyAnother); err != nil {
+			return outcome{}, err
+		}
+	}
+	if a.facts.Consented {
+		if err := s.tell(ctx, a, "consent.given", map[string]any{"scopes": a.req.Shares}); err != nil {
 			return outcome{}, err
 		}
 	}

@@ -67,6 +67,8 @@ func (s *IDP) handler(r *http.Request, step signin.Step, a *attempt, do string) 
 			ui.DoEnroll: s.pickEnroll, ui.DoAddress: s.answerAddress, ui.DoAnswer: s.answerEnroll, ui.DoResend: s.resendEnroll,
 			ui.DoChoose: s.leaveChallenge, ui.DoLater: s.later, ui.DoLink: s.answerLink,
 		}[do]
+	case signin.Consent:
+		return map[string]stepHandler{ui.DoAllow: s.allow}[do]
 	case signin.Done, signin.Refuse:
 	}
 	return nil

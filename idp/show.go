@@ -52,6 +52,9 @@ func (s *IDP) show(w http.ResponseWriter, r *http.Request) error {
 			return s.showEnrolLink(w, r, a, v)
 		}
 		return s.showEnroll(w, r, a, v, http.StatusOK, "")
+	case signin.Consent:
+		s.showConsent(w, r, a)
+		return nil
 	case signin.Refuse:
 		return s.showRefused(w, r, a, v)
 	case signin.Identify:

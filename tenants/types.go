@@ -96,6 +96,7 @@ type ClientApp struct {
 	PKCEOptional   bool   `gorm:"column:pkce_optional"` // an older confidential client without PKCE
 	IDTokenAlg     string // RS256 or ES256
 	IDTokenProfile bool   // put profile claims into the ID token too
+	Consent        bool   // users are asked before the app gets what it wants: it is not of their own house
 	EnforceMFA     bool
 	MinACR         string
 	Accent         string // "#rrggbb" or empty: the tenant's

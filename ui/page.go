@@ -103,6 +103,7 @@ const (
 	DoChoose  = "choose"
 	DoPick    = "pick"
 	DoCancel  = "cancel"
+	DoAllow   = "allow" // let the app have what it wants
 	DoSignOut = "signout"
 	DoStay    = "stay"
 
@@ -113,12 +114,13 @@ const (
 	DoLink    = "link"    // go on after a mailed link, given as FieldLink
 	DoLater   = "later"   // set up nothing yet
 
-	DoAdd    = "add" // the rest belongs to the account pages
-	DoRemove = "remove"
-	DoRename = "rename"
-	DoPrefer = "prefer"
-	DoRenew  = "renew"
-	DoResync = "resync"
-	DoForget = "forget" // a remembered browser
-	DoEnd    = "end"    // a session
+	DoAdd      = "add" // the rest belongs to the account pages
+	DoRemove   = "remove"
+	DoRename   = "rename"
+	DoPrefer   = "prefer"
+	DoRenew    = "renew"
+	DoResync   = "resync"
+	DoForget   = "forget"   // a remembered browser
+	DoEnd      = "end"      // a session
+	DoWithdraw = "withdraw" // what an app was allowed
 )

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"sync"
 )
 
 //go:embed templates assets
@@ -25,8 +26,27 @@ type UI struct {
 	ready  map[string]*template.Template // by language
 }
 
-// New parses all templates and prepares all assets.
+// New returns the pages. They are part of the program: it parses them once, and each
+// caller has an OnFailure of its own.
 func New() (*UI, error) {
+	u, err := parsed()
+	if err != nil {
+		return nil, err
+	}
+	return u.Telling(nil), nil
+}
+
+// Telling returns the same pages with another OnFailure.
+func (u *UI) Telling(onFailure func(r *http.Request, err error)) *UI {
+	own := *u
+	own.OnFailure = onFailure
+	return &own
+}
+
+var parsed = sync.OnceValues(parse)
+
+// parse parses all templates and prepares all assets.
+func parse() (*UI, error) {
 	a, err := loadAssets(files)
 	if err != nil {
 		return nil, err

@@ -52,6 +52,7 @@ func (j *job) wantedApp(s clientApp, have tenants.ClientApp, exists bool) (tenan
 	assign(&want.AuthMethod, s.AuthMethod)
 	assign(&want.IDTokenAlg, s.IDTokenAlg)
 	assign(&want.IDTokenProfile, s.IDTokenProfile)
+	assign(&want.Consent, s.Consent)
 	assign(&want.EnforceMFA, s.EnforceMFA)
 	assign(&want.MinACR, s.MinACR)
 	assign(&want.LogoURL, s.LogoURL)

@@ -91,6 +91,7 @@ type clientApp struct {
 	PKCEOptional           flag   `key:"require_pkce" default:"true" help:"Whether the app must use PKCE. False is for older confidential clients only."`
 	IDTokenAlg             text   `key:"id_token_alg" default:"RS256" choices:"RS256,ES256" help:"Signature of ID tokens."`
 	IDTokenProfile         flag   `key:"id_token_profile" default:"false" help:"Puts profile claims into the ID token too, for libraries that never call userinfo."`
+	Consent                flag   `key:"consent" default:"false" help:"Whether users are asked before the app gets what it wants. For apps that are not of one's own house."`
 	JWKS                   source `key:"jwks" help:"Public keys of the app as a JSON Web Key Set; needed for private_key_jwt."`
 	LogoURL                text   `key:"logo_url" default:"\"\"" check:"logo" help:"Address of the app's logo: https. Empty: the tenant's."`
 	Accent                 text   `key:"accent" default:"\"\"" check:"accent" help:"Colour of the sign-in pages for this app, as \"#rrggbb\"; empty: the tenant's."`

@@ -178,6 +178,7 @@ func appForm(d *desk, v tenants.ClientApp, fresh bool) ([]ui.AdminSection, error
 	out = append(out, appTokens(v))
 	if v.Type != tenants.AppMachine {
 		out = append(out, ui.AdminSection{Title: "Sign-in rules", Fields: []ui.AdminField{
+			toggle("consent", "Ask for consent", v.Consent, "People are asked once whether the app may have what it asks for, and can take that back.", "The app is of your own house: nobody is asked."),
 			toggle("enforce_mfa", "Enforce a second factor", v.EnforceMFA, "Whoever signs in to this app is asked for a second factor.", "Whether one is asked for is up to the other levels."),
 			choose("min_acr", "Strength at least", v.MinACR, "Weaker second factors are not offered.", strengths()...),
 		}})
@@ -266,6 +267,7 @@ func readApp(d *desk, v *tenants.ClientApp, fresh bool) []ui.FieldError {
 	if v.LogoutURI == "" {
 		v.LogoutSession = false // it says nothing then
 	}
+	r.toggle("consent", &v.Consent)
 	r.toggle("enforce_mfa", &v.EnforceMFA)
 	r.text("min_acr", &v.MinACR)
 	r.text("id_token_alg", &v.IDTokenAlg)
@@ -383,6 +385,7 @@ func appFacts(d *desk, v tenants.ClientApp) []ui.AdminFact {
 	}
 	facts = append(facts, ui.AdminFact{Name: "Scopes", AdminCell: ui.AdminCell{Text: strings.Join(v.Scopes, " "), Mono: true}})
 	if v.Type != tenants.AppMachine {
+		facts = append(facts, fact("Consent", map[bool]string{true: "Asked for", false: "Not asked for"}[v.Consent]))
 		facts = append(facts, fact("Second factor", d.enforced(v.EnforceMFA)), fact("Strength at least", strengthName(v.MinACR)))
 	}
 	return append(facts, ui.AdminFact{Name: "Created", AdminCell: ui.AdminCell{Time: d.when(v.CreatedAt)}}, idFact(v.ID))

@@ -11,6 +11,7 @@ import (
 	"math"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -38,7 +39,7 @@ type Config struct {
 	Tenants   *tenants.Store
 	Audit     *audit.Trail
 	Admin     *admin.Admin
-	UI        *ui.UI
+	UI        *ui.UI // whose OnFailure is told of pages that cannot be drawn
 	PublicURL string // scheme://host[:port], without a trailing slash
 	// HTTP reaches the issuers below PublicURL, best without leaving the process.
 	HTTP *http.Client
@@ -56,16 +57,26 @@ type Console struct {
 	cross  *http.CrossOriginProtection
 }
 
+// pages are those of package ui and our own: parsed once, as they are there.
+var pages = sync.OnceValues(func() (*ui.UI, error) {
+	u, err := ui.New()
+	if err != nil {
+		return nil, err
+	}
+	return u.Extend(files, "templates/*.html")
+})
+
 // New makes a Console.
 func New(c Config) (*Console, error) {
 	if c.DB == nil || c.Seal == nil || c.Now == nil || c.Rand == nil || c.Log == nil || c.Tenants == nil || c.Audit == nil || c.Admin == nil || c.UI == nil ||
 		c.HTTP == nil || c.SessionLive == nil || c.Reference == nil || c.PublicURL == "" {
 		return nil, errors.New("console: incomplete configuration")
 	}
-	var err error
-	if c.UI, err = c.UI.Extend(files, "templates/*.html"); err != nil {
+	all, err := pages()
+	if err != nil {
 		return nil, fmt.Errorf("console: %w", err)
 	}
+	c.UI = all.Telling(c.UI.OnFailure)
 	return &Console{Config: c, secure: strings.HasPrefix(c.PublicURL, "https://"), cross: http.NewCrossOriginProtection()}, nil
 }
 

@@ -19,6 +19,7 @@ type ClientAppUpdate struct {
 	PKCEOptional           bool     `json:"pkce_optional" doc:"Lets an older confidential app off PKCE. Avoid it."`
 	IDTokenAlg             string   `json:"id_token_alg" enum:"RS256,ES256" doc:"Signature of its ID tokens."`
 	IDTokenProfile         bool     `json:"id_token_profile" doc:"Puts profile claims into ID tokens too."`
+	Consent                bool     `json:"consent" doc:"Users are asked before it gets what it wants: it is not of their own house."`
 	EnforceMFA             bool     `json:"enforce_mfa" doc:"Sign-ins for this app ask for a second factor."`
 	MinACR                 string   `json:"min_acr" maxLength:"64" doc:"Weakest sign-in that it accepts; empty: none is refused."`
 	Accent                 string   `json:"accent" maxLength:"7" doc:"Colour of its sign-in page; empty: the tenant's." example:"#1a73e8"`

@@ -33,6 +33,7 @@ type Authentication struct {
 	UserID, SessionID, ACR string
 	AMR                    []string
 	AuthTime               time.Time
+	Consented              bool // he was asked in this sign-in, and has allowed what the app wants
 }
 
 // ErrOver reports an authorization request that is answered, expired or unknown.
@@ -126,6 +127,11 @@ func (p *Provider) grant(ctx context.Context, req authRequestRow, a Authenticati
 	}
 	if err := p.DB.For(ctx).Create(&g).Error; err != nil {
 		return Response{}, wrap("grant", err)
+	}
+	if a.Consented {
+		if err := p.keepConsent(ctx, a.UserID, app.ID, req.shares()); err != nil {
+			return Response{}, err
+		}
 	}
 	code := id.Token(p.Rand)
 	c := authCodeRow{

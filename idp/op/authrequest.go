@@ -17,6 +17,7 @@ type AuthRequest struct {
 	ClientApp   tenants.ClientApp
 	RedirectURI string
 	Scopes      []string
+	Shares      []string // scopes that tell what the app is after: Scopes, and those of the claims it names
 	Prompt      []string // none, login, consent, select_account; unknown values are left out
 	ACRValues   []string // asked for by acr_values or the claims parameter, in order of preference
 	// EssentialACR says that one of ACRValues must be reached, or the request denied
@@ -59,7 +60,7 @@ func (p *Provider) AuthRequest(ctx context.Context, requestID string) (AuthReque
 
 func (r authRequestRow) public(app tenants.ClientApp) AuthRequest {
 	a := AuthRequest{
-		ID: r.ID, ClientApp: app, RedirectURI: r.RedirectURI, Scopes: r.Scopes, Prompt: r.Prompt, ACRValues: r.ACRValues,
+		ID: r.ID, ClientApp: app, RedirectURI: r.RedirectURI, Scopes: r.Scopes, Shares: r.shares(), Prompt: r.Prompt, ACRValues: r.ACRValues,
 		EssentialACR: parseStoredClaims(r.Claims).essentialACR(), UILocales: r.UILocales, LoginHint: r.LoginHint,
 		HintUserID: r.HintUserID, HintSessionID: r.HintSessionID, ExpiresAt: r.ExpiresAt,
 	}

@@ -16,19 +16,20 @@ type Strength int
 
 // Facts is all that is known about one sign-in.
 type Facts struct {
-	Silent   bool      `json:"silent,omitempty"` // prompt=none: no page may be shown
-	UserID   string    `json:"user_id,omitempty"`
-	IDPID    string    `json:"idp_id,omitempty"`
-	Picked   string    `json:"picked,omitempty"` // TwoFactor instance the user chose
-	Proofs   []Proof   `json:"proofs,omitempty"`
-	Epoch    int64     `json:"epoch,omitempty"`    // the user's credentials when he was first proven here
-	Later    bool      `json:"later,omitempty"`    // the user puts off setting up a second factor
-	Wants    string    `json:"wants,omitempty"`    // what the user came for: to set something up, in words of package idp
-	Recent   bool      `json:"recent,omitempty"`   // what he came for needs proofs of the last minutes
-	Linked   string    `json:"linked,omitempty"`   // the instance whose mailed link was opened in this sign-in
-	SetUp    bool      `json:"set_up,omitempty"`   // a factor was set up in this sign-in
-	Remember bool      `json:"remember,omitempty"` // the user wants this browser to be remembered
-	AuthTime time.Time `json:"auth_time,omitzero"` // of the session whose proofs were taken over
+	Silent    bool      `json:"silent,omitempty"` // prompt=none: no page may be shown
+	UserID    string    `json:"user_id,omitempty"`
+	IDPID     string    `json:"idp_id,omitempty"`
+	Picked    string    `json:"picked,omitempty"` // TwoFactor instance the user chose
+	Proofs    []Proof   `json:"proofs,omitempty"`
+	Epoch     int64     `json:"epoch,omitempty"`     // the user's credentials when he was first proven here
+	Consented bool      `json:"consented,omitempty"` // the user lets the app have what it wants
+	Later     bool      `json:"later,omitempty"`     // the user puts off setting up a second factor
+	Wants     string    `json:"wants,omitempty"`     // what the user came for: to set something up, in words of package idp
+	Recent    bool      `json:"recent,omitempty"`    // what he came for needs proofs of the last minutes
+	Linked    string    `json:"linked,omitempty"`    // the instance whose mailed link was opened in this sign-in
+	SetUp     bool      `json:"set_up,omitempty"`    // a factor was set up in this sign-in
+	Remember  bool      `json:"remember,omitempty"`  // the user wants this browser to be remembered
+	AuthTime  time.Time `json:"auth_time,omitzero"`  // of the session whose proofs were taken over
 }
 
 // Proof is one thing the user has shown. Each keeps its method and time, so that
@@ -61,6 +62,7 @@ type Rules struct {
 	ProveFirst   bool     // his factors were reset: a bypass first, then he must enrol
 	MayBypass    bool     // a bypass is out for him
 	MayPostpone  bool     // he need not enrol yet
+	Consent      bool     // the user must let the app have what it wants
 	Remembered   bool     // this browser was remembered: no second factor, but MinStrength holds
 }
 
@@ -72,12 +74,13 @@ const (
 	Identify  Step = iota // ask for name and password
 	Challenge             // ask for a second factor
 	Enroll                // let the user enrol one
+	Consent               // ask whether the app may have what it wants
 	Done                  // answer the app
 	Refuse                // nobody can satisfy these rules: say so
 )
 
 func (s Step) String() string {
-	return [...]string{"identify", "challenge", "enroll", "done", "refuse"}[s]
+	return [...]string{"identify", "challenge", "enroll", "consent", "done", "refuse"}[s]
 }
 
 // Next reports the step that f and r call for. It is pure, and total.
@@ -92,6 +95,7 @@ func (s Step) String() string {
 //	  └─ bypass is out   ──▶ Challenge
 //	  └─ none of these   ──▶ Refuse
 //	the user wants to set something up ──▶ Enroll, but who holds a factor proves it first
+//	the app must be allowed to, and is not ──▶ Consent
 //	else ──▶ Done
 func Next(f Facts, r Rules) Step {
 	fresh := Fresh(f, r)
@@ -109,6 +113,8 @@ func Next(f Facts, r Rules) Step {
 	switch {
 	case satisfied(f, fresh, r):
 		switch {
+		case f.Wants == "" && r.Consent && !f.Consented:
+			return Consent
 		case f.Wants == "":
 			return Done
 		case f.SetUp || mayEnroll(f, r):

@@ -289,6 +289,11 @@ func (b book) problemStories() []Story {
 
 func (b book) endStories() []Story {
 	return []Story{
+		{"end.consent", ui.Consent{
+			Page: b.acme(), Action: action, UserName: "anna.muster", Host: "expenses.example",
+			Scopes: []string{"openid", "profile", "email", "phone", "groups", "offline_access", "receipts:read"},
+		}},
+		{"end.consent-little", ui.Consent{Page: b.acme(), Action: action, Scopes: []string{"openid"}}},
 		{"end.signout", ui.SignOut{Page: b.acme(), Action: action, UserName: "anna.muster"}},
 		{"end.signed-out", ui.SignedOut{Page: b.acme(), AppURL: appURL, AgainURL: action}},
 		{"end.signed-out-alone", ui.SignedOut{Page: ui.Page{Lang: b.lang, Realm: ui.Brand{Name: "Acme"}}}},
