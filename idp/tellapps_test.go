@@ -98,7 +98,7 @@ func (p *party) check(r *http.Request, app string) (heard, error) {
 		return heard{}, err
 	}
 	raw := r.PostForm.Get("logout_token")
-	jws, err := jose.ParseSigned(raw, []jose.SignatureAlgorithm{jose.RS256, jose.ES256})
+	jws, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.RS256, jose.ES256})
 	if err != nil || len(r.PostForm) != 1 {
 		return heard{}, fmt.Errorf("form %v: %w", slices.Collect(maps.Keys(r.PostForm)), err)
 	}

@@ -21,7 +21,7 @@ func TestLogoutToken(t *testing.T) {
 	for app, alg := range map[string]string{"web": "RS256", "es": "ES256"} {
 		token, err := w.p.LogoutToken(ctx, w.apps[app], w.ada.ID, g.session.ID)
 		w.must(err)
-		jws, err := jose.ParseSigned(token, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(alg)})
+		jws, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(alg)})
 		if err != nil || jws.Signatures[0].Protected.ExtraHeaders[jose.HeaderType] != "logout+jwt" {
 			t.Errorf("%s: %v", app, err)
 		}
