@@ -212,6 +212,10 @@ func (s *IDP) answer(w http.ResponseWriter, r *http.Request, out outcome) error 
 
 // respond sends an authorization response, good or bad, in the mode asked for.
 func (s *IDP) respond(w http.ResponseWriter, r *http.Request, resp op.Response) error {
+	if resp.Device {
+		s.deviceAnswered(w, r, resp)
+		return nil
+	}
 	if resp.FormPost == "" {
 		w.Header().Set("Cache-Control", "no-store")
 		http.Redirect(w, r, resp.RedirectURL, http.StatusSeeOther)

@@ -13,12 +13,20 @@ import (
 
 // showConsent asks whether the app may have what it wants. It comes last: who asks
 // must know first whom.
-func (s *IDP) showConsent(w http.ResponseWriter, r *http.Request, a *attempt) {
+func (s *IDP) showConsent(w http.ResponseWriter, r *http.Request, a *attempt) error {
 	page := ui.Consent{Page: s.stepPage(r, a), Action: r.URL.Path, UserName: a.name(), Scopes: a.req.Shares}
 	if u, err := url.Parse(a.req.RedirectURI); err == nil {
 		page.Host = u.Host
 	}
+	if a.req.Device {
+		d, err := s.deviceOf(r, page.Page, a)
+		if err != nil {
+			return err
+		}
+		page.Device = &d
+	}
 	s.UI.Render(w, r, http.StatusOK, page)
+	return nil
 }
 
 // allow takes the user's yes. What it covers is what the request asks for, which cannot

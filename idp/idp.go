@@ -101,6 +101,8 @@ func (s *IDP) Mount(r *mux.Router) {
 	t.HandleFunc("/reset/sent", s.page(s.showResetSent)).Methods(http.MethodGet)
 	t.HandleFunc("/reset/password", s.page(s.showNewPassword)).Methods(http.MethodGet)
 	t.HandleFunc("/reset/password", s.page(s.setNewPassword)).Methods(http.MethodPost)
+	t.HandleFunc(op.PathDevice, s.page(s.showDevice)).Methods(http.MethodGet, http.MethodHead)
+	t.HandleFunc(op.PathDevice, s.page(s.askDevice)).Methods(http.MethodPost)
 	t.HandleFunc("/logo/{hash}", s.page(s.logo)).Methods(http.MethodGet, http.MethodHead)
 	t.HandleFunc("/report/{two_factor}", s.page(s.report)).Methods(http.MethodPost)
 	s.Provider.Mount(t)

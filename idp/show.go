@@ -53,8 +53,7 @@ func (s *IDP) show(w http.ResponseWriter, r *http.Request) error {
 		}
 		return s.showEnroll(w, r, a, v, http.StatusOK, "")
 	case signin.Consent:
-		s.showConsent(w, r, a)
-		return nil
+		return s.showConsent(w, r, a)
 	case signin.Refuse:
 		return s.showRefused(w, r, a, v)
 	case signin.Identify:

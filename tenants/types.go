@@ -88,20 +88,22 @@ type ClientApp struct {
 	PostLogoutRedirectURIs List `gorm:"column:post_logout_redirect_uris"`
 	GrantTypes             List
 	Scopes                 List
+	Resources              List   // APIs that it may ask tokens for, by their addresses (RFC 8707)
+	JWKS                   string // public keys for private_key_jwt
+	PKCEOptional           bool   `gorm:"column:pkce_optional"` // an older confidential client without PKCE
+	RequirePAR             bool   `gorm:"column:require_par"`   // its requests must be pushed (RFC 9126)
+	IDTokenAlg             string // RS256 or ES256
+	IDTokenProfile         bool   // put profile claims into the ID token too
+	Consent                bool   // users are asked before the app gets what it wants: it is not of their own house
+	EnforceMFA             bool
+	MinACR                 string
+	Accent                 string // "#rrggbb" or empty: the tenant's
+	LogoURL                string // empty: the tenant's
 	// LogoutURI is where the app hears of sessions that have ended (Back-Channel Logout
 	// §2.2); empty: nowhere. LogoutSession says that it needs the sid to make use of it.
-	LogoutURI      string `gorm:"column:backchannel_logout_uri"`
-	LogoutSession  bool   `gorm:"column:backchannel_logout_session_required"`
-	JWKS           string // public keys for private_key_jwt
-	PKCEOptional   bool   `gorm:"column:pkce_optional"` // an older confidential client without PKCE
-	IDTokenAlg     string // RS256 or ES256
-	IDTokenProfile bool   // put profile claims into the ID token too
-	Consent        bool   // users are asked before the app gets what it wants: it is not of their own house
-	EnforceMFA     bool
-	MinACR         string
-	Accent         string // "#rrggbb" or empty: the tenant's
-	LogoURL        string // empty: the tenant's
-	Active         bool
+	LogoutURI     string `gorm:"column:backchannel_logout_uri"`
+	LogoutSession bool   `gorm:"column:backchannel_logout_session_required"`
+	Active        bool
 	Stamp
 	Trash
 }

@@ -25,6 +25,7 @@ const (
 	GrantCode              = "authorization_code"
 	GrantRefresh           = "refresh_token"
 	GrantClientCredentials = "client_credentials"
+	GrantDevice            = "urn:ietf:params:oauth:grant-type:device_code" // RFC 8628
 )
 
 func checkClientApp(c *ClientApp) error {
@@ -63,8 +64,13 @@ func checkClientApp(c *ClientApp) error {
 		}
 	}
 	for _, g := range c.GrantTypes {
-		if g != GrantCode && g != GrantRefresh && g != GrantClientCredentials {
+		if g != GrantCode && g != GrantRefresh && g != GrantClientCredentials && g != GrantDevice {
 			return invalid("grant_types", "names an unknown grant "+g)
+		}
+	}
+	for _, r := range c.Resources {
+		if !validResource(r) {
+			return invalid("resources", "must be absolute addresses without a fragment, such as https://api.example.com")
 		}
 	}
 	if slices.Contains(c.GrantTypes, GrantCode) && len(c.RedirectURIs) == 0 {
@@ -81,6 +87,14 @@ func checkClientApp(c *ClientApp) error {
 		}
 	}
 	return checkEntity(c.Name, &c.MinACR)
+}
+
+// validResource reports whether s can name an API: an absolute URI without a fragment
+// (RFC 8707 §2).
+func validResource(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && len(s) <= 512 && u.IsAbs() && (u.Host != "" || u.Opaque != "") && !strings.Contains(s, "#") &&
+		!strings.ContainsFunc(s, notVSChar)
 }
 
 // publicKeys reports whether s is a JSON Web Key Set with nothing secret in it: no

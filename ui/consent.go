@@ -8,6 +8,7 @@ type Consent struct {
 	UserName string
 	Scopes   []string // what the app asks for, by the names of scopes
 	Host     string   // where the app takes it, such as shop.example; may be empty
+	Device   *Device  // that the app runs on; nil: the browser goes back to the app
 }
 
 // Template implements View.

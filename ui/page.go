@@ -92,6 +92,7 @@ const (
 	FieldBypass    = "bypass"    // a code from the help desk
 	FieldID        = "id"        // what an action of the account pages is about
 	FieldName      = "name"      // a new name
+	FieldUserCode  = "user_code" // of a device
 	FieldLink      = "link"      // the token of a mailed link
 	FieldConfirmed = "confirmed" // "true" from a Confirm
 )

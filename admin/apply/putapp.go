@@ -53,6 +53,7 @@ func (j *job) wantedApp(s clientApp, have tenants.ClientApp, exists bool) (tenan
 	assign(&want.IDTokenAlg, s.IDTokenAlg)
 	assign(&want.IDTokenProfile, s.IDTokenProfile)
 	assign(&want.Consent, s.Consent)
+	assign(&want.RequirePAR, s.RequirePAR)
 	assign(&want.EnforceMFA, s.EnforceMFA)
 	assign(&want.MinACR, s.MinACR)
 	assign(&want.LogoURL, s.LogoURL)
@@ -68,6 +69,7 @@ func (j *job) wantedApp(s clientApp, have tenants.ClientApp, exists bool) (tenan
 		{&want.PostLogoutRedirectURIs, s.PostLogoutRedirectURIs},
 		{&want.GrantTypes, s.GrantTypes},
 		{&want.Scopes, s.Scopes},
+		{&want.Resources, s.Resources},
 	} {
 		if l.from.set {
 			*l.to = words(l.from)

@@ -212,6 +212,7 @@ func appProof(v tenants.ClientApp) ui.AdminSection {
 		lines("jwks", "Public keys", strings.Split(v.JWKS, "\n"), "For private_key_jwt alone: its JSON Web Key Set, with public keys only."),
 	}}
 	if v.Type == tenants.AppWeb {
+		s.Fields = append(s.Fields, toggle("require_par", "Pushed requests only", v.RequirePAR, "It hands us its requests itself, so nobody can read or change them on the way.", "Its requests come by the browser, or are pushed, as it likes."))
 		s.Fields = append(s.Fields, toggle("require_pkce", "Require PKCE", !v.PKCEOptional, "A code is of use only to the browser that asked for it.", pkceWarning))
 	}
 	return s
@@ -220,12 +221,15 @@ func appProof(v tenants.ClientApp) ui.AdminSection {
 func appTokens(v tenants.ClientApp) ui.AdminSection {
 	scopes := text("scopes", "Scopes", strings.Join(v.Scopes, " "), "What it may ask for, set apart by spaces.")
 	scopes.Mono = true
-	s := ui.AdminSection{Title: "Tokens", Fields: []ui.AdminField{scopes}}
+	apis := lines("resources", "APIs", v.Resources, "Addresses of APIs that it may ask tokens for by the parameter resource, one a line. Such a token is good there alone.")
+	s := ui.AdminSection{Title: "Tokens", Fields: []ui.AdminField{scopes, apis}}
 	if v.Type == tenants.AppMachine {
 		return s
 	}
 	s.Fields = append(s.Fields,
 		toggle("refresh", "Refresh tokens", slices.Contains(v.GrantTypes, tenants.GrantRefresh), "It stays signed in while the session lasts.", "It sends people here again when its token ends."))
+	s.Fields = append(s.Fields, toggle("device", "Devices without a browser", slices.Contains(v.GrantTypes, tenants.GrantDevice),
+		"It may show a code that people type in elsewhere, as on a television. They are always asked for consent.", "Who signs in has a browser."))
 	if v.Type == tenants.AppWeb {
 		s.Fields = append(s.Fields, toggle("client_credentials", "Client credentials", slices.Contains(v.GrantTypes, tenants.GrantClientCredentials),
 			"It may also act by itself, with nobody signed in.", "It acts for people only."))
@@ -252,6 +256,7 @@ func readApp(d *desk, v *tenants.ClientApp, fresh bool) []ui.FieldError {
 	}
 	r.toggle("active", &v.Active)
 	r.words("scopes", &v.Scopes)
+	r.lines("resources", (*[]string)(&v.Resources))
 	if keepsSecret(v.Type) {
 		r.text("auth_method", &v.AuthMethod)
 		r.text("jwks", &v.JWKS)
@@ -273,8 +278,10 @@ func readApp(d *desk, v *tenants.ClientApp, fresh bool) []ui.FieldError {
 	r.text("id_token_alg", &v.IDTokenAlg)
 	r.toggle("id_token_profile", &v.IDTokenProfile)
 	r.grant(v, "refresh", tenants.GrantRefresh)
+	r.grant(v, "device", tenants.GrantDevice)
 	if v.Type == tenants.AppWeb {
 		r.grant(v, "client_credentials", tenants.GrantClientCredentials)
+		r.toggle("require_par", &v.RequirePAR)
 		var pkce bool
 		r.toggle("require_pkce", &pkce)
 		v.PKCEOptional = !pkce

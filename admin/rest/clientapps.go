@@ -15,8 +15,10 @@ type ClientAppUpdate struct {
 	LogoutSession          bool     `json:"backchannel_logout_session_required" doc:"The app needs to be told which session it is. Twofold always tells."`
 	GrantTypes             []string `json:"grant_types" maxItems:"10" doc:"What it may ask for tokens by."`
 	Scopes                 []string `json:"scopes" maxItems:"100" doc:"What it may ask for."`
+	Resources              []string `json:"resources" maxItems:"100" doc:"APIs that it may ask tokens for, by their addresses: a token is then good there alone (RFC 8707)." example:"[\"https://shop.example/api\"]"`
 	JWKS                   string   `json:"jwks" maxLength:"32768" doc:"Its public keys, for private_key_jwt."`
 	PKCEOptional           bool     `json:"pkce_optional" doc:"Lets an older confidential app off PKCE. Avoid it."`
+	RequirePAR             bool     `json:"require_par" doc:"Takes pushed authorization requests only (RFC 9126)."`
 	IDTokenAlg             string   `json:"id_token_alg" enum:"RS256,ES256" doc:"Signature of its ID tokens."`
 	IDTokenProfile         bool     `json:"id_token_profile" doc:"Puts profile claims into ID tokens too."`
 	Consent                bool     `json:"consent" doc:"Users are asked before it gets what it wants: it is not of their own house."`

@@ -16,6 +16,9 @@ type access struct {
 	grant *subject          // nil: client credentials
 }
 
+// forUs reports whether the token is meant for our own endpoints, and not for an API.
+func (a access) forUs() bool { return slices.Contains(a.Audience, a.Issuer) }
+
 func (a access) scopes() []string { return strings.Fields(a.Scope) }
 
 // liveAccess verifies an access token and asks the database, once, whether all
@@ -31,6 +34,9 @@ func (p *Provider) liveAccess(ctx context.Context, token string) (access, error)
 	}
 	if err != nil {
 		return a, err
+	}
+	if !a.forUs() && slices.ContainsFunc(a.Audience, func(r string) bool { return !slices.Contains(a.app.Resources, r) }) {
+		return a, errToken // for an API that the app may not ask tokens for, or not any more
 	}
 	if a.GrantID == "" {
 		return a, p.machineTokenStands(ctx, a)
@@ -60,7 +66,7 @@ func (p *Provider) parseAccess(ctx context.Context, token string) (access, error
 		return a, err
 	}
 	iss := p.issuer(ctx)
-	if a.Issuer != iss || !slices.Contains(a.Audience, iss) || a.ID == "" || a.Subject == "" || a.Expires <= p.Now().Unix() {
+	if a.Issuer != iss || len(a.Audience) == 0 || a.ID == "" || a.Subject == "" || a.Expires <= p.Now().Unix() {
 		return a, errToken
 	}
 	return a, nil
@@ -70,11 +76,11 @@ func (p *Provider) machineTokenStands(ctx context.Context, a access) error {
 	if a.Subject != a.ClientID || !slices.Contains(a.app.GrantTypes, tenants.GrantClientCredentials) {
 		return errToken
 	}
-	var n int64
-	if err := p.DB.For(ctx).Model(&revokedTokenRow{}).Where("token_id = ?", a.ID).Count(&n).Error; err != nil {
-		return wrap("revoked token", err)
+	stands, err := p.machineStands(ctx, a.app.ID, a.ID)
+	if err != nil {
+		return wrap("machine token", err)
 	}
-	if n > 0 {
+	if !stands {
 		return errToken
 	}
 	return nil

@@ -17,6 +17,7 @@ import (
 const (
 	modeQuery    = "query"
 	modeFormPost = "form_post"
+	modeDevice   = "device" // ours alone: the device asks for it
 )
 
 // Response is an authorization response on its way through the browser: either a
@@ -25,6 +26,7 @@ type Response struct {
 	RedirectURL string      // response mode query
 	FormPost    string      // response mode form_post: the target
 	Fields      [][2]string // and what to post, in order
+	Device      bool        // neither: a device gets it, and the browser stays here
 	Error       string      // the OAuth error in it; empty: success
 }
 
@@ -44,6 +46,9 @@ type destination struct{ redirectURI, mode, state string }
 
 // respond adds state and iss to a response, success or error alike (RFC 9207 §2).
 func (p *Provider) respond(ctx context.Context, d destination, fields ...[2]string) Response {
+	if d.mode == modeDevice {
+		return Response{Device: true}
+	}
 	if d.state != "" {
 		fields = append(fields, [2]string{"state", d.state})
 	}
@@ -118,12 +123,15 @@ func (p *Provider) grant(ctx context.Context, req authRequestRow, a Authenticati
 	now := p.now()
 	offline := slices.Contains(req.Scopes, scopeOffline) && slices.Contains(app.GrantTypes, tenants.GrantRefresh)
 	g := grantRow{
-		ID: id.New(), ClientAppID: app.ID, UserID: a.UserID, SessionID: a.SessionID, Scopes: req.Scopes, Claims: req.Claims,
+		ID: id.New(), ClientAppID: app.ID, UserID: a.UserID, SessionID: a.SessionID, Scopes: req.Scopes, Claims: req.Claims, Resources: req.Resources,
 		ACR: a.ACR, AMR: a.AMR, AuthTime: a.AuthTime, Offline: offline, CreatedAt: now,
 		ExpiresAt: now.Add(onlineGrantLife), IdleExpiresAt: now.Add(onlineGrantLife),
 	}
 	if offline {
 		g.ExpiresAt, g.IdleExpiresAt = now.Add(refreshLife), now.Add(refreshIdle)
+	}
+	if req.DeviceHash != "" && !offline { // the device may take its time to ask
+		g.ExpiresAt, g.IdleExpiresAt = g.ExpiresAt.Add(deviceLife), g.IdleExpiresAt.Add(deviceLife)
 	}
 	if err := p.DB.For(ctx).Create(&g).Error; err != nil {
 		return Response{}, wrap("grant", err)
@@ -132,6 +140,9 @@ func (p *Provider) grant(ctx context.Context, req authRequestRow, a Authenticati
 		if err := p.keepConsent(ctx, a.UserID, app.ID, req.shares()); err != nil {
 			return Response{}, err
 		}
+	}
+	if req.DeviceHash != "" {
+		return Response{Device: true}, p.answerDevice(ctx, req.DeviceHash, deviceApproved, g.ID)
 	}
 	code := id.Token(p.Rand)
 	c := authCodeRow{
@@ -150,6 +161,11 @@ func (p *Provider) Deny(ctx context.Context, requestID, oauthError, description 
 	row, err := p.answer(ctx, requestID)
 	if err != nil {
 		return Response{}, err
+	}
+	if row.DeviceHash != "" {
+		if err := p.answerDevice(ctx, row.DeviceHash, deviceDenied, ""); err != nil {
+			return Response{}, err
+		}
 	}
 	return p.respondError(ctx, row.destination(), oauthError, description), nil
 }

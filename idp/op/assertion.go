@@ -124,7 +124,7 @@ func keyFits(k jose.JSONWebKey, h jose.Header) bool {
 
 func (p *Provider) assertionFits(ctx context.Context, app tenants.ClientApp, c assertionClaims) bool {
 	now, iss := p.Now(), p.issuer(ctx)
-	ours := []string{iss, iss + pathToken}
+	ours := []string{iss, iss + pathToken, iss + pathPAR} // RFC 9126 §2
 	switch {
 	case c.Issuer != app.ClientID || c.Subject != app.ClientID:
 		return false

@@ -31,6 +31,10 @@ func (p *Provider) Authorize(ctx context.Context, r *http.Request) (AuthRequest,
 	if !ok {
 		return AuthRequest{}, nil, problem.New(problem.Invalid, "request_unreadable", "The app sent a request that cannot be read.")
 	}
+	ps, wasPushed, err := p.pushed(ctx, ps)
+	if err != nil {
+		return AuthRequest{}, nil, err
+	}
 	app, redirectURI, err := p.authorizeClient(ctx, ps)
 	if err != nil {
 		return AuthRequest{}, nil, err
@@ -50,6 +54,9 @@ func (p *Provider) Authorize(ctx context.Context, r *http.Request) (AuthRequest,
 	if err != nil {
 		return AuthRequest{}, nil, err
 	}
+	if app.RequirePAR && !wasPushed {
+		no = refuse("invalid_request", "the app must push its requests")
+	}
 	if no != nil {
 		resp := p.respondError(ctx, d, no.code, no.description)
 		return AuthRequest{}, &resp, nil
@@ -67,7 +74,7 @@ func (p *Provider) authorizeClient(ctx context.Context, ps params) (tenants.Clie
 	}
 	app, err := p.clientApp(ctx, ps.get("client_id"))
 	if problem.Is(err, problem.NotFound) {
-		return app, "", problem.Wrap(problem.Invalid, "client_unknown", "The app that sent you here is not known.", err)
+		return app, "", errUnknownApp(err)
 	}
 	if err != nil {
 		return app, "", err
@@ -80,6 +87,10 @@ func (p *Provider) authorizeClient(ctx context.Context, ps params) (tenants.Clie
 	return app, uri, nil
 }
 
+func errUnknownApp(err error) error {
+	return problem.Wrap(problem.Invalid, "client_unknown", "The app that sent you here is not known.", err)
+}
+
 // fill checks the rest of the request and completes the row.
 func (p *Provider) fill(ctx context.Context, row *authRequestRow, app tenants.ClientApp, ps params) (*refusal, error) {
 	if no := checkShape(app, ps); no != nil {
@@ -89,6 +100,9 @@ func (p *Provider) fill(ctx context.Context, row *authRequestRow, app tenants.Cl
 		return no, nil
 	}
 	if no := fillScope(row, app, ps); no != nil {
+		return no, nil
+	}
+	if no := fillResource(row, app, ps); no != nil {
 		return no, nil
 	}
 	if no := fillPrompt(row, ps); no != nil {

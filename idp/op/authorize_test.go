@@ -34,6 +34,7 @@ func TestAuthorizeKeepsWhatWasAsked(t *testing.T) {
 		age := 300 * time.Second
 		want := AuthRequest{
 			ID: req.ID, ClientApp: got.ClientApp, RedirectURI: appCallback, Scopes: []string{"openid", "profile", "api", "offline_access"},
+			Shares: []string{"openid", "profile", "api", "offline_access"},
 			Prompt: []string{"login", "select_account"}, ACRValues: []string{"phr", "urn:twofold:acr:aal2"}, UILocales: []string{"de-CH", "en"},
 			MaxAge: &age, LoginHint: "ada", ExpiresAt: w.clock.Now().Add(10 * time.Minute),
 		}

@@ -28,6 +28,7 @@ type AuthRequest struct {
 	LoginHint     string
 	HintUserID    string // the user must be this one, else login_required
 	HintSessionID string // the session that the id_token_hint names
+	Device        bool   // the answer goes to a device: see AuthorizeDevice
 	ExpiresAt     time.Time
 }
 
@@ -62,7 +63,7 @@ func (r authRequestRow) public(app tenants.ClientApp) AuthRequest {
 	a := AuthRequest{
 		ID: r.ID, ClientApp: app, RedirectURI: r.RedirectURI, Scopes: r.Scopes, Shares: r.shares(), Prompt: r.Prompt, ACRValues: r.ACRValues,
 		EssentialACR: parseStoredClaims(r.Claims).essentialACR(), UILocales: r.UILocales, LoginHint: r.LoginHint,
-		HintUserID: r.HintUserID, HintSessionID: r.HintSessionID, ExpiresAt: r.ExpiresAt,
+		HintUserID: r.HintUserID, HintSessionID: r.HintSessionID, Device: r.DeviceHash != "", ExpiresAt: r.ExpiresAt,
 	}
 	if r.MaxAge != nil {
 		d := time.Duration(*r.MaxAge) * time.Second

@@ -59,6 +59,9 @@ func (p *Provider) Bearer(ctx context.Context, token string) (Bearer, error) {
 	if err != nil {
 		return Bearer{}, err
 	}
+	if !a.forUs() {
+		return Bearer{}, ErrBearer // it is for an API of somebody else
+	}
 	if !slices.Contains(a.scopes(), ScopeAdmin) || !slices.Contains(a.app.Scopes, ScopeAdmin) {
 		return Bearer{}, ErrScope
 	}

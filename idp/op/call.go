@@ -66,7 +66,7 @@ func (c *call) allowOrigin(app tenants.ClientApp) {
 // may try; whether it may read the answer is decided with the answer.
 func preflight(c *call, e endpoint) {
 	h := c.Header()
-	if e.path == pathIntrospect || e.path == pathRevoke {
+	if e.path == pathIntrospect || e.path == pathRevoke || e.path == pathPAR {
 		h.Set("Allow", http.MethodPost)
 		c.fail(&fault{http.StatusMethodNotAllowed, "invalid_request", "method not allowed"})
 		return

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"net/url"
 	"strings"
 
 	"github.com/zitadel/oidc/v3/pkg/oidc"
@@ -30,12 +31,12 @@ func (s *server) CodeExchange(ctx context.Context, r *lib.ClientRequest[oidc.Acc
 	if err != nil {
 		return nil, err
 	}
-	return s.redeem(ctx, app, code, r.Data)
+	return s.redeem(ctx, app, code, r.Data, r.Form)
 }
 
 // redeem gives the tokens of a code that was consumed. It is spent, whatever comes
 // now: nobody guesses twice.
-func (s *server) redeem(ctx context.Context, app tenants.ClientApp, code authCodeRow, r *oidc.AccessTokenRequest) (*lib.Response, error) {
+func (s *server) redeem(ctx context.Context, app tenants.ClientApp, code authCodeRow, r *oidc.AccessTokenRequest, form url.Values) (*lib.Response, error) {
 	if code.RedirectURI != r.RedirectURI {
 		return nil, invalidGrant("redirect_uri is not the one of the authorization request")
 	}
@@ -54,7 +55,11 @@ func (s *server) redeem(ctx context.Context, app tenants.ClientApp, code authCod
 	if !g.stands(s.p.Now()) && (g.RevokedWhy != whyCodeReplay || !g.subjectStands(s.p.Now())) {
 		return nil, invalidGrant(badCode)
 	}
-	return s.answer(ctx, issued{app: app, grant: &g, scopes: g.Scopes, nonce: code.Nonce, generation: g.Generation})
+	to, err := targets(g.Resources, g.Resources, form)
+	if err != nil {
+		return nil, err
+	}
+	return s.answer(ctx, issued{app: app, grant: &g, scopes: g.Scopes, resources: to, nonce: code.Nonce, generation: g.Generation})
 }
 
 func (s *server) answer(ctx context.Context, is issued) (*lib.Response, error) {

@@ -50,7 +50,7 @@ func TestReplayOvertakesTheExchange(t *testing.T) {
 				code, err := w.p.consumeCode(ctx, g.app, g.code)
 				w.must(err)
 				between(g)
-				resp, err := (&server{p: w.p}).redeem(ctx, g.app, code, &oidc.AccessTokenRequest{RedirectURI: appCallback, CodeVerifier: verifier})
+				resp, err := (&server{p: w.p}).redeem(ctx, g.app, code, &oidc.AccessTokenRequest{RedirectURI: appCallback, CodeVerifier: verifier}, nil)
 				w.setActive(true)
 				if (err == nil) != (name == "a replay") {
 					t.Fatal(err)

@@ -54,7 +54,7 @@ func (r authRequestRow) shares() []string {
 // wants: because it wants him to be asked (Core §3.1.2.1, prompt), or because apps of its
 // kind must and he has not allowed all of it before. An app of one's own house asks nothing.
 func (p *Provider) NeedsConsent(ctx context.Context, a AuthRequest, userID string) (bool, error) {
-	if a.Wants("consent") {
+	if a.Wants("consent") || a.Device {
 		return true, nil
 	}
 	if !a.ClientApp.Consent {

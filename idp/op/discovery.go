@@ -17,14 +17,17 @@ const (
 	pathUserinfo   = "/userinfo"
 	pathIntrospect = "/introspect"
 	pathRevoke     = "/revoke"
+	pathPAR        = "/par"
+	pathDeviceAuth = "/device_authorization"
 )
 
 // metadata is OpenID Connect Discovery §3 and RFC 8414 §2 in one document. It
 // says exactly what is true: what is absent is not offered.
 type metadata struct {
 	*oidc.DiscoveryConfiguration
-	RequestParameter bool `json:"request_parameter_supported"`
-	IssInResponse    bool `json:"authorization_response_iss_parameter_supported"` // RFC 9207 §3
+	RequestParameter bool   `json:"request_parameter_supported"`
+	IssInResponse    bool   `json:"authorization_response_iss_parameter_supported"` // RFC 9207 §3
+	PAR              string `json:"pushed_authorization_request_endpoint"`          // RFC 9126 §5
 }
 
 // Discovery implements the library's Server.
@@ -44,13 +47,14 @@ func (s *server) Discovery(ctx context.Context, _ *lib.Request[struct{}]) (*lib.
 		JwksURI:                                            iss + pathKeys,
 		IntrospectionEndpoint:                              iss + pathIntrospect,
 		RevocationEndpoint:                                 iss + pathRevoke,
+		DeviceAuthorizationEndpoint:                        iss + pathDeviceAuth,
 		EndSessionEndpoint:                                 iss + PathEndSession,
 		BackChannelLogoutSupported:                         true,
 		BackChannelLogoutSessionSupported:                  true,
 		ScopesSupported:                                    standardScopes(),
 		ResponseTypesSupported:                             []string{"code"},
 		ResponseModesSupported:                             []string{modeQuery, modeFormPost},
-		GrantTypesSupported:                                []oidc.GrantType{oidc.GrantTypeCode, oidc.GrantTypeRefreshToken, oidc.GrantTypeClientCredentials},
+		GrantTypesSupported:                                []oidc.GrantType{oidc.GrantTypeCode, oidc.GrantTypeRefreshToken, oidc.GrantTypeClientCredentials, oidc.GrantTypeDeviceCode},
 		ACRValuesSupported:                                 twofactor.ACRs(),
 		SubjectTypesSupported:                              []string{"public"},
 		IDTokenSigningAlgValuesSupported:                   []string{"RS256", "ES256"},
@@ -65,7 +69,7 @@ func (s *server) Discovery(ctx context.Context, _ *lib.Request[struct{}]) (*lib.
 		ClaimsParameterSupported:                           true,
 		CodeChallengeMethodsSupported:                      []oidc.CodeChallengeMethod{oidc.CodeChallengeMethodS256},
 	}
-	resp := lib.NewResponse(metadata{DiscoveryConfiguration: doc, IssInResponse: true})
+	resp := lib.NewResponse(metadata{DiscoveryConfiguration: doc, IssInResponse: true, PAR: iss + pathPAR})
 	resp.Header.Set("Cache-Control", "public, max-age=300")
 	return resp, nil
 }

@@ -33,6 +33,7 @@ type endpoint struct {
 	methods []string
 	open    bool // public data, readable from every origin
 	check   func(r *http.Request) *fault
+	serve   func(p *Provider, c *call, r *http.Request) // nil: the library
 }
 
 func readOnly() []string { return []string{http.MethodGet, http.MethodHead} }
@@ -45,6 +46,8 @@ func endpoints() []endpoint {
 		{path: pathToken, methods: post, check: checkToken},
 		{path: pathIntrospect, methods: post, check: checkIntrospect},
 		{path: pathRevoke, methods: post, check: checkClientForm},
+		{path: pathPAR, methods: post, check: checkClientForm, serve: (*Provider).servePush},
+		{path: pathDeviceAuth, methods: post, check: checkClientForm, serve: (*Provider).serveDevice},
 		{path: pathUserinfo, methods: []string{http.MethodGet, http.MethodPost}, check: checkUserinfo},
 	}
 }
@@ -80,6 +83,10 @@ func (p *Provider) serve(e endpoint) http.Handler {
 				c.fail(f)
 				return
 			}
+		}
+		if e.serve != nil {
+			e.serve(p, c, r.WithContext(context.WithValue(r.Context(), callKey{}, c)))
+			return
 		}
 		p.library.ServeHTTP(c, relative(r, e.path, c))
 	})
@@ -119,9 +126,9 @@ func checkBody(r *http.Request) *fault {
 	}
 	for name, list := range r.PostForm {
 		switch {
-		case len(list) > 1:
+		case len(list) > 1 && name != paramResource: // RFC 8707 §2
 			return badRequest("a parameter is repeated")
-		case len(list[0]) > maxToken || !isText(list[0]) || !isText(name):
+		case slices.ContainsFunc(list, func(s string) bool { return len(s) > maxToken || !isText(s) }) || !isText(name):
 			return badRequest("a parameter is too long or not text")
 		}
 	}
@@ -171,7 +178,7 @@ func checkToken(r *http.Request) *fault {
 		return f
 	}
 	switch r.PostForm.Get("grant_type") {
-	case tenants.GrantCode, tenants.GrantRefresh, tenants.GrantClientCredentials:
+	case tenants.GrantCode, tenants.GrantRefresh, tenants.GrantClientCredentials, tenants.GrantDevice:
 		return checkClientForm(r)
 	case "":
 		return badRequest("grant_type is missing")

@@ -37,7 +37,7 @@ func browserParams(r *http.Request) (params, bool) {
 func newParams(v url.Values) params {
 	p := params{values: v}
 	for name, list := range v {
-		if len(list) > 1 {
+		if len(list) > 1 && name != paramResource { // RFC 8707 §2
 			p.repeated = append(p.repeated, name)
 		}
 		limit := maxParam

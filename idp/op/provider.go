@@ -34,6 +34,7 @@ const maxRefreshGrace = 10 * time.Second
 const (
 	PathAuthorize  = "/authorize"
 	PathEndSession = "/end_session"
+	PathDevice     = "/device"
 )
 
 // Config is what a Provider stands on. All fields but the last two are required.

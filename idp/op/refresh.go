@@ -32,13 +32,17 @@ func (s *server) RefreshToken(ctx context.Context, r *lib.ClientRequest[oidc.Ref
 	if !ok {
 		return nil, invalidScope("more than was granted")
 	}
+	to, err := targets(g.Resources, g.Resources, r.Form)
+	if err != nil {
+		return nil, err
+	}
 	if generation == g.Generation {
 		won, err := p.rotate(ctx, app, &g)
 		if err != nil {
 			return nil, p.unavailable(ctx, "rotate", err)
 		}
 		if won {
-			return s.answer(ctx, issued{app: app, grant: &g, scopes: scopes, generation: g.Generation})
+			return s.answer(ctx, issued{app: app, grant: &g, scopes: scopes, resources: to, generation: g.Generation})
 		}
 		// Another caller rotated first, or the grant ended: look again.
 		if g, err = p.refreshable(ctx, app, grantID); err != nil {
@@ -48,7 +52,7 @@ func (s *server) RefreshToken(ctx context.Context, r *lib.ClientRequest[oidc.Ref
 	if !p.mayRepeat(&g, generation) {
 		return nil, p.reused(ctx, app, &g, generation)
 	}
-	return s.answer(ctx, issued{app: app, grant: &g, scopes: scopes, generation: g.Generation})
+	return s.answer(ctx, issued{app: app, grant: &g, scopes: scopes, resources: to, generation: g.Generation})
 }
 
 // refreshable reads a grant that this app may refresh.

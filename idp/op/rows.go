@@ -41,6 +41,8 @@ type authRequestRow struct {
 	HintUserID    string
 	HintSessionID string
 	Claims        string
+	Resources     tenants.List
+	DeviceHash    string // of the device that waits for the answer; empty: a browser does
 	CreatedAt     time.Time
 	ExpiresAt     time.Time
 	AnsweredAt    *time.Time
@@ -73,6 +75,7 @@ type grantRow struct {
 	SessionID     string
 	Scopes        tenants.List
 	Claims        string
+	Resources     tenants.List
 	ACR           string       `gorm:"column:acr"`
 	AMR           tenants.List `gorm:"column:amr"`
 	AuthTime      time.Time

@@ -20,7 +20,7 @@ import (
 func TestModelsMatchTheSchema(t *testing.T) {
 	eachWorld(t, func(t *testing.T, w *world) {
 		for _, m := range []schema.Tabler{
-			signingKeyRow{}, authRequestRow{}, authCodeRow{}, grantRow{}, revokedTokenRow{}, replayRow{}, consentRow{}, &subject{},
+			signingKeyRow{}, authRequestRow{}, authCodeRow{}, grantRow{}, revokedTokenRow{}, replayRow{}, consentRow{}, pushedRow{}, deviceRow{}, usableApp{}, &subject{},
 		} {
 			s, err := schema.Parse(m, new(sync.Map), schema.NamingStrategy{})
 			w.must(err)

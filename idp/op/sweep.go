@@ -25,6 +25,8 @@ func (p *Provider) Sweep(ctx context.Context) error {
 		before time.Time
 	}{
 		{&authRequestRow{}, "(tenant_id, id) IN (SELECT tenant_id, id FROM auth_requests WHERE expires_at < ? LIMIT ?)", now.Add(-time.Hour)},
+		{&pushedRow{}, "(tenant_id, hash) IN (SELECT tenant_id, hash FROM pushed_requests WHERE expires_at < ? LIMIT ?)", now.Add(-time.Hour)},
+		{&deviceRow{}, "(tenant_id, hash) IN (SELECT tenant_id, hash FROM device_requests WHERE expires_at < ? LIMIT ?)", now.Add(-time.Hour)},
 		{&authCodeRow{}, "(tenant_id, hash) IN (SELECT tenant_id, hash FROM auth_codes WHERE expires_at < ? LIMIT ?)", now.Add(-sweepKeep)},
 		{&grantRow{}, "(tenant_id, id) IN (SELECT tenant_id, id FROM grants WHERE expires_at < ? LIMIT ?)", now.Add(-sweepKeep)},
 		{&revokedTokenRow{}, "(tenant_id, token_id) IN (SELECT tenant_id, token_id FROM revoked_tokens WHERE expires_at < ? LIMIT ?)", now},

@@ -37,6 +37,7 @@ type issued struct {
 	app        tenants.ClientApp
 	grant      *subject // nil: client credentials
 	scopes     []string
+	resources  []string // the APIs that the access token is for; none: our own userinfo
 	nonce      string
 	generation int64
 }
@@ -72,6 +73,9 @@ func (p *Provider) accessClaims(ctx context.Context, is issued) accessClaims {
 	c := accessClaims{
 		Issuer: iss, Subject: is.app.ClientID, Audience: audience{is.app.ClientID, iss}, ClientID: is.app.ClientID,
 		Scope: strings.Join(is.scopes, " "), ID: id.New(), IssuedAt: now.Unix(), Expires: now.Add(accessLife).Unix(),
+	}
+	if len(is.resources) > 0 {
+		c.Audience = is.resources
 	}
 	if g := is.grant; g != nil {
 		c.Subject, c.GrantID, c.Session = g.UserID, g.ID, g.SessionID

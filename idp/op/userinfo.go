@@ -20,7 +20,7 @@ func (s *server) UserInfo(ctx context.Context, r *lib.Request[oidc.UserInfoReque
 	a, err := s.p.liveAccess(ctx, r.Data.AccessToken)
 	callFrom(ctx).allowOrigin(a.app)
 	switch {
-	case isTokenError(err):
+	case isTokenError(err), err == nil && !a.forUs():
 		return nil, refuseBearer(ctx, http.StatusUnauthorized, errInvalidToken, "the access token is not valid")
 	case err != nil:
 		return nil, s.p.unavailable(ctx, "userinfo", err)

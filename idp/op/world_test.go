@@ -224,6 +224,11 @@ func (w *world) clientApps(ctx context.Context) {
 		web("bare", func(a *tenants.ClientApp) { a.Scopes = nil }),
 		web("rs", func(a *tenants.ClientApp) { a.Scopes = tenants.List{"introspect", "profile"} }),
 		web("odd client+id%", nil),
+		web("par", func(a *tenants.ClientApp) { a.RequirePAR = true }),
+		web("apis", func(a *tenants.ClientApp) {
+			a.Resources = tenants.List{"https://api.example", "https://billing.example/v1", "urn:example:stock"}
+			a.GrantTypes = append(a.GrantTypes, tenants.GrantClientCredentials)
+		}),
 		web("spa", func(a *tenants.ClientApp) {
 			a.Type, a.AuthMethod, a.RedirectURIs = tenants.AppSPA, tenants.AuthNone, tenants.List{"https://spa.example:443/cb", "http://localhost:3000/cb"}
 		}),

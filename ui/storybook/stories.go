@@ -294,6 +294,13 @@ func (b book) endStories() []Story {
 			Scopes: []string{"openid", "profile", "email", "phone", "groups", "offline_access", "receipts:read"},
 		}},
 		{"end.consent-little", ui.Consent{Page: b.acme(), Action: action, Scopes: []string{"openid"}}},
+		{"device.code", ui.DeviceCode{Page: b.with(func(p *ui.Page) { p.App = "" }), Action: action}},
+		{"device.wrong", ui.DeviceCode{Page: b.with(func(p *ui.Page) { p.App = "" }), Action: action, Code: "BCDF-GHJK", Error: b.page().Say("device.wrong")}},
+		{"device.consent", ui.Consent{
+			Page: b.with(func(p *ui.Page) { p.App = "Cinema" }), Action: action, UserName: "anna.muster", Scopes: []string{"openid", "profile"},
+			Device: &ui.Device{Code: "BCDF-GHJK", Address: "192.0.2.7", When: "12 s"},
+		}},
+		{"device.done", ui.DeviceDone{Page: b.acme()}},
 		{"end.signout", ui.SignOut{Page: b.acme(), Action: action, UserName: "anna.muster"}},
 		{"end.signed-out", ui.SignedOut{Page: b.acme(), AppURL: appURL, AgainURL: action}},
 		{"end.signed-out-alone", ui.SignedOut{Page: ui.Page{Lang: b.lang, Realm: ui.Brand{Name: "Acme"}}}},
