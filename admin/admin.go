@@ -16,18 +16,19 @@ import (
 // Admin holds the use cases of administration. Every method asks first whether Who may;
 // what he may not see is not there. All fields must be set.
 type Admin struct {
-	DB       *db.DB
-	Tenants  *tenants.Store
-	Ceremony *ceremony.Ceremony
-	Outbox   *delivery.Outbox
-	Audit    *audit.Trail
-	Limits   *limits.Limiter
-	HelpDesk *HelpDesk
-	Sessions Sessions
-	Now      func() time.Time
-	Log      *slog.Logger
-	Preview  Preview
-	Letters  Letters
+	DB          *db.DB
+	Tenants     *tenants.Store
+	Ceremony    *ceremony.Ceremony
+	Outbox      *delivery.Outbox
+	Audit       *audit.Trail
+	Limits      *limits.Limiter
+	HelpDesk    *HelpDesk
+	Sessions    Sessions
+	SigningKeys SigningKeys
+	Now         func() time.Time
+	Log         *slog.Logger
+	Preview     Preview
+	Letters     Letters
 	// OnGrant runs in the transaction that gives a role: what the subject needs to use it.
 	OnGrant   func(ctx context.Context, g tenants.Grant) error
 	PublicURL string // scheme://host[:port], without a trailing slash

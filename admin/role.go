@@ -59,6 +59,8 @@ const (
 	RoleWrite          Action = "role.write"
 	SessionRead        Action = "session.read"
 	SessionEnd         Action = "session.end"
+	SigningKeyRead     Action = "signing_key.read"
+	SigningKeyWrite    Action = "signing_key.write" // rotate, revoke
 	MessageRead        Action = "message.read"
 	AuditRead          Action = "audit.read"
 	PolicyRead         Action = "policy.read" // explain and preview
@@ -74,7 +76,7 @@ var permitted = map[tenants.Role][]Action{
 	tenants.RoleTenantAdmin: {
 		TenantWrite, IDPRead, ClientAppRead, UserRead, UserWrite, UserCreate, UserDelete, UserPassword, UserHelp, GroupRead, TwoFactorRead,
 		AssignmentRead, AssignmentWrite, AssignmentCreate, AssignmentDelete, ExemptionRead, TemplateRead, TemplateWrite,
-		RoleRead, RoleWrite, SessionRead, SessionEnd, MessageRead, AuditRead, PolicyRead,
+		RoleRead, RoleWrite, SessionRead, SessionEnd, SigningKeyRead, MessageRead, AuditRead, PolicyRead,
 	},
 	tenants.RoleHelpDesk: {UserRead, UserHelp},
 	tenants.RoleAuditor:  {AuditRead, MessageRead},
@@ -87,7 +89,7 @@ var operators = []Action{SubscriptionCreate, SubscriptionDelete}
 // protection away, or cannot be taken back.
 var sensitive = []Action{
 	SubscriptionDelete, TenantDelete, IDPDelete, ClientAppDelete, ClientAppSecret, UserDelete, UserPassword, UserHelp, TwoFactorDelete,
-	ExemptionWrite, ExemptionCreate, RoleWrite,
+	ExemptionWrite, ExemptionCreate, RoleWrite, SigningKeyWrite,
 }
 
 // allows reports whether a role includes an action.

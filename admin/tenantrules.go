@@ -51,6 +51,8 @@ func (a *Admin) tightens(ctx context.Context, e Edit[tenants.Tenant]) error {
 		return loosens("sms_countries")
 	case smsPerDay(is) > smsPerDay(was):
 		return loosens("sms_per_day")
+	case is.IDTokenAlg != was.IDTokenAlg:
+		return loosens("id_token_alg") // apps may know but the other one
 	case is.Active != was.Active:
 		return loosens("active")
 	}

@@ -49,6 +49,7 @@ type Tenant struct {
 	SessionSeconds int64  // absolute life of a session; 0: the subscription's, see Realm.SessionLife
 	IdleSeconds    int64  // and without use; 0: likewise
 	RememberDays   int64  // for how long a browser may be remembered; 0: never
+	IDTokenAlg     string // of apps that leave it to the tenant: RS256 or ES256
 	PasskeySignIn  bool   // a passkey may stand for name and password too
 	SMSCountries   List   `gorm:"column:sms_countries"` // where text messages may go: ISO 3166-1 alpha-2; none: nowhere
 	SMSPerDay      int64  `gorm:"column:sms_per_day"`   // text messages a day; 0: DefaultSMSPerDay
@@ -69,6 +70,9 @@ type IDP struct {
 	Stamp
 	Trash
 }
+
+// AlgOfTenant leaves to each tenant how an app's ID tokens are signed.
+const AlgOfTenant = "tenant"
 
 // Kinds of client apps.
 const (
@@ -92,7 +96,7 @@ type ClientApp struct {
 	JWKS                   string // public keys for private_key_jwt
 	PKCEOptional           bool   `gorm:"column:pkce_optional"` // an older confidential client without PKCE
 	RequirePAR             bool   `gorm:"column:require_par"`   // its requests must be pushed (RFC 9126)
-	IDTokenAlg             string // RS256 or ES256
+	IDTokenAlg             string // RS256, ES256 or AlgOfTenant
 	IDTokenProfile         bool   // put profile claims into the ID token too
 	Consent                bool   // users are asked before the app gets what it wants: it is not of their own house
 	EnforceMFA             bool

@@ -44,8 +44,8 @@ func checkClientApp(c *ClientApp) error {
 		return invalid("pkce_optional", "cannot be set for a public app")
 	case c.Public() && slices.Contains(c.GrantTypes, GrantClientCredentials):
 		return invalid("grant_types", "client_credentials needs an app that can keep a secret")
-	case c.IDTokenAlg != "RS256" && c.IDTokenAlg != "ES256":
-		return invalid("id_token_alg", "must be RS256 or ES256")
+	case !slices.Contains([]string{"RS256", "ES256", AlgOfTenant}, c.IDTokenAlg):
+		return invalid("id_token_alg", "must be RS256, ES256 or tenant")
 	case c.Accent != "" && !validColour(c.Accent):
 		return invalid("accent", "must be a colour such as #1a73e8")
 	case !ValidLogo(c.LogoURL):
@@ -159,7 +159,11 @@ func checkSubscription(v *Subscription) error {
 	return checkEntity(v.Name, &v.MinACR)
 }
 
+// checkTenant also sets the algorithm that is not given.
 func checkTenant(t *Tenant) error {
+	if t.IDTokenAlg == "" {
+		t.IDTokenAlg = "RS256"
+	}
 	switch {
 	case !validName(t.Name):
 		return invalid("name", "must be 1 to 63 lower-case letters, digits or hyphens")
@@ -167,6 +171,8 @@ func checkTenant(t *Tenant) error {
 		return invalid("accent", "must be a colour such as #1a73e8")
 	case !ValidLogo(t.LogoURL):
 		return invalid("logo_url", "must be an https address")
+	case !slices.Contains([]string{"RS256", "ES256"}, t.IDTokenAlg):
+		return invalid("id_token_alg", "must be RS256 or ES256")
 	case t.RememberDays < 0 || t.RememberDays > maxRemember:
 		return invalid("remember_days", "must be at most 30")
 	case t.SMSPerDay < 0 || t.SMSPerDay > maxSMSPerDay:

@@ -150,6 +150,7 @@ func wantedTenant(s tenant, have tenants.Tenant, exists bool) (tenants.Tenant, t
 	assign(&want.MinACR, s.MinACR)
 	assign(&want.RememberDays, s.RememberDays)
 	assign(&want.PasskeySignIn, s.PasskeySignIn)
+	assign(&want.IDTokenAlg, s.IDTokenAlg)
 	assign(&want.SMSPerDay, s.SMSPerDay)
 	assign(&want.Locale, s.Locale)
 	assign(&want.Active, s.Active)

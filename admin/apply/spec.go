@@ -66,6 +66,7 @@ type tenant struct {
 	IdleSeconds    span  `key:"idle" derived:"the subscription's" help:"How long it lives without use: at least 1m, at most the session; 0s: as the subscription says."`
 	RememberDays   count `key:"remember_days" default:"0" most:"30" help:"For how many days a browser may be remembered, so that it is not asked for a second factor each time; 0: never, 30 at most."`
 	PasskeySignIn  flag  `key:"passkey_sign_in" default:"false" help:"A passkey may stand for name and password too."`
+	IDTokenAlg     text  `key:"id_token_alg" default:"RS256" choices:"RS256,ES256" help:"Signature of ID tokens, for apps that leave it to the tenant."`
 	SMSCountries   texts `key:"sms_countries" default:"[]" check:"country" help:"Countries that text messages may go to, as two capital letters: CH. None: no text messages at all."`
 	SMSPerDay      count `key:"sms_per_day" default:"0" most:"1000000" help:"How many text messages may be sent in a day (UTC); 0: 500."`
 	Locale         text  `key:"locale" default:"\"\"" check:"locale" help:"Language of pages and messages when nobody asks for another, as BCP 47: de-CH. Empty: English."`
@@ -91,7 +92,7 @@ type clientApp struct {
 	Resources              texts  `key:"resources" default:"[]" help:"Addresses of the APIs that the app may ask tokens for. A token asked for one is good there alone (RFC 8707)."`
 	RequirePAR             flag   `key:"require_par" default:"false" help:"Takes pushed authorization requests only (RFC 9126)."`
 	PKCEOptional           flag   `key:"require_pkce" default:"true" help:"Whether the app must use PKCE. False is for older confidential clients only."`
-	IDTokenAlg             text   `key:"id_token_alg" default:"RS256" choices:"RS256,ES256" help:"Signature of ID tokens."`
+	IDTokenAlg             text   `key:"id_token_alg" default:"tenant" choices:"tenant,RS256,ES256" help:"Signature of ID tokens; tenant: as each tenant says."`
 	IDTokenProfile         flag   `key:"id_token_profile" default:"false" help:"Puts profile claims into the ID token too, for libraries that never call userinfo."`
 	Consent                flag   `key:"consent" default:"false" help:"Whether users are asked before the app gets what it wants. For apps that are not of one's own house."`
 	JWKS                   source `key:"jwks" help:"Public keys of the app as a JSON Web Key Set; needed for private_key_jwt."`

@@ -132,7 +132,7 @@ func newClientApp(d *desk) error {
 
 // blankApp is a new app of a type, as most of them are.
 func blankApp(kind string) tenants.ClientApp {
-	v := tenants.ClientApp{Type: kind, AuthMethod: tenants.AuthNone, IDTokenAlg: "RS256", Active: true, GrantTypes: tenants.List{tenants.GrantCode, tenants.GrantRefresh}}
+	v := tenants.ClientApp{Type: kind, AuthMethod: tenants.AuthNone, IDTokenAlg: tenants.AlgOfTenant, Active: true, GrantTypes: tenants.List{tenants.GrantCode, tenants.GrantRefresh}}
 	switch kind {
 	case tenants.AppWeb:
 		v.AuthMethod = tenants.AuthBasic
@@ -235,7 +235,7 @@ func appTokens(v tenants.ClientApp) ui.AdminSection {
 			"It may also act by itself, with nobody signed in.", "It acts for people only."))
 	}
 	s.Fields = append(s.Fields,
-		required(choose("id_token_alg", "ID token signed by", v.IDTokenAlg, "", ui.AdminOption{Value: "RS256", Label: "RS256 (understood everywhere)"}, ui.AdminOption{Value: "ES256", Label: "ES256 (shorter)"})),
+		required(choose("id_token_alg", "ID token signed by", v.IDTokenAlg, "", ui.AdminOption{Value: tenants.AlgOfTenant, Label: "What each tenant says"}, ui.AdminOption{Value: "RS256", Label: "RS256 (understood everywhere)"}, ui.AdminOption{Value: "ES256", Label: "ES256 (shorter)"})),
 		toggle("id_token_profile", "Profile in the ID token", v.IDTokenProfile, "Name and addresses are in the ID token too: for libraries that never call userinfo.", "Name and addresses come from userinfo."))
 	return s
 }

@@ -17,6 +17,7 @@ func mountSignIn(c *Console, s *mux.Router) {
 	mount(c, s, tenantsPages())
 	mountTies(c, s, tenantsPages(), tenantIDPs(), tenantApps())
 	mountLogo(c, s, tenantsPages(), tenantLogo())
+	mountSigningKeys(c, s)
 	mount(c, s, idps())
 	mountTies(c, s, idps(), idpTenants())
 	mountClientApps(c, s)
@@ -40,7 +41,7 @@ func tenantsPages() resource[tenants.Tenant] {
 		},
 		filters: func(*desk) []ui.AdminFilter { return []ui.AdminFilter{activeFilter()} },
 		blank: func(*desk) tenants.Tenant {
-			return tenants.Tenant{Active: true}
+			return tenants.Tenant{IDTokenAlg: "RS256", Active: true}
 		},
 		form: tenantForm,
 		read: readTenant,
@@ -136,7 +137,10 @@ func tenantForm(d *desk, v tenants.Tenant, fresh bool) ([]ui.AdminSection, error
 		choose("locale", "Language", v.Locale, "Of pages and messages, when nobody asks for another.", languages()...),
 		l.only(toggle("active", "Active", v.Active, "People can sign in.", "Nobody can sign in, and apps get no tokens."), true),
 	}}
-	return []ui.AdminSection{names, tenantRules(d, v, l), tenantTexts(v, l)}, nil
+	alg := required(choose("id_token_alg", "ID tokens signed by", v.IDTokenAlg, "For apps that leave it to the tenant. Some libraries know but one.",
+		ui.AdminOption{Value: "RS256", Label: "RS256 (understood everywhere)"}, ui.AdminOption{Value: "ES256", Label: "ES256 (shorter)"}))
+	tokens := ui.AdminSection{Title: "Tokens", Fields: []ui.AdminField{l.only(alg, true)}}
+	return []ui.AdminSection{names, tenantRules(d, v, l), tokens, tenantTexts(v, l)}, nil
 }
 
 func tenantRules(d *desk, v tenants.Tenant, l limits) ui.AdminSection {
@@ -195,6 +199,7 @@ func readTenant(d *desk, v *tenants.Tenant, fresh bool) []ui.FieldError {
 	}
 	if all {
 		r.toggle("active", &v.Active)
+		r.text("id_token_alg", &v.IDTokenAlg)
 	}
 	// What is locked in the form is not posted, and stays.
 	if all || !v.EnforceMFA {
@@ -255,6 +260,7 @@ func showTenant(d *desk, v tenants.Tenant, p *ui.AdminDetail) error {
 		fact("Strength at least", strengthName(v.MinACR)),
 		fact("Sessions", sessionsFact(tenants.Realm{Subscription: d.sub, Tenant: v})),
 		fact("Remembered browsers", yesNo(v.RememberDays > 0, "For "+count(v.RememberDays, "day"), "Never")),
+		fact("ID tokens", v.IDTokenAlg+", for apps that leave it to the tenant"),
 		fact("Passkey alone", yesNo(v.PasskeySignIn, "May stand for name and password too", "Not enough")),
 		fact("Text messages", yesNo(len(v.SMSCountries) > 0, "To "+strings.Join(v.SMSCountries, ", ")+", "+ui.Figures(int(perDayOf(v)))+" a day", "To no country")),
 		fact("Language", languageName(v.Locale)),
@@ -278,6 +284,9 @@ func showTenant(d *desk, v tenants.Tenant, p *ui.AdminDetail) error {
 			return err
 		}
 		p.Parts = append(p.Parts, part)
+	}
+	if d.who.May(admin.SigningKeyRead, db.Scope{Subscription: d.sub.ID, Tenant: v.ID}) {
+		p.Parts = append(p.Parts, signingKeysPart(d, v))
 	}
 	if !d.may(admin.UserRead) {
 		return nil

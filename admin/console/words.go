@@ -82,6 +82,11 @@ var events = []event{
 	{"audit.verified", "Audit chain verified", ""},
 	{"keys.rotated", "Master key rotated", ""},
 	{"keys.dropped", "Old master key dropped", ""},
+	{"signing_key.rotation_asked", "Rotation of signing keys begun", ""},
+	{"signing_key.published", "Next signing key published", ""},
+	{"signing_key.took_over", "Next signing key took over", ""},
+	{"signing_key.deleted", "Retired signing key deleted", ""},
+	{"signing_key.revoked", "Signing key revoked", ui.ToneBad},
 	{"job.started", "Bulk action started", ""},
 	{"job.ended", "Bulk action ended", ""},
 }

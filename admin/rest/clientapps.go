@@ -19,7 +19,7 @@ type ClientAppUpdate struct {
 	JWKS                   string   `json:"jwks" maxLength:"32768" doc:"Its public keys, for private_key_jwt."`
 	PKCEOptional           bool     `json:"pkce_optional" doc:"Lets an older confidential app off PKCE. Avoid it."`
 	RequirePAR             bool     `json:"require_par" doc:"Takes pushed authorization requests only (RFC 9126)."`
-	IDTokenAlg             string   `json:"id_token_alg" enum:"RS256,ES256" doc:"Signature of its ID tokens."`
+	IDTokenAlg             string   `json:"id_token_alg" enum:"tenant,RS256,ES256" doc:"Signature of its ID tokens; tenant: as each tenant says."`
 	IDTokenProfile         bool     `json:"id_token_profile" doc:"Puts profile claims into ID tokens too."`
 	Consent                bool     `json:"consent" doc:"Users are asked before it gets what it wants: it is not of their own house."`
 	EnforceMFA             bool     `json:"enforce_mfa" doc:"Sign-ins for this app ask for a second factor."`
@@ -42,7 +42,7 @@ func (a *API) clientApps() {
 	crud(a, resource[tenants.ClientApp, ClientApp, ClientAppCreate, ClientAppUpdate]{
 		one: "client app", many: "client apps", kind: "client_app", plural: "client_apps", things: func() keeper[tenants.ClientApp] { return a.Admin.ClientApps() }, trash: true,
 		about: "A client app sends its users here to sign in, or is a machine.",
-		fresh: ClientAppCreate{ClientAppUpdate{IDTokenAlg: "RS256", Active: true}}, must: []string{"name", "type"}, complete: usualApp,
+		fresh: ClientAppCreate{ClientAppUpdate{IDTokenAlg: tenants.AlgOfTenant, Active: true}}, must: []string{"name", "type"}, complete: usualApp,
 		filters: []filter{
 			active(),
 			{"type", "Where it runs.", []string{tenants.AppWeb, tenants.AppSPA, tenants.AppNative, tenants.AppMachine}},

@@ -427,6 +427,11 @@ func fixtures() []fixture {
 		fixture{name: "sessions.end", do: func(s *site) request { return request{path: ids("id", s.ids[s.tenant], "session", id.New())} }},
 		fixture{name: "sessions.end_all", whole: true, entire: true, do: none},
 		fixture{name: "tenants.sessions.end", do: func(s *site) request { return at(s.ids[s.tenant]) }},
+		fixture{name: "signing_keys.list", do: func(s *site) request { return at(s.ids[s.tenant]) }},
+		fixture{name: "signing_keys.rotate", do: func(s *site) request { return at(s.ids[s.tenant]) }},
+		fixture{name: "signing_keys.revoke", do: func(s *site) request {
+			return request{path: ids("id", s.ids[s.tenant], "key", s.ids[s.tenant]), body: `{"reason":"stolen"}`}
+		}},
 		fixture{name: "users.sessions.end", do: func(s *site) request { return at(s.user().ID) }},
 		fixture{name: "two_factors.test", traceless: true, whole: true, do: func(s *site) request { return at(s.factor().ID) }},
 		fixture{name: "policy.preview", traceless: true, list: true, do: func(s *site) request {

@@ -13,6 +13,7 @@ type TenantUpdate struct {
 	IdleSeconds    int64    `json:"idle_seconds" doc:"And how long without use; 0: as the subscription says." example:"3600"`
 	RememberDays   int64    `json:"remember_days" doc:"For how many days a browser may be remembered; 0: never." example:"0"`
 	PasskeySignIn  bool     `json:"passkey_sign_in" doc:"A passkey may stand for name and password too."`
+	IDTokenAlg     string   `json:"id_token_alg" enum:"RS256,ES256" doc:"Signature of the ID tokens of apps that leave it to the tenant."`
 	SMSCountries   []string `json:"sms_countries" maxItems:"250" doc:"Countries that text messages may go to." example:"[\"CH\"]"`
 	SMSPerDay      int64    `json:"sms_per_day" doc:"How many text messages may be sent in a day; 0: 500."`
 	Locale         string   `json:"locale" maxLength:"35" doc:"Language when nobody asks for another; empty: English." example:"de-CH"`
@@ -35,7 +36,7 @@ func (a *API) tenants() {
 	crud(a, resource[tenants.Tenant, Tenant, TenantCreate, TenantUpdate]{
 		one: "tenant", many: "tenants", kind: "tenant", plural: "tenants", things: func() keeper[tenants.Tenant] { return a.Admin.TenantsOf() }, trash: true,
 		about: "A tenant is a realm: its own issuer, looks and rules.",
-		fresh: TenantCreate{TenantUpdate: TenantUpdate{Active: true}}, must: []string{"name"},
+		fresh: TenantCreate{TenantUpdate: TenantUpdate{IDTokenAlg: "RS256", Active: true}}, must: []string{"name"},
 		filters: []filter{active()}, sorts: []string{"name", "created"},
 	})
 }

@@ -95,7 +95,7 @@ func newWorld(t testing.TB, url string) *world {
 	})
 	w.admin = &admin.Admin{
 		DB: w.db, Tenants: w.store, Ceremony: cer, Outbox: outbox, Audit: trail, Now: w.clock.Now, Log: log, PublicURL: "https://id.example.test",
-		Limits: limit, Sessions: w.sessions(),
+		Limits: limit, Sessions: w.sessions(), SigningKeys: w.signingKeys(),
 		HelpDesk: &admin.HelpDesk{
 			DB: w.db, Tenants: w.store, Ceremony: cer, Audit: trail,
 			Notify:   func(context.Context, string, ceremony.Notice) error { return nil },
@@ -192,6 +192,26 @@ func (w *world) sessions() admin.Sessions {
 		EndAll: func(ctx context.Context, _, _ string) (int, error) {
 			w.ended = append(w.ended, "subscription "+w.called(db.ScopeOf(ctx).Subscription))
 			return 7, nil
+		},
+	}
+}
+
+// signingKeys stands in for the provider: each tenant has one, with the tenant's id.
+func (w *world) signingKeys() admin.SigningKeys {
+	return admin.SigningKeys{
+		List: func(ctx context.Context) ([]admin.SigningKey, error) {
+			return []admin.SigningKey{{ID: db.ScopeOf(ctx).Tenant, Alg: "ES256", State: "active", CreatedAt: w.clock.Now(), Since: w.clock.Now(), Published: true}}, nil
+		},
+		Rotate: func(ctx context.Context, actor string) error {
+			w.ended = append(w.ended, "rotation of "+w.called(db.ScopeOf(ctx).Tenant)+" by "+w.called(actor))
+			return nil
+		},
+		Revoke: func(ctx context.Context, key, _, reason string) error {
+			if key != db.ScopeOf(ctx).Tenant {
+				return problem.New(problem.NotFound, "unknown", "There is no such key.")
+			}
+			w.ended = append(w.ended, "key of "+w.called(key)+" for "+reason)
+			return nil
 		},
 	}
 }

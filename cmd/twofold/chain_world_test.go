@@ -155,7 +155,7 @@ func (w *chainWorld) newReplica() *chainReplica {
 		t.Fatal(err)
 	}
 	r.house, err = build(context.Background(), parts{
-		DatabaseURL: w.databaseURL, Seal: sealer, Log: log, Now: w.clock.Now, RSABits: 2048, Argon2: hashing(t),
+		DatabaseURL: w.databaseURL, Seal: sealer, Log: log, Now: w.clock.Now, RSABits: 2048, NewRSA: testkit.RSA, Argon2: hashing(t),
 		providerFlags: providerFlags{
 			PublicURL: w.url, AllowPrivateAddresses: []string{"127.0.0.0/8"},
 			endpointFlags: endpointFlags{EndpointTwilio: w.vendors.URL + "/twilio", EndpointEcall: w.vendors.URL + "/ecall"},

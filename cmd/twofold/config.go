@@ -15,6 +15,7 @@ import (
 	"github.com/alecthomas/kong"
 	"go.yaml.in/yaml/v3"
 
+	"twofold/idp/op"
 	"twofold/internal/seal"
 	"twofold/twofactor"
 )
@@ -45,10 +46,35 @@ func (e endpointFlags) endpoints() twofactor.Endpoints {
 	return twofactor.Endpoints{"twilio": e.EndpointTwilio, "ecall": e.EndpointEcall, "msgraph": e.EndpointMsgraph, "entra": e.EndpointEntra}
 }
 
+// keyFlags say how long signing keys live.
+type keyFlags struct {
+	SigningKeyLife  time.Duration `default:"2160h" help:"How long a key signs tokens before the next one takes over; 0s: until twofold signing-keys rotate."`
+	SigningKeyAhead time.Duration `default:"24h" help:"How long the next key is published before it signs, so that every verifier knows it; at least 10m."`
+}
+
+func (k keyFlags) times() op.KeyTimes {
+	t := op.KeyTimes{Ahead: k.SigningKeyAhead, Life: k.SigningKeyLife}
+	if t.Life == 0 {
+		t.Life = -1
+	}
+	return t
+}
+
+func (k keyFlags) check() error {
+	if k.SigningKeyLife < 0 || k.SigningKeyAhead < 0 {
+		return errors.New("--signing-key-life and --signing-key-ahead cannot be below 0")
+	}
+	if err := k.times().Check(); err != nil {
+		return fmt.Errorf("--signing-key-life and --signing-key-ahead: %w", err)
+	}
+	return nil
+}
+
 // providerFlags shape the provider itself.
 type providerFlags struct {
 	PublicURL    string        `name:"public-url" placeholder:"URL" help:"Address people and apps reach the server by: https://HOST[:PORT]. Issuers are PUBLIC-URL/t/TENANT."`
 	RefreshGrace time.Duration `default:"0s" help:"For how long after a rotation the refresh token before gets the same successor; at most 10s."`
+	keyFlags
 	endpointFlags
 
 	AllowPrivateAddresses []string `placeholder:"CIDR" help:"Networks that URLs given by administrators, such as a webhook's, may lead to although they are not public; also by plain http. None by default."`
@@ -64,6 +90,9 @@ func (p providerFlags) check() error {
 	}
 	if u.Scheme == "http" && !loopback(u.Hostname()) {
 		return errors.New("--public-url must use https, but on localhost")
+	}
+	if err := p.keyFlags.check(); err != nil {
+		return err
 	}
 	if p.RefreshGrace < 0 || p.RefreshGrace > 10*time.Second {
 		return errors.New("--refresh-grace must be from 0s to 10s")

@@ -469,6 +469,8 @@ func (s *stall) filled(r consoleRoute, vars map[string]string) map[string]string
 		return map[string]string{"Issuer": s.next()}
 	case "idps.delete", "client_apps.delete":
 		return map[string]string{"typed": vars["name"]}
+	case "signing_keys.revoke":
+		return map[string]string{"typed": vars["name"], "reason": "stolen"}
 	case "sessions.end":
 		return map[string]string{"do": "end", "id": tenant + "." + id.New()}
 	case "users.password.set":
@@ -527,6 +529,7 @@ func (s *stall) vars(t *testing.T, r consoleRoute) map[string]string {
 				s.check(s.w.tenants.Tenants().Delete(s.w.ctx(), v.ID, 0))
 			}
 		}
+		s.signingKey(tenant, out)
 	case "idps":
 		if out["id"], out["name"] = s.idp(), s.last(); restored {
 			s.check(s.w.tenants.KeptIDPs().Delete(s.w.ctx(), out["id"], 0))
@@ -590,6 +593,20 @@ func (s *stall) vars(t *testing.T, r consoleRoute) map[string]string {
 		}
 	}
 	return out
+}
+
+// signingKey names one that signs, of a tenant that no rotation is under way in.
+func (s *stall) signingKey(tenant string, vars map[string]string) {
+	ctx := db.WithScope(context.Background(), db.Scope{Subscription: s.w.sub.ID, Tenant: tenant})
+	_, err := s.db.SQL().Exec(fmt.Sprintf("UPDATE signing_keys SET due_at = NULL WHERE tenant_id = '%s'", tenant))
+	s.check(err)
+	all, err := s.provider.SigningKeys(ctx)
+	s.check(err)
+	for _, k := range all {
+		if k.Alg == "ES256" && k.State == "active" {
+			vars["key"] = k.ID
+		}
+	}
 }
 
 func (s *stall) next() string {

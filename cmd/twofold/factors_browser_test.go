@@ -62,7 +62,7 @@ func emptySite(t *testing.T, databaseURL string) (*world, *fakes.Webhook) {
 		t.Fatal(err)
 	}
 	w.house, err = build(context.Background(), parts{
-		DatabaseURL: databaseURL, Seal: sealer, Log: log, Now: w.clock.Now, RSABits: 2048, Argon2: hashing(t),
+		DatabaseURL: databaseURL, Seal: sealer, Log: log, Now: w.clock.Now, RSABits: 2048, NewRSA: testkit.RSA, Argon2: hashing(t),
 		providerFlags: providerFlags{
 			PublicURL: w.url, endpointFlags: endpointFlags{
 				EndpointTwilio: vendors.URL + "/twilio", EndpointEcall: vendors.URL + "/ecall",

@@ -31,6 +31,9 @@ type commands struct {
 	Admin   adminCmd   `cmd:"" help:"Administrators of the server."`
 	User    userCmd    `cmd:"" help:"Help users who cannot sign in, and bring users in."`
 	Keys    keysCmd    `cmd:"" help:"Change the master key while the server works."`
+
+	SigningKeys signingKeysCmd `cmd:"" name:"signing-keys" help:"Show, rotate and revoke the keys that tenants sign tokens with."`
+
 	Backup  backupCmd  `cmd:"" help:"Copy a SQLite database that is in use to a new file."`
 	Demo    demoCmd    `cmd:"" help:"Run everything on this machine with sample data: provider, web app and mailbox."`
 	OpenAPI openAPICmd `cmd:"" name:"openapi" help:"Print the OpenAPI document of the REST API."`

@@ -70,7 +70,7 @@ func newArena(t *testing.T, databaseURL string) *arena {
 			t.Fatal(err)
 		}
 		h, err := build(t.Context(), parts{
-			DatabaseURL: databaseURL, Seal: sealer, Log: log, Now: w.clock.Now, RSABits: 2048, Argon2: hashing(t),
+			DatabaseURL: databaseURL, Seal: sealer, Log: log, Now: w.clock.Now, RSABits: 2048, NewRSA: testkit.RSA, Argon2: hashing(t),
 			providerFlags: providerFlags{
 				PublicURL: w.url, AllowPrivateAddresses: []string{"127.0.0.0/8"},
 				endpointFlags: endpointFlags{EndpointTwilio: vendors + "/twilio", EndpointEcall: vendors + "/ecall"},

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"crypto/rsa"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -67,7 +68,8 @@ type parts struct {
 	Log         *slog.Logger
 	Now         func() time.Time
 	Catalog     twofactor.Catalog
-	RSABits     int // of new tenants' keys; 0: 3072
+	RSABits     int                                     // of new tenants' keys; 0: 3072
+	NewRSA      func(bits int) (*rsa.PrivateKey, error) // nil: the usual one
 	Argon2      tenants.Argon2
 	PerMinute   int // requests of one caller of the REST API; 0: rest.PerMinute
 	// Schema brings the database to its schema, or refuses: the house's own keys are read
@@ -121,7 +123,7 @@ func build(ctx context.Context, p parts) (*house, error) {
 	h.outbox.Fallback = h.ceremony.FallThrough
 	if h.provider, err = op.New(op.Config{
 		DB: d, Seal: p.Seal, Now: p.Now, Rand: rand.Reader, Log: p.Log, Tenants: h.tenants, Audit: h.audit, PublicURL: p.PublicURL,
-		RSABits: p.RSABits, RefreshGrace: p.RefreshGrace,
+		RSABits: p.RSABits, NewRSA: p.NewRSA, RefreshGrace: p.RefreshGrace, KeyTimes: p.times(),
 	}); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
@@ -139,6 +141,7 @@ func build(ctx context.Context, p parts) (*house, error) {
 	h.admin = &admin.Admin{
 		DB: d, Tenants: h.tenants, Ceremony: h.ceremony, Outbox: h.outbox, Audit: h.audit, Limits: h.limits, HelpDesk: h.helpDesk(),
 		Now: p.Now, Log: p.Log, PublicURL: p.PublicURL, Preview: h.previewLetter, Letters: knownLetters(), Sessions: h.sessions(),
+		SigningKeys: h.signingKeys(),
 	}
 	h.root = mux.NewRouter().SkipClean(true)
 	h.idp.Mount(h.root)
@@ -258,6 +261,7 @@ func (h *house) work(ctx context.Context) {
 	wg.Go(func() { h.idp.TellApps(ctx) })
 	wg.Go(func() { h.sweep(ctx) })
 	wg.Go(func() { h.jobs(ctx) })
+	wg.Go(func() { h.tendKeys(ctx) })
 	wg.Wait()
 }
 

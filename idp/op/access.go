@@ -58,11 +58,7 @@ func (p *Provider) liveAccess(ctx context.Context, token string) (access, error)
 // parseAccess checks all that can be checked without a database (RFC 9068 §4).
 func (p *Provider) parseAccess(ctx context.Context, token string) (access, error) {
 	var a access
-	set, err := p.keySet(ctx)
-	if err != nil {
-		return a, err
-	}
-	if err := set.verify(token, typAccess, &a.accessClaims); err != nil {
+	if err := p.verify(ctx, token, typAccess, &a.accessClaims); err != nil {
 		return a, err
 	}
 	iss := p.issuer(ctx)

@@ -2,6 +2,7 @@ package op
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/zitadel/oidc/v3/pkg/oidc"
 	lib "github.com/zitadel/oidc/v3/pkg/op"
@@ -81,6 +82,6 @@ func (s *server) Keys(ctx context.Context, _ *lib.Request[struct{}]) (*lib.Respo
 		return nil, s.p.unavailable(ctx, "keys", err)
 	}
 	resp := lib.NewResponse(set.jwks)
-	resp.Header.Set("Cache-Control", "public, max-age=300")
+	resp.Header.Set("Cache-Control", fmt.Sprintf("public, max-age=%d", int(verifiersFor.Seconds())))
 	return resp, nil
 }

@@ -170,7 +170,7 @@ func (w *world) newTenant() tenants.Tenant {
 	return v
 }
 
-// Rotation as it will be: a next key is published and not used, a retired one is
+// A next key is published and not used, a retired one is
 // accepted; a key that is gone is refused within a minute.
 func TestKeyStates(t *testing.T) {
 	eachWorld(t, func(t *testing.T, w *world) {
@@ -202,8 +202,8 @@ func TestKeyStates(t *testing.T) {
 		if set.active[jose.ES256].id != oldID || !bytes.Contains(set.jwks, []byte(newID)) {
 			t.Error("a next key signs, or is not published")
 		}
-		state(newID, keyActive)
 		w.must(w.db.For(ctx).Where("id = ?", oldID).Delete(&signingKeyRow{}).Error)
+		state(newID, keyActive)
 		if got := w.userinfo(a.str("access_token")); got.status != 200 {
 			t.Error("within the minute:", got.status)
 		}

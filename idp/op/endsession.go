@@ -2,6 +2,7 @@ package op
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 
@@ -48,6 +49,10 @@ func (p *Provider) EndSession(ctx context.Context, r *http.Request) (EndSessionR
 	clientID := ps.get("client_id")
 	if hint := ps.get("id_token_hint"); hint != "" {
 		claims, err := p.idTokenHint(ctx, hint)
+		if errors.Is(err, errKeyUnknown) {
+			// Its key was revoked, say. It proves nothing any more, so the user is asked.
+			return out, p.endSessionClient(ctx, &out, clientID, ps.get("post_logout_redirect_uri"))
+		}
 		if isTokenError(err) || err == nil && clientID != "" && claims.Audience[0] != clientID {
 			return EndSessionRequest{}, errLogoutHint
 		}

@@ -1,6 +1,7 @@
 package op
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -24,6 +25,9 @@ const maxToken = 8 << 10
 // errToken reports a token that is not ours, altered, or of another kind.
 var errToken = errors.New("op: token not valid")
 
+// errKeyUnknown is an errToken that is signed by a key which is not there, or says so.
+var errKeyUnknown = fmt.Errorf("%w: no such key", errToken)
+
 // sign makes a token of a type, with the tenant's active key for alg.
 func (s *keySet) sign(alg jose.SignatureAlgorithm, typ string, claims any) (string, error) {
 	k := s.active[alg]
@@ -41,6 +45,22 @@ func (s *keySet) sign(alg jose.SignatureAlgorithm, typ string, claims any) (stri
 	return jws.CompactSerialize()
 }
 
+// verify is keySet.verify, by the keys of the tenant in ctx. Where they lack the token's
+// key they are read again, but not for every made-up one.
+func (p *Provider) verify(ctx context.Context, token, typ string, claims any) error {
+	set, err := p.keySet(ctx)
+	if err != nil {
+		return err
+	}
+	if err := set.verify(token, typ, claims); !errors.Is(err, errKeyUnknown) {
+		return err
+	}
+	if set, err = p.keySetOf(ctx, lookAgain); err != nil {
+		return err
+	}
+	return set.verify(token, typ, claims)
+}
+
 // verify checks the signature and the type of a token of this tenant and decodes
 // its claims. The key is found by kid among our own: a key or an address of one in
 // the header is never looked at (SECURITY R17).
@@ -54,7 +74,13 @@ func (s *keySet) verify(token, typ string, claims any) error {
 	}
 	h := jws.Signatures[0].Protected
 	k := s.byID[h.KeyID]
-	if k == nil || string(k.alg) != h.Algorithm || h.ExtraHeaders[jose.HeaderType] != typ {
+	if k == nil && typ == typID {
+		k = s.old[h.KeyID]
+	}
+	if k == nil {
+		return errKeyUnknown
+	}
+	if string(k.alg) != h.Algorithm || h.ExtraHeaders[jose.HeaderType] != typ {
 		return errToken
 	}
 	payload, err := jws.Verify(k.public.Key)

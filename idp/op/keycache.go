@@ -1,6 +1,7 @@
 package op
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,9 +18,14 @@ import (
 // A new key must be published at least this long before it signs.
 const keysFor = 60 * time.Second
 
+// lookAgain is how old a key set may be where a token names a key that it lacks: another
+// replica may have made that key a moment ago. It bounds what made-up names cost.
+const lookAgain = 5 * time.Second
+
 // keySet are the keys of one tenant, and the document that publishes them.
 type keySet struct {
 	byID   map[string]*key
+	old    map[string]*key // no longer published: good for hints alone
 	active map[jose.SignatureAlgorithm]*key
 	jwks   json.RawMessage
 }
@@ -58,9 +64,12 @@ func (c *keyCache) forget(tenant string) {
 	delete(c.m, tenant)
 }
 
-// keySet returns the keys of the tenant in ctx. While one caller reads them, the
+// keySet returns the keys of the tenant in ctx.
+func (p *Provider) keySet(ctx context.Context) (*keySet, error) { return p.keySetOf(ctx, keysFor) }
+
+// keySetOf returns keys that are younger than an age. While one caller reads them, the
 // others of this tenant wait for it.
-func (p *Provider) keySet(ctx context.Context) (*keySet, error) {
+func (p *Provider) keySetOf(ctx context.Context, young time.Duration) (*keySet, error) {
 	tenant := db.ScopeOf(ctx).Tenant
 	if tenant == "" {
 		return nil, db.ErrNoScope
@@ -72,14 +81,15 @@ func (p *Provider) keySet(ctx context.Context) (*keySet, error) {
 	case <-ctx.Done():
 		return nil, fmt.Errorf("op: signing keys: %w", ctx.Err())
 	}
-	if age := p.Now().Sub(e.at); e.set != nil && age >= 0 && age < keysFor {
+	if age := p.Now().Sub(e.at); e.set != nil && age >= 0 && age < young {
 		return e.set, nil
 	}
+	asked := p.Now() // what is read is at least as young
 	set, err := p.loadKeys(ctx, e.set)
 	if err != nil {
 		return nil, err
 	}
-	e.set, e.at = set, p.Now()
+	e.set, e.at = set, asked
 	return set, nil
 }
 
@@ -89,12 +99,17 @@ func (p *Provider) loadKeys(ctx context.Context, old *keySet) (*keySet, error) {
 	if err := p.DB.For(ctx).Order("created_at, id").Find(&rows).Error; err != nil {
 		return nil, fmt.Errorf("op: signing keys: %w", err)
 	}
-	set := &keySet{byID: map[string]*key{}, active: map[jose.SignatureAlgorithm]*key{}}
+	now := p.now()
+	set := &keySet{byID: map[string]*key{}, old: map[string]*key{}, active: map[jose.SignatureAlgorithm]*key{}}
 	doc := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{}}
 	for _, row := range rows {
 		k, err := p.parsedKey(row, old)
 		if err != nil {
 			return nil, err
+		}
+		if !row.published(now) {
+			set.old[k.id] = k
+			continue
 		}
 		set.byID[k.id] = k
 		doc.Keys = append(doc.Keys, k.public)
@@ -113,8 +128,10 @@ func (p *Provider) loadKeys(ctx context.Context, old *keySet) (*keySet, error) {
 }
 
 func (p *Provider) parsedKey(row signingKeyRow, old *keySet) (*key, error) {
-	if old != nil && old.byID[row.ID] != nil {
-		return old.byID[row.ID], nil
+	if old != nil {
+		if k := cmp.Or(old.byID[row.ID], old.old[row.ID]); k != nil {
+			return k, nil
+		}
 	}
 	return p.openKey(row)
 }

@@ -5,7 +5,6 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
-	"crypto/rsa"
 	"crypto/x509"
 	"encoding/json"
 	"fmt"
@@ -17,11 +16,11 @@ import (
 	"twofold/internal/id"
 )
 
-// States of a signing key. All states are published; one key per algorithm signs.
+// States of a signing key, in their order: see KeyTimes. One key per algorithm signs.
 const (
-	keyNext    = "next"
-	keyActive  = "active"
-	keyRetired = "retired"
+	keyNext    = "next"    // published ahead
+	keyActive  = "active"  // signs
+	keyRetired = "retired" // published while what it signed may live, then kept for hints
 )
 
 // CreateKeys gives the tenant in ctx the signing keys that it lacks: RS256, which
@@ -32,7 +31,7 @@ func (p *Provider) CreateKeys(ctx context.Context) error {
 	if err := p.DB.For(ctx).Where("state = ?", keyActive).Find(&have).Error; err != nil {
 		return fmt.Errorf("op: signing keys: %w", err)
 	}
-	for _, alg := range []jose.SignatureAlgorithm{jose.RS256, jose.ES256} {
+	for _, alg := range keyAlgs() {
 		if slices.ContainsFunc(have, func(r signingKeyRow) bool { return r.Alg == string(alg) }) {
 			continue
 		}
@@ -46,34 +45,42 @@ func (p *Provider) CreateKeys(ctx context.Context) error {
 }
 
 func (p *Provider) createKey(ctx context.Context, alg jose.SignatureAlgorithm) error {
+	row, err := p.newKey(ctx, alg, keyActive)
+	if err != nil {
+		return err
+	}
+	return p.DB.For(ctx).Create(&row).Error
+}
+
+// newKey makes a key for the tenant in ctx. Of RSA that takes up to seconds.
+func (p *Provider) newKey(ctx context.Context, alg jose.SignatureAlgorithm, state string) (signingKeyRow, error) {
 	var private crypto.Signer
 	var err error
 	if alg == jose.RS256 {
-		private, err = rsa.GenerateKey(p.Rand, p.RSABits)
+		private, err = p.NewRSA(p.RSABits)
 	} else {
 		private, err = ecdsa.GenerateKey(elliptic.P256(), p.Rand)
 	}
 	if err != nil {
-		return err
+		return signingKeyRow{}, err
 	}
-	return p.keepKey(ctx, alg, private)
+	return p.keyRow(ctx, alg, state, private)
 }
 
-func (p *Provider) keepKey(ctx context.Context, alg jose.SignatureAlgorithm, private crypto.Signer) error {
+func (p *Provider) keyRow(ctx context.Context, alg jose.SignatureAlgorithm, state string, private crypto.Signer) (signingKeyRow, error) {
 	der, err := x509.MarshalPKCS8PrivateKey(private)
 	if err != nil {
-		return err
+		return signingKeyRow{}, err
 	}
-	kid := id.New()
+	kid, now := id.New(), p.now()
 	public, err := json.Marshal(jose.JSONWebKey{Key: private.Public(), KeyID: kid, Algorithm: string(alg), Use: "sig"})
 	if err != nil {
-		return err
+		return signingKeyRow{}, err
 	}
-	row := signingKeyRow{
-		ID: kid, Alg: string(alg), PublicJWK: string(public), State: keyActive, CreatedAt: p.now(),
+	return signingKeyRow{
+		ID: kid, Alg: string(alg), PublicJWK: string(public), State: state, CreatedAt: now, ChangedAt: &now,
 		PrivateSealed: p.Seal.Seal(der, keyPlace(db.ScopeOf(ctx).Tenant, kid)...),
-	}
-	return p.DB.For(ctx).Create(&row).Error
+	}, nil
 }
 
 // keyPlace binds a sealed private key to its row.

@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	jose "github.com/go-jose/go-jose/v4"
-
 	"twofold/internal/id"
 	"twofold/tenants"
 )
@@ -25,7 +23,7 @@ func (p *Provider) LogoutToken(ctx context.Context, app tenants.ClientApp, userI
 		return "", err
 	}
 	now := p.Now()
-	return set.sign(jose.SignatureAlgorithm(app.IDTokenAlg), typLogout, map[string]any{
+	return set.sign(idTokenAlg(app, tenants.RealmFrom(ctx).Tenant), typLogout, map[string]any{
 		"iss": p.issuer(ctx), "aud": app.ClientID, "sub": userID, "sid": sessionID, "jti": id.New(),
 		"iat": now.Unix(), "exp": now.Add(logoutLife).Unix(), "events": map[string]any{logoutEvent: struct{}{}},
 	})

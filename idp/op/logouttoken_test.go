@@ -8,6 +8,7 @@ import (
 	jose "github.com/go-jose/go-jose/v4"
 
 	"twofold/internal/testkit"
+	"twofold/tenants"
 )
 
 // A logout token is of a type of its own: it is no access token anywhere, and no ID or
@@ -45,6 +46,15 @@ func TestLogoutToken(t *testing.T) {
 		if set.verify(a.str(other), typLogout, &map[string]any{}) == nil {
 			t.Errorf("an %s passes for a logout token", other)
 		}
+	}
+	// An app may leave the algorithm to the tenant.
+	w.acme.Tenant.IDTokenAlg = "ES256"
+	left := w.apps["web"]
+	left.IDTokenAlg = tenants.AlgOfTenant
+	token, err := w.p.LogoutToken(w.in(w.acme), left, w.ada.ID, g.session.ID)
+	w.must(err)
+	if _, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.ES256}); err != nil {
+		t.Errorf("as the tenant says: %v", err)
 	}
 	off := w.apps["web"]
 	off.IDTokenAlg = "none"

@@ -2,7 +2,9 @@ package op
 
 import (
 	"context"
+	"crypto/rsa"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -37,7 +39,7 @@ const (
 	PathDevice     = "/device"
 )
 
-// Config is what a Provider stands on. All fields but the last two are required.
+// Config is what a Provider stands on. All fields but the last three are required.
 type Config struct {
 	DB        *db.DB
 	Seal      *seal.Sealer
@@ -48,9 +50,12 @@ type Config struct {
 	Audit     *audit.Trail
 	PublicURL string // scheme and host, no slash at the end
 	RSABits   int    // size of new RSA keys; 0: 3072
+	// NewRSA makes them; nil: rsa.GenerateKey. Tests have no time for so many.
+	NewRSA func(bits int) (*rsa.PrivateKey, error)
 	// RefreshGrace is how long after a rotation the previous refresh token gives
 	// the same successor again instead of ending the grant; 0 to 10 s.
 	RefreshGrace time.Duration
+	KeyTimes     KeyTimes
 }
 
 // Provider is the protocol half of every tenant's OpenID Provider.
@@ -73,8 +78,14 @@ func New(c Config) (*Provider, error) {
 	case c.RSABits != 0 && c.RSABits < 2048:
 		return nil, errors.New("op: RSA keys need at least 2048 bits")
 	}
+	if err := c.KeyTimes.Check(); err != nil {
+		return nil, fmt.Errorf("op: %w", err)
+	}
 	if c.RSABits == 0 {
 		c.RSABits = 3072
+	}
+	if c.NewRSA == nil {
+		c.NewRSA = func(bits int) (*rsa.PrivateKey, error) { return rsa.GenerateKey(c.Rand, bits) }
 	}
 	c.PublicURL = strings.TrimRight(c.PublicURL, "/")
 	p := &Provider{Config: c}

@@ -16,6 +16,10 @@ type signingKeyRow struct {
 	PublicJWK     string `gorm:"column:public_jwk"`
 	State         string // next, active, retired
 	CreatedAt     time.Time
+	ChangedAt     *time.Time // when it came to its state; nil: with its creation
+	// DueAt is when a next key takes over; of an active one, from when on a replica may make
+	// the next. Nil: by the schedule.
+	DueAt *time.Time
 }
 
 func (signingKeyRow) TableName() string { return "signing_keys" }

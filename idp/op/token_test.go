@@ -276,7 +276,7 @@ func TestTokenEndpointRefusesBadRequests(t *testing.T) {
 		{"token exchange", 400, "unsupported_grant_type", func() *http.Request {
 			return formRequest(http.MethodPost, "/t/acme/token", url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:token-exchange"}})
 		}},
-		{"device", 400, "unsupported_grant_type", func() *http.Request {
+		{"device, and no client", 401, "invalid_client", func() *http.Request {
 			return formRequest(http.MethodPost, "/t/acme/token", url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:device_code"}})
 		}},
 		{"password", 400, "unsupported_grant_type", func() *http.Request {

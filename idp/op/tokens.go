@@ -60,12 +60,21 @@ func (p *Provider) tokens(ctx context.Context, is issued) (*oidc.AccessTokenResp
 		out.RefreshToken = p.refreshToken(is.grant.TenantID, is.grant.ID, is.generation)
 	}
 	if slices.Contains(is.scopes, scopeOpenID) {
-		alg := jose.SignatureAlgorithm(is.app.IDTokenAlg)
+		alg := idTokenAlg(is.app, tenants.RealmFrom(ctx).Tenant)
 		if out.IDToken, err = set.sign(alg, typID, p.idTokenClaims(ctx, is, out.AccessToken)); err != nil {
 			return nil, err
 		}
 	}
 	return out, nil
+}
+
+// idTokenAlg is what an app's ID tokens are signed by in a tenant.
+func idTokenAlg(app tenants.ClientApp, t tenants.Tenant) jose.SignatureAlgorithm {
+	alg := app.IDTokenAlg
+	if alg == tenants.AlgOfTenant {
+		alg = t.IDTokenAlg
+	}
+	return jose.SignatureAlgorithm(alg)
 }
 
 func (p *Provider) accessClaims(ctx context.Context, is issued) accessClaims {

@@ -115,7 +115,7 @@ func newWorld(t testing.TB, dbURL string) *world {
 	w.trail = &audit.Trail{DB: w.db, Seal: sealer, Now: w.clock.Now}
 	w.p, err = New(Config{
 		DB: w.db, Seal: sealer, Now: w.clock.Now, Rand: rand.Reader, Log: log, Tenants: w.store, Audit: w.trail,
-		PublicURL: publicURL, RSABits: 2048,
+		PublicURL: publicURL, RSABits: 2048, NewRSA: testkit.RSA,
 	})
 	w.must(err)
 	w.populate()
@@ -158,7 +158,9 @@ func (w *world) populate() {
 		w.put(w.store.PutTenant(ctx, &t))
 		realm := tenants.Realm{Subscription: sub, Tenant: t}
 		rctx := tenants.WithRealm(w.Context(), realm)
-		w.must(w.p.keepKey(rctx, jose.RS256, pair()[i]))
+		row, err := w.p.keyRow(rctx, jose.RS256, keyActive, pair()[i])
+		w.must(err)
+		w.must(w.db.For(rctx).Create(&row).Error)
 		w.must(w.p.createKey(rctx, jose.ES256))
 		if i == 0 {
 			w.acme = realm
