@@ -28,7 +28,7 @@ test: ## Run all tests with the race detector (PKG=./... ARGS='-run X')
 test-clients: ## Run certified client libraries against the server (needs Node)
 	@scripts/test-clients
 
-test-axe: ## Run axe-core on every story and every page of the administration (needs Node)
+test-axe: ## Run axe-core on every story and every page (needs Node)
 	@cd test/clients && npm ci --ignore-scripts --no-audit --no-fund </dev/null
 	@scripts/test-axe
 
@@ -57,5 +57,5 @@ new-factor: ## Make a new second factor: make new-factor NAME=carrier
 	@go run -buildvcs=false ./scripts/new-factor $(NAME)
 
 screenshots: ## Take pictures of the pages into ./screenshots
-	@TWOFOLD_SCREENSHOTS=$(CURDIR)/screenshots $(with_postgres) go test -count=1 -run 'Screenshot|Storybook' $(ARGS) $(PKG)
+	@TWOFOLD_SCREENSHOTS=$(CURDIR)/screenshots $(with_postgres) go test -count=1 -run 'Screenshot|Storybook|EveryPage' $(ARGS) $(PKG)
 	@echo "pictures are in $(CURDIR)/screenshots"

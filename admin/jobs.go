@@ -160,6 +160,11 @@ func (a *Admin) mayBulk(ctx context.Context, w Who, subscription string, do Acti
 		if _, err := a.Groups().Get(ctx, w, subscription, b.GroupID); err != nil {
 			return atField(err, "group")
 		}
+		if b.Do == BulkAddToGroup {
+			if err := a.joinsRole(a.scope(ctx, subscription), w, b.GroupID); err != nil {
+				return err
+			}
+		}
 	}
 	// The list refuses what it cannot be asked for.
 	_, err := a.Users().List(ctx, w, subscription, page.Query{Search: b.Search, Filter: b.Filter, Sort: "created", Limit: 1})

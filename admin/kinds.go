@@ -16,19 +16,19 @@ import (
 func (a *Admin) TenantsOf() Things[tenants.Tenant] {
 	return Things[tenants.Tenant]{
 		admin: a, kept: a.Tenants.Tenants(), name: func(v tenants.Tenant) string { return v.Name },
-		inTenant: a.tightens,
+		inTenant: a.tightens, loosens: a.loosensTenant,
 	}
 }
 
 // IDPs are the use cases of IDPs.
 func (a *Admin) IDPs() Things[tenants.IDP] {
-	return Things[tenants.IDP]{admin: a, kept: a.Tenants.KeptIDPs(), name: func(v tenants.IDP) string { return v.Name }}
+	return Things[tenants.IDP]{admin: a, kept: a.Tenants.KeptIDPs(), name: func(v tenants.IDP) string { return v.Name }, loosens: plainly(loosensIDP)}
 }
 
 // ClientApps are the use cases of client apps.
 func (a *Admin) ClientApps() Things[tenants.ClientApp] {
 	return Things[tenants.ClientApp]{
-		admin: a, kept: a.Tenants.ClientApps(), name: func(v tenants.ClientApp) string { return v.Name },
+		admin: a, kept: a.Tenants.ClientApps(), name: func(v tenants.ClientApp) string { return v.Name }, loosens: plainly(loosensClientApp),
 		rules: func(ctx context.Context, e Edit[tenants.ClientApp]) error {
 			if e.Old == nil {
 				return nil
@@ -87,7 +87,7 @@ func (a *Admin) Users() Things[tenants.User] {
 func (a *Admin) Assignments() Things[tenants.Assignment] {
 	return Things[tenants.Assignment]{
 		admin: a, kept: a.Tenants.Assignments(), name: func(v tenants.Assignment) string { return v.ID },
-		inTenant: a.tightensAssignment,
+		inTenant: a.tightensAssignment, loosens: plainly(loosensAssignment),
 	}
 }
 

@@ -53,6 +53,11 @@ func (a *Admin) Link(ctx context.Context, w Who, subscription string, kind tenan
 		}
 	}
 	ctx = a.scope(ctx, subscription)
+	if kind == tenants.LinkGroupMember && on {
+		if err := a.joinsRole(ctx, w, owner); err != nil {
+			return false, err
+		}
+	}
 	do := func(ctx context.Context) error {
 		changed, err = a.link(ctx, w, kind, owner, other, on)
 		return err

@@ -9,7 +9,7 @@ import (
 // Action is something that takes a role: what it is done to, and what is done.
 type Action string
 
-// Actions. Write is creating and changing; what takes a fresh sign-in is in sensitive.
+// Actions. Write is creating and changing; what takes a fresh sign-in is in sensitive.go.
 const (
 	SubscriptionRead   Action = "subscription.read"
 	SubscriptionWrite  Action = "subscription.write"
@@ -85,13 +85,6 @@ var permitted = map[tenants.Role][]Action{
 // operators are the actions of a system_admin alone.
 var operators = []Action{SubscriptionCreate, SubscriptionDelete}
 
-// sensitive are the actions that ask for a fresh sign-in: they give power, take
-// protection away, or cannot be taken back.
-var sensitive = []Action{
-	SubscriptionDelete, TenantDelete, IDPDelete, ClientAppDelete, ClientAppSecret, UserDelete, UserPassword, UserHelp, TwoFactorDelete,
-	ExemptionWrite, ExemptionCreate, RoleWrite, SigningKeyWrite,
-}
-
 // allows reports whether a role includes an action.
 func allows(r tenants.Role, a Action) bool {
 	switch r {
@@ -104,6 +97,3 @@ func allows(r tenants.Role, a Action) bool {
 	}
 	return false
 }
-
-// Sensitive reports whether an action asks for a fresh sign-in.
-func Sensitive(a Action) bool { return slices.Contains(sensitive, a) }

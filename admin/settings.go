@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"errors"
 
 	"twofold/internal/db"
 	"twofold/internal/problem"
@@ -43,7 +44,8 @@ func (a *Admin) BaseSettings(ctx context.Context, w Who, subscription, factorTyp
 	return out, nil
 }
 
-// SetBaseSettings merges a change into them; null takes an option back. As with an
+// SetBaseSettings merges a change into them; null takes an option back. If version is not
+// the present one it returns a *StaleError. As with an
 // instance, a change of where something is sent needs its secrets again.
 func (a *Admin) SetBaseSettings(ctx context.Context, w Who, subscription, factorType string, version int64, change tenants.Options) (BaseSettings, error) {
 	if err := a.may(w, SettingsWrite, SettingsRead, db.Scope{Subscription: subscription}); err != nil {
@@ -54,17 +56,18 @@ func (a *Admin) SetBaseSettings(ctx context.Context, w Who, subscription, factor
 		return BaseSettings{}, errUnknown
 	}
 	ctx = a.scope(ctx, subscription)
+	var yours tenants.Options
 	err := a.DB.Tx(ctx, func(ctx context.Context) error {
 		had, err := a.Tenants.SettingsOf(ctx, factorType)
 		if err != nil {
 			return err
 		}
-		if version != had.Version {
-			return tenants.ErrStale
-		}
 		own, err := mergeOwn(p.Fields, had.Options, change)
 		if err != nil {
 			return err
+		}
+		if yours = own; version != had.Version {
+			return tenants.ErrStale
 		}
 		var above tenants.Options
 		if subscription != "" {
@@ -86,6 +89,16 @@ func (a *Admin) SetBaseSettings(ctx context.Context, w Who, subscription, factor
 		}
 		return a.record(ctx, w, "config.changed", thing{"settings", factorType, ""}, d.Fields)
 	})
+	if errors.Is(err, tenants.ErrStale) {
+		if now, err := a.BaseSettings(ctx, w, subscription, factorType); err == nil {
+			source := tenants.SourceSubscription
+			if subscription == "" {
+				source = tenants.SourcePlatform
+			}
+			mine := BaseSettings{Type: factorType, Version: version, Options: optionsOf(p.Fields, layer{yours, source})}
+			return BaseSettings{}, &StaleError[BaseSettings]{Yours: mine, Theirs: now}
+		}
+	}
 	if err != nil {
 		return BaseSettings{}, err
 	}

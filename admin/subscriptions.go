@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 
 	"twofold/internal/db"
 	"twofold/internal/page"
@@ -14,25 +13,7 @@ import (
 
 // Subscriptions lists those that w has a role in.
 func (a *Admin) Subscriptions(ctx context.Context, w Who, q page.Query) (page.Page[tenants.Subscription], error) {
-	mine := w.Subscriptions(SubscriptionRead)
-	if mine == nil {
-		return a.Tenants.Subscriptions().Page(ctx, q, nil)
-	}
-	p := page.Page[tenants.Subscription]{Items: []tenants.Subscription{}}
-	for _, id := range mine { // few: one for each role that somebody was given
-		v, err := a.Tenants.Subscriptions().Get(ctx, id)
-		if problem.Is(err, problem.NotFound) {
-			continue
-		}
-		if err != nil {
-			return p, err
-		}
-		if strings.HasPrefix(strings.ToLower(v.Name), strings.ToLower(strings.TrimSpace(q.Search))) {
-			p.Items = append(p.Items, v)
-		}
-	}
-	slices.SortFunc(p.Items, func(a, b tenants.Subscription) int { return strings.Compare(a.Name, b.Name) })
-	return p, nil
+	return a.Tenants.Subscriptions().Page(ctx, q, w.Subscriptions(SubscriptionRead))
 }
 
 // Subscription finds one that w has a role in.
@@ -81,6 +62,9 @@ func (a *Admin) UpdateSubscription(ctx context.Context, w Who, id string, versio
 	}
 	if (v.Name != old.Name || v.Active != old.Active) && !w.May(SubscriptionCreate, db.Scope{}) {
 		return old, errMayNot
+	}
+	if loosensSubscription(&old, &v) && !w.Fresh(a.Now()) {
+		return old, ErrAgain
 	}
 	err = a.DB.Tx(ctx, func(ctx context.Context) error {
 		d, err := a.Tenants.PutSubscription(ctx, &v)

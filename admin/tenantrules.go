@@ -27,26 +27,14 @@ func (a *Admin) tightens(ctx context.Context, e Edit[tenants.Tenant]) error {
 		return errMayNot
 	}
 	was, is := e.Old, e.New
-	realm, err := a.Tenants.RealmByID(ctx, was.ID)
+	field, err := a.loosened(ctx, was, is)
 	if err != nil {
 		return err
 	}
-	// What is inherited counts as what it comes to.
-	session, idle := tenants.Realm{Subscription: realm.Subscription, Tenant: *was}.SessionLife()
-	newSession, newIdle := tenants.Realm{Subscription: realm.Subscription, Tenant: *is}.SessionLife()
+	if field != "" {
+		return loosens(field)
+	}
 	switch {
-	case was.EnforceMFA && !is.EnforceMFA:
-		return loosens("enforce_mfa")
-	case tenants.Strength(is.MinACR) < tenants.Strength(was.MinACR):
-		return loosens("min_acr")
-	case newSession > session:
-		return loosens("session_seconds")
-	case newIdle > idle:
-		return loosens("idle_seconds")
-	case is.RememberDays > was.RememberDays:
-		return loosens("remember_days")
-	case is.PasskeySignIn && !was.PasskeySignIn:
-		return loosens("passkey_sign_in")
 	case slices.ContainsFunc(is.SMSCountries, func(c string) bool { return !slices.Contains(was.SMSCountries, c) }):
 		return loosens("sms_countries")
 	case smsPerDay(is) > smsPerDay(was):

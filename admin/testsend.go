@@ -12,9 +12,11 @@ import (
 	"twofold/internal/db"
 	"twofold/internal/id"
 	"twofold/internal/limits"
+	"twofold/internal/page"
 	"twofold/internal/problem"
 	"twofold/tenants"
 	"twofold/twofactor"
+	"twofold/twofactor/delivery"
 )
 
 // Tested is how far a test send came (SPEC §3.3).
@@ -197,9 +199,29 @@ func (a *Admin) tested(ctx context.Context, w Who, v tenants.TwoFactor, t *Teste
 		if t.State, err = a.Tenants.StateOf(ctx, v.ID); err != nil {
 			return err
 		}
+		if err := a.logTest(ctx, w, v.ID, *t, r, sendErr); err != nil {
+			return err
+		}
 		return a.Audit.Record(ctx, audit.Event{Kind: "two_factor.tested", Actor: w.ID}, map[string]any{
 			"two_factor": v.ID, "name": v.Name, "to": masked(t.To), "passed": t.Passed, "stage": t.Stage, "status": t.Status, "code": t.Code, "class": t.Class,
 		})
+	})
+}
+
+// logTest enters a test in the delivery log, so that it tells of all that an instance has
+// sent. A line of it is a tenant's: that of the administrator, or if he is of another
+// subscription, the oldest one. Where there is none the trail alone tells of it.
+func (a *Admin) logTest(ctx context.Context, w Who, twoFactorID string, t Tested, r twofactor.Receipt, sendErr error) error {
+	in := w.Home
+	if sub := db.ScopeOf(ctx).Subscription; in.Subscription != sub {
+		all, err := a.Tenants.Tenants().Page(ctx, page.Query{Sort: "created", Limit: 1}, nil)
+		if err != nil || len(all.Items) == 0 {
+			return err
+		}
+		in = db.Scope{Subscription: sub, Tenant: all.Items[0].ID}
+	}
+	return a.Outbox.NoteTest(db.WithScope(ctx, in), delivery.Tested{
+		TwoFactorID: twoFactorID, UserID: w.ID, Masked: masked(t.To), Medium: t.Medium, Began: t.At, Receipt: r, Err: sendErr,
 	})
 }
 

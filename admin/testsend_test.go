@@ -70,6 +70,7 @@ func TestTestSend(t *testing.T) {
 		if ev := h.events(h.one); strings.Count(ev, "two_factor.tested by anna") != 4 || strings.Contains(ev, "anna@example") {
 			t.Error(ev)
 		}
+		h.inLog(w, id)
 		// Mended.
 		got, err = h.TestSend(ctx, w, h.one, id)
 		must(t, err)
@@ -77,6 +78,38 @@ func TestTestSend(t *testing.T) {
 			t.Errorf("%+v", got)
 		}
 	})
+}
+
+// inLog finds four tests in the delivery log, newest first, with the truth about each and
+// nothing that must not be there.
+func (h *house) inLog(w admin.Who, id string) {
+	h.t.Helper()
+	got, err := h.MessageLog(h.t.Context(), w, h.one, page.Query{Filter: map[string]string{"two_factor": id, "kind": "test"}})
+	must(h.t, err)
+	var lines []string
+	for _, m := range got.Items {
+		lines = append(lines, m.State+" "+m.ErrorClass)
+		if m.Kind != "test" || m.Masked == "anna@example.test" || m.UserID != h.ids["anna"] || m.Medium != "mail" || m.Attempts != 1 || m.DoneAt == nil || strings.Contains(m.Error, "hunter2") {
+			h.t.Errorf("%+v", m)
+		}
+	}
+	if s := strings.Join(lines, ", "); s != "failed retry, failed account, failed recipient, sent " {
+		h.t.Errorf("the log: %s", s)
+	}
+	// One who runs everything, but is of another subscription, tests: it is in the log of
+	// the subscription that was tested all the same.
+	root := h.as("other", "olga", tenants.RoleSystemAdmin, db.Scope{})
+	h.clock.Advance(time.Second)
+	_, err = h.TestSend(h.t.Context(), root, h.one, id)
+	must(h.t, err)
+	got, err = h.MessageLog(h.t.Context(), w, h.one, page.Query{Filter: map[string]string{"kind": "test"}, Limit: 1})
+	must(h.t, err)
+	if len(got.Items) != 1 || got.Items[0].UserID != h.ids["olga"] || got.Items[0].State != "sent" {
+		h.t.Errorf("%+v", got.Items)
+	}
+	if due, err := h.Outbox.Pending(h.t.Context()); err != nil || due != 0 {
+		h.t.Errorf("%d are queued, %v", due, err)
+	}
 }
 
 func TestTestSendRefused(t *testing.T) {

@@ -27,7 +27,7 @@ func eachHouse(t *testing.T, f func(t *testing.T, h *house)) {
 	t.Helper()
 	each(t, func(t *testing.T, w *world) {
 		a := &admin.Admin{
-			DB: w.HelpDesk.DB, Tenants: w.Tenants, Ceremony: w.Ceremony, Audit: w.Audit, Limits: w.Ceremony.Limits, HelpDesk: w.HelpDesk, Now: w.clock.Now,
+			DB: w.HelpDesk.DB, Tenants: w.Tenants, Ceremony: w.Ceremony, Audit: w.Audit, Limits: w.Ceremony.Limits, HelpDesk: w.HelpDesk, Outbox: w.Ceremony.Outbox, Now: w.clock.Now,
 			PublicURL: "https://id.example.test", OnGrant: func(context.Context, tenants.Grant) error { return nil },
 			Preview: func(context.Context, tenants.Template, twofactor.Medium) (twofactor.Message, error) {
 				return twofactor.Message{}, nil
@@ -284,8 +284,94 @@ func TestFreshSignIn(t *testing.T) {
 		again("bypass", err)
 		again("role", h.Grant(ctx, w, &tenants.Grant{SubscriptionID: h.one, Role: tenants.RoleAuditor, SubjectKind: tenants.SubjectUser, SubjectID: h.ids["bob"]}))
 		again("exemption", h.Exemptions().Create(ctx, w, h.one, &tenants.Exemption{Level: tenants.LevelUser, TargetID: h.ids["bob"], Reason: "x", Until: h.clock.Now().Add(time.Hour)}))
+		h.loosens(w, again)
 		if _, err := h.Users().Update(ctx, w, h.one, h.ids["bob"], 0, func(u *tenants.User) error { u.DisplayName = "Bob"; return nil }); err != nil {
 			t.Errorf("what does not matter: %v", err)
+		}
+	})
+}
+
+// loosens makes what is strict looser, which asks, and stricter, which does not.
+func (h *house) loosens(w admin.Who, again func(string, error)) {
+	h.t.Helper()
+	ctx, acme := h.t.Context(), h.realms["acme"].Tenant.ID
+	tenant := func(change func(*tenants.Tenant)) error {
+		_, err := h.TenantsOf().Update(ctx, w, h.one, acme, 0, func(v *tenants.Tenant) error { change(v); return nil })
+		return err
+	}
+	must(h.t, tenant(func(v *tenants.Tenant) { v.EnforceMFA, v.MinACR, v.Title = true, twofactor.Strength2FA.ACR(), "New" }))
+	again("a tenant enforces no more", tenant(func(v *tenants.Tenant) { v.EnforceMFA = false }))
+	again("a weaker sign-in", tenant(func(v *tenants.Tenant) { v.MinACR = "" }))
+	again("browsers are remembered", tenant(func(v *tenants.Tenant) { v.RememberDays = 30 }))
+	sub := func(on bool) error {
+		_, err := h.UpdateSubscription(ctx, w, h.one, 0, func(v *tenants.Subscription) error { v.EnforceMFA = on; return nil })
+		return err
+	}
+	must(h.t, sub(true))
+	again("a subscription enforces no more", sub(false))
+	v := tenants.Assignment{TwoFactorID: h.ids["token one"], Level: tenants.LevelTenant, TargetID: acme, Required: true}
+	must(h.t, h.Assignments().Create(ctx, w, h.one, &v))
+	again("delete an assignment", h.Assignments().Delete(ctx, w, h.one, v.ID, 0))
+	_, err := h.Assignments().Update(ctx, w, h.one, v.ID, 0, func(v *tenants.Assignment) error { v.Required = false; return nil })
+	again("required no more", err)
+
+	group := tenants.Group{Name: "board"}
+	must(h.t, h.Groups().Create(ctx, w, h.one, &group))
+	link := func(on bool) error {
+		_, err := h.Link(ctx, w, h.one, tenants.LinkGroupMember, group.ID, h.ids["bob"], on)
+		return err
+	}
+	must(h.t, link(true))
+	must(h.t, link(false))
+	put(h.t)(h.Admin.Tenants.PutGrant(ctx, &tenants.Grant{SubscriptionID: h.one, Role: tenants.RoleAuditor, SubjectKind: tenants.SubjectGroup, SubjectID: group.ID, HomeID: h.one}))
+	again("into a group with a role", link(true))
+	_, err = h.StartBulk(ctx, w, h.one, admin.BulkUsers{Do: admin.BulkAddToGroup, GroupID: group.ID, IDs: []string{h.ids["bob"]}})
+	again("many into a group with a role", err)
+	must(h.t, link(false))
+}
+
+// TestSubscriptionsOfMine: the list of who has roles in some subscriptions is paged, sorted
+// and searched as that of who has all.
+func TestSubscriptionsOfMine(t *testing.T) {
+	eachHouse(t, func(t *testing.T, h *house) {
+		ctx := t.Context()
+		var mine []tenants.Grant
+		for _, name := range []string{"beta", "alpha", "gamma", "foreign"} {
+			v := tenants.Subscription{Name: name, Active: name != "gamma"}
+			must(t, h.CreateSubscription(ctx, admin.Operator(), &v))
+			if name != "foreign" {
+				mine = append(mine, tenants.Grant{SubscriptionID: v.ID, Role: tenants.RoleSubscriptionAdmin})
+			}
+		}
+		w := admin.Who{Kind: tenants.SubjectClientApp, Grants: mine}
+		for _, c := range []struct {
+			q    page.Query
+			want string
+		}{
+			{page.Query{}, "alpha beta gamma"},
+			{page.Query{Sort: "-name", Limit: 1}, "gamma beta alpha"},
+			{page.Query{Sort: "created", Limit: 2}, "beta alpha gamma"},
+			{page.Query{Search: "G"}, "gamma"},
+			{page.Query{Filter: map[string]string{"active": "true"}}, "alpha beta"},
+			{page.Query{Search: "foreign"}, ""},
+		} {
+			var got []string
+			for {
+				p, err := h.Subscriptions(ctx, w, c.q)
+				must(t, err)
+				for _, v := range p.Items {
+					got = append(got, v.Name)
+				}
+				if c.q.After = p.Next; p.Next == "" || c.q.Limit > 0 && len(p.Items) > c.q.Limit {
+					break
+				}
+			}
+			if s := strings.Join(got, " "); s != c.want {
+				t.Errorf("%+v: %q, want %q", c.q, s, c.want)
+			}
+		}
+		if p, err := h.Subscriptions(ctx, admin.Who{Kind: tenants.SubjectClientApp}, page.Query{}); err != nil || len(p.Items) != 0 {
+			t.Errorf("without a role: %+v, %v", p.Items, err)
 		}
 	})
 }

@@ -41,6 +41,9 @@ func called[R any](ctx context.Context, s *Store, ids []string, of func(R) (id, 
 	out := make(map[string]Named, len(rows))
 	for _, r := range rows {
 		id, name, title, t := of(r)
+		if name == stubName(id) {
+			continue // nobody knows any more: see Purge
+		}
 		n := Named{Name: title, Login: strings.TrimSuffix(name, "~"+id), Gone: t.Deleted()} // see bury
 		if n.Name == "" {
 			n.Name = n.Login

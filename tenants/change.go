@@ -1,6 +1,7 @@
 package tenants
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -23,7 +24,32 @@ type Change struct {
 	PutExemption *Exemption `json:"put_exemption,omitempty"`
 	// RemoveExemption takes an exemption away: it is found by level and target.
 	RemoveExemption *Exemption `json:"remove_exemption,omitempty"`
+	// Invalidate makes instances invalid, as options do that lack or are wrong.
+	Invalidate *Invalidate `json:"invalidate,omitempty"`
+	// Regroup takes a user into a group or out of it, or deletes the group.
+	Regroup *Regroup `json:"regroup,omitempty"`
 }
+
+// Invalidate names the instances that options would make invalid: one by its own options,
+// or several by the base settings of their type.
+type Invalidate struct {
+	TwoFactorIDs []string `json:"two_factor_ids"`
+}
+
+// Regroup is a change of who is in a group: of one user, or of all when the group is
+// deleted together with its assignments.
+type Regroup struct {
+	GroupID string `json:"group_id"`
+	UserID  string `json:"user_id,omitempty"` // not with RegroupDelete
+	To      string `json:"to"`                // RegroupIn …
+}
+
+// What becomes of who is in a group.
+const (
+	RegroupIn     = "in"
+	RegroupOut    = "out"
+	RegroupDelete = "delete"
+)
 
 // Demand is what a subscription, tenant, IDP or client app asks for by itself. What is
 // nil stays as it is.
@@ -67,6 +93,12 @@ func (s *Store) checkChange(ctx context.Context, c Change) error {
 	}
 	if e := c.RemoveExemption; e != nil {
 		errs = append(errs, s.mustHave(ctx, e.Level, e.TargetID))
+	}
+	if i := c.Invalidate; i != nil {
+		errs = append(errs, s.checkInvalidate(ctx, i))
+	}
+	if r := c.Regroup; r != nil {
+		errs = append(errs, s.checkRegroup(ctx, r))
 	}
 	if len(errs) != 1 {
 		return invalid("change", "must be exactly one")
@@ -147,6 +179,34 @@ func (s *Store) checkSwitch(ctx context.Context, w *Switch) error {
 	return s.mustHaveRow(ctx, &twoFactorRow{}, w.TwoFactorID, "two_factor")
 }
 
+// mostInvalidated bounds how many instances one change may name.
+const mostInvalidated = 100
+
+func (s *Store) checkInvalidate(ctx context.Context, i *Invalidate) error {
+	if n := len(i.TwoFactorIDs); n == 0 || n > mostInvalidated {
+		return invalid("two_factors", "must be from 1 to 100 instances")
+	}
+	for _, id := range i.TwoFactorIDs {
+		if err := s.mustHaveRow(ctx, &twoFactorRow{}, id, "two_factors"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Store) checkRegroup(ctx context.Context, r *Regroup) error {
+	switch {
+	case !slices.Contains([]string{RegroupIn, RegroupOut, RegroupDelete}, r.To):
+		return invalid("to", "must be in, out or delete")
+	case r.To == RegroupDelete && r.UserID != "":
+		return invalid("user", "is not part of deleting a group")
+	}
+	if err := s.mustHave(ctx, LevelGroup, r.GroupID); err != nil || r.To == RegroupDelete {
+		return err
+	}
+	return s.mustHaveRow(ctx, &userRow{}, r.UserID, "user")
+}
+
 // assignments are those of one target after the change. A new one comes last, as the
 // youngest id does.
 func (c Change) assignments(l Level, target string, have []Assignment, now time.Time) []Assignment {
@@ -216,7 +276,40 @@ func (c Change) instance(i prepared) prepared {
 	if c.Switch != nil && c.Switch.TwoFactorID == i.ID {
 		i.Inactive = c.Switch.To != SwitchOn
 	}
+	if c.Invalidate != nil && slices.Contains(c.Invalidate.TwoFactorIDs, i.ID) && i.Invalid == "" {
+		i.Invalid = "its options would lack something or be wrong"
+	}
 	return i
+}
+
+// instances are those that the change is about.
+func (c Change) instances() []string {
+	switch {
+	case c.Switch != nil:
+		return []string{c.Switch.TwoFactorID}
+	case c.Invalidate != nil:
+		return c.Invalidate.TwoFactorIDs
+	}
+	return nil
+}
+
+// groups are those of one user after the change, which stay in their order.
+func (c Change) groups(userID string, have []groupOf, all map[string]groupOf) []groupOf {
+	r := c.Regroup
+	if r == nil || r.To != RegroupDelete && r.UserID != userID {
+		return have
+	}
+	out := slices.DeleteFunc(slices.Clone(have), func(g groupOf) bool { return g.ID == r.GroupID })
+	if g, ok := all[r.GroupID]; ok && r.To == RegroupIn {
+		out = insertGroup(out, g)
+	}
+	return out
+}
+
+// insertGroup puts a group at its place.
+func insertGroup(list []groupOf, g groupOf) []groupOf {
+	at, _ := slices.BinarySearchFunc(list, g, func(a, b groupOf) int { return cmp.Compare(a.place, b.place) })
+	return slices.Insert(list, at, g)
 }
 
 // at is the one target that the change is about; an instance has several, see places.
@@ -232,6 +325,10 @@ func (c Change) at() (Level, string) {
 		return c.PutExemption.Level, c.PutExemption.TargetID
 	case c.RemoveExemption != nil:
 		return c.RemoveExemption.Level, c.RemoveExemption.TargetID
+	case c.Regroup != nil && c.Regroup.To == RegroupDelete:
+		return LevelGroup, c.Regroup.GroupID
+	case c.Regroup != nil:
+		return LevelUser, c.Regroup.UserID
 	}
 	return "", ""
 }

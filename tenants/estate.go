@@ -245,10 +245,11 @@ func (p *person) lacking(t tenantOf, need twofactor.Attribute) string {
 	return why
 }
 
-// with is the person after a change.
-func (p *person) with(c Change, now time.Time) *person {
+// with is the person of an estate after a change.
+func (p *person) with(c Change, e *estate) *person {
 	out := *p
-	out.assignments = c.assignments(LevelUser, p.ID, p.assignments, now)
+	out.groups = c.groups(p.ID, p.groups, e.groups)
+	out.assignments = c.assignments(LevelUser, p.ID, p.assignments, e.now)
 	out.exemptions = c.exemptions(LevelUser, p.ID, p.exemptions)
 	return &out
 }

@@ -2,6 +2,7 @@ package tenants
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -31,6 +32,8 @@ func TestTwoTenants(t *testing.T) {
 		post, teller := TwoFactor{Name: "post of globex", Type: "post", Active: true}, TwoFactor{Name: "teller of globex", Type: "enrolled", Active: true}
 		done[Difference](t)(w.PutTwoFactor(b.admin, &post, goodOptions))
 		done[Difference](t)(w.PutTwoFactor(b.admin, &teller, goodOptions))
+		heir := TwoFactor{Name: "heir of globex", Type: "letter", Active: true} // has its sender from the base settings
+		done[Difference](t)(w.PutTwoFactor(b.admin, &heir, nil))
 		done[Difference](t)(w.PutAssignment(b.admin, &Assignment{TwoFactorID: teller.ID, Level: LevelTenant, TargetID: b.tenant.ID}))
 		w.CheckTemplate = func(Template) []twofactor.FieldError { return nil }
 		template := Template{Level: LevelTenant, TargetID: b.tenant.ID, Kind: "code", Lang: "en", Subject: "globex"}
@@ -52,6 +55,7 @@ VALUES (?, ?, ?, ?, '', '', '', 0, false, 1, '2027-05-01 00:00:00+00:00')`, b.su
 				"ListSubscriptions":  "for operators, who own the server",
 				"SubscriptionByName": "for operators",
 				"PutSubscription":    "for operators",
+				"Purge":              "the server's own work: it looks for what was deleted in all subscriptions",
 				"Subscriptions":      "for operators",
 				"PutGrant":           "a role names its scope itself: package admin decides who may give it",
 				"DeleteGrant":        "for who has found the role by GrantByID",
@@ -122,6 +126,10 @@ func (w *world) isolationCases(b *customer, bob User, assignment Assignment, exe
 		{Method: "EnrolledOf", Do: func(ctx context.Context, see see) {
 			m, err := w.EnrolledOf(ctx, []string{b.anna.ID, bob.ID})
 			yes(see)(len(m) > 0, err)
+		}},
+		{Method: "Spoils", Do: func(ctx context.Context, see see) {
+			all, err := w.Spoils(ctx, "letter", Options{})
+			yes(see)(slices.ContainsFunc(all, func(v TwoFactor) bool { return v.Name == "heir of globex" }), err)
 		}},
 		{Method: "Logo", Do: func(ctx context.Context, see see) {
 			v, err := w.Logo(ctx, logoOfGlobex)

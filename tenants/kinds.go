@@ -18,6 +18,10 @@ func (s *Store) Subscriptions() Kept[Subscription] {
 		s: s, name: "subscription", trash: true, search: []string{"name"}, filters: filters{"active": filterBool("active")},
 		value: func(r subscriptionRow) Subscription { return r.Subscription },
 		mark:  func(r *subscriptionRow) (*string, *Stamp, *string) { return &r.ID, &r.Stamp, &r.Name },
+		// In place of tenants stand the subscriptions that somebody has a role in.
+		within: func(ctx context.Context, ids []string) *gorm.DB {
+			return s.DB.For(ctx).Model(&subscriptionRow{}).Select("id").Where("id IN ?", ids)
+		},
 	}
 	return Kept[Subscription]{
 		Kind: k.name, Page: k.page, Get: k.get, In: k.in, Put: s.PutSubscription, Restore: k.raise,

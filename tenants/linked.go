@@ -3,6 +3,7 @@ package tenants
 import (
 	"context"
 	"fmt"
+	"slices"
 )
 
 // OwnersOf lists what something of the subscription in ctx is linked from, by id: the
@@ -13,9 +14,10 @@ func (s *Store) OwnersOf(ctx context.Context, kind LinkKind, other string) ([]st
 		return nil, invalid("kind", "is no kind of link")
 	}
 	ids := []string{}
-	if err := s.links(ctx, l.model).Where(map[string]any{l.other: other}).Order(l.owner).Pluck(l.owner, &ids).Error; err != nil {
+	if err := s.links(ctx, l.model).Where(map[string]any{l.other: other}).Pluck(l.owner, &ids).Error; err != nil {
 		return nil, fmt.Errorf("tenants: owners: %w", err)
 	}
+	slices.Sort(ids) // here, for no index holds them in this order
 	return ids, nil
 }
 

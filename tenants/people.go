@@ -1,7 +1,6 @@
 package tenants
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,9 +19,9 @@ const peoplePage = 2500
 
 // places are the levels that a change is at: only sign-ins that pass one can change.
 type places struct {
-	everyone bool
-	ids      map[Level]map[string]bool
-	instance string // and users whom it is assigned to
+	everyone  bool
+	ids       map[Level]map[string]bool
+	instances []string // and users whom one is assigned to
 }
 
 func (e *estate) places(c Change) places {
@@ -30,11 +29,10 @@ func (e *estate) places(c Change) places {
 	for _, l := range Levels() {
 		w.ids[l] = map[string]bool{}
 	}
-	if c.Switch != nil {
-		w.instance = c.Switch.TwoFactorID
+	if w.instances = c.instances(); len(w.instances) > 0 {
 		for _, list := range e.assignments {
 			for _, a := range list {
-				if a.TwoFactorID == w.instance {
+				if slices.Contains(w.instances, a.TwoFactorID) {
 					w.ids[a.Level][a.TargetID] = true
 				}
 			}
@@ -51,7 +49,7 @@ func (e *estate) places(c Change) places {
 func (w places) outsideApps(p *person, tenant, idp string) bool {
 	return w.everyone || w.ids[LevelTenant][tenant] || w.ids[LevelIDP][idp] || w.ids[LevelUser][p.ID] ||
 		slices.ContainsFunc(p.groups, func(g groupOf) bool { return w.ids[LevelGroup][g.ID] }) ||
-		slices.ContainsFunc(p.assignments, func(a Assignment) bool { return a.TwoFactorID == w.instance })
+		slices.ContainsFunc(p.assignments, func(a Assignment) bool { return slices.Contains(w.instances, a.TwoFactorID) })
 }
 
 // signIns are those of a person's that pass a place.
@@ -148,8 +146,7 @@ func (s *Store) loadPeople(ctx context.Context, e *estate, ids []string, byID ma
 		eachPair(of(&groupMemberRow{}, "group_id"), func(user, group string) {
 			p := byID[user]
 			if g, ok := e.groups[group]; ok { // it may have been made since the groups were loaded
-				at, _ := slices.BinarySearchFunc(p.groups, g, func(a, b groupOf) int { return cmp.Compare(a.place, b.place) })
-				p.groups = slices.Insert(p.groups, at, g)
+				p.groups = insertGroup(p.groups, g)
 			}
 		}),
 	)
@@ -223,8 +220,8 @@ func (s *Store) passing(ctx context.Context, e *estate, w places) *gorm.DB {
 	if groups := keys(w.ids[LevelGroup]); len(groups) > 0 {
 		in("id", s.links(ctx, &groupMemberRow{}).Select("user_id").Where("group_id IN ?", groups))
 	}
-	if w.instance != "" {
-		in("id", s.links(ctx, &assignmentRow{}).Select("target_id").Where("level = ? AND two_factor_id = ?", LevelUser, w.instance))
+	if len(w.instances) > 0 {
+		in("id", s.links(ctx, &assignmentRow{}).Select("target_id").Where("level = ? AND two_factor_id IN ?", LevelUser, w.instances))
 	}
 	for id := range w.ids[LevelUser] {
 		ors, args = append(ors, "id = ?"), append(args, id)

@@ -179,7 +179,7 @@ func (s *Store) foresee(ctx context.Context, c Change, after string, within []st
 			return true
 		}
 		worst := foreseen{Affected: Affected{ID: p.ID, Name: p.Name}}
-		changed := p.with(c, before.now)
+		changed := p.with(c, before)
 		for _, in := range at {
 			if f := judge(p, in, before.policy(p, in), then.policy(changed, in)); f.worseThan(worst) {
 				worst = f
@@ -255,7 +255,7 @@ func (p Policy) reasons() []string {
 		for i, c := range p.Settable {
 			names[i] = c.Name
 		}
-		out = append(out, strings.Join(names, ", ")+": may be set up only by who proves a second factor of his own first")
+		out = append(out, strings.Join(names, ", ")+": can be set up only after another second factor is proven")
 	}
 	return out
 }

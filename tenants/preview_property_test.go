@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -165,7 +166,7 @@ func (s *smallWorld) anyChange(t *rapid.T) Change {
 	exemptions, err := s.ListExemptions(s.ctx)
 	must(s.t, err)
 	a, x := s.anyAssignment(t), s.anyExemption(t)
-	switch rapid.IntRange(0, 6).Draw(t, "change") {
+	switch rapid.IntRange(0, 8).Draw(t, "change") {
 	case 0:
 		if len(assignments) > 0 && rapid.Bool().Draw(t, "there already") {
 			there := oneOf(t, "which", assignments...)
@@ -191,6 +192,9 @@ func (s *smallWorld) anyChange(t *rapid.T) Change {
 	case 4:
 		return Change{Switch: &Switch{TwoFactorID: oneOf(t, "factor", s.factors...), To: oneOf(t, "to", SwitchOn, SwitchOff, SwitchDelete)}}
 	}
+	if which := rapid.IntRange(0, 3).Draw(t, "another change"); which < 2 {
+		return s.anotherChange(t, which)
+	}
 	d := &Demand{}
 	d.Level, d.TargetID = s.place(t, LevelSubscription, LevelTenant, LevelIDP, LevelClientApp)
 	if enforce := rapid.Bool().Draw(t, "enforce"); d.Level == LevelIDP || rapid.Bool().Draw(t, "sets enforce") {
@@ -202,9 +206,43 @@ func (s *smallWorld) anyChange(t *rapid.T) Change {
 	return Change{Demand: d}
 }
 
+// anotherChange draws one of those that name no level.
+func (s *smallWorld) anotherChange(t *rapid.T, which int) Change {
+	if which == 0 {
+		i := &Invalidate{TwoFactorIDs: []string{oneOf(t, "factor", s.factors...)}}
+		if other := oneOf(t, "factor", s.factors...); other != i.TwoFactorIDs[0] {
+			i.TwoFactorIDs = append(i.TwoFactorIDs, other)
+		}
+		return Change{Invalidate: i}
+	}
+	r := &Regroup{GroupID: oneOf(t, "group", s.targets[LevelGroup]...), To: oneOf(t, "to", RegroupIn, RegroupOut, RegroupDelete)}
+	if r.To != RegroupDelete {
+		r.UserID = oneOf(t, "user", s.targets[LevelUser]...)
+	}
+	return Change{Regroup: r}
+}
+
+// makeAnother makes one of these for good.
+func (s *smallWorld) makeAnother(c Change) {
+	switch {
+	case c.Invalidate != nil:
+		for _, id := range c.Invalidate.TwoFactorIDs {
+			s.behind("UPDATE two_factors SET options_sealed = 'spoilt', version = version + 1 WHERE id = ?", id)
+		}
+	case c.Regroup.To == RegroupIn:
+		done[Difference](s.t)(s.Link(s.ctx, LinkGroupMember, c.Regroup.GroupID, c.Regroup.UserID))
+	case c.Regroup.To == RegroupOut:
+		done[Difference](s.t)(s.Unlink(s.ctx, LinkGroupMember, c.Regroup.GroupID, c.Regroup.UserID))
+	default:
+		must(s.t, s.Groups().Delete(s.ctx, c.Regroup.GroupID, 0))
+	}
+}
+
 // make makes a change for good.
 func (s *smallWorld) make(c Change) {
 	switch {
+	case c.Invalidate != nil, c.Regroup != nil:
+		s.makeAnother(c)
 	case c.PutAssignment != nil:
 		a := *c.PutAssignment
 		done[Difference](s.t)(s.PutAssignment(s.ctx, &a))
@@ -261,6 +299,12 @@ func (s *smallWorld) policyNow(t *rapid.T, user string, at signIn) Policy {
 // made cannot know.
 func comparing(p Policy) Policy {
 	p.User = User{ID: p.User.ID}
+	p.Unusable = slices.Clone(p.Unusable)
+	for i, u := range p.Unusable {
+		if strings.HasPrefix(u.Reason, "it is invalid: ") {
+			p.Unusable[i].Reason = "it is invalid"
+		}
+	}
 	if p.Exempt != nil {
 		x := *p.Exempt
 		x.ID, x.Stamp = "", Stamp{}
@@ -307,9 +351,9 @@ func TestPreviewForeseesPolicy(t *testing.T) {
 			for _, p := range people {
 				looked := before.signIns(p, where)
 				for _, in := range everySignIn(before, p) {
-					was, is := before.policy(p, in), then.policy(p.with(c, before.now), in)
+					was, is := before.policy(p, in), then.policy(p.with(c, before), in)
 					leftOut(t, p, in, looked, func(in signIn) foreseen {
-						return judge(p, in, before.policy(p, in), then.policy(p.with(c, before.now), in))
+						return judge(p, in, before.policy(p, in), then.policy(p.with(c, before), in))
 					})
 					if rapid.IntRange(0, 2).Draw(t, "asked") == 0 {
 						if diff := cmp.Diff(s.policyNow(t, p.ID, in), comparing(was)); diff != "" {

@@ -126,6 +126,14 @@ func TestPreview(t *testing.T) {
 		expect("as it is", tenant, "4 reached; ")
 		expect("switched off", Change{Switch: &Switch{s.letter.ID, SwitchOff}}, "4 reached; cannot_satisfy: mailed")
 		expect("deleted", Change{Switch: &Switch{s.letter.ID, SwitchDelete}}, "4 reached; cannot_satisfy: mailed")
+		expect("invalid", Change{Invalidate: &Invalidate{[]string{s.letter.ID}}}, "4 reached; cannot_satisfy: mailed")
+		expect("both invalid", Change{Invalidate: &Invalidate{[]string{s.letter.ID, s.call.ID}}}, "4 reached; cannot_satisfy: called mailed")
+		s.assign(Assignment{TwoFactorID: s.letter.ID, Level: LevelGroup, TargetID: s.group.ID, Required: true})
+		into := func(u User, to string) Change {
+			return Change{Regroup: &Regroup{GroupID: s.group.ID, UserID: u.ID, To: to}}
+		}
+		expect("into a group that changes nothing", into(s.mailed, RegroupIn), "1 reached; ")
+		expect("a group of nobody", into(User{}, RegroupDelete), "0 reached; ")
 		expect("taken away", Change{RemoveAssignment: at(s.call, false, 0)}, "4 reached; cannot_satisfy: called")
 		expect("of another instance", Change{RemoveAssignment: at(s.post, false, 0)}, "4 reached; ")
 		expect("one more", Change{PutAssignment: at(s.app, false, 0)}, "4 reached; must_set_up: nobody; otherwise: enrolled")

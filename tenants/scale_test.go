@@ -98,7 +98,24 @@ func TestUsersByTheHundredThousand(t *testing.T) {
 		}
 		look(strict, db.WithScope(t.Context(), db.Scope{Subscription: "none"}), page.Query{}, nil)
 		t.Logf("slowest page: %v", slowest)
+		w.ownersByIndex(url, recorder, mine)
 	})
+}
+
+// ownersByIndex: what links to a thing is found and counted by an index, from either end.
+func (w *world) ownersByIndex(url string, recorder *testkit.Recorder, c *customer) {
+	w.t.Helper()
+	for kind, other := range map[LinkKind]string{LinkTenantMember: "u1000010", LinkGroupMember: "u1000077", LinkTenantIDP: c.idp.ID, LinkTenantClientApp: c.app.ID, LinkUserIDP: c.idp.ID} {
+		recorder.Take()
+		ids, err := w.OwnersOf(c.admin, kind, other)
+		must(w.t, err)
+		n, err := w.CountOwners(c.admin, kind, other)
+		must(w.t, err)
+		if len(ids) == 0 || int64(len(ids)) != n {
+			w.t.Errorf("%s: %d owners, counted %d", kind, len(ids), n)
+		}
+		testkit.CheckPlans(w.t, url, testkit.Bounds{Queries: 2, Rows: 100}, recorder.Take())
+	}
 }
 
 func replaceAll(q, word, value string) string { return strings.ReplaceAll(q, word, value) }

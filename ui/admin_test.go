@@ -147,7 +147,7 @@ func TestAdminFields(t *testing.T) {
 	}
 	v := ui.AdminForm{Sections: []ui.AdminSection{{Fields: fields}}, Errors: []ui.FieldError{{Field: "Server.Password", Message: "Type it again."}, {Field: "gone", Message: "Elsewhere."}}}
 	page := draw(newUI(t), http.StatusUnprocessableEntity, v).Body.String()
-	for _, want := range []string{`href="#f-Server-Password">Type it again.`, `>Elsewhere.<`, `autofocus aria-invalid="true" aria-describedby="f-Server-Password-error"`} {
+	for _, want := range []string{`href="#f-Server-Password">Password: Type it again.`, `>Elsewhere.<`, `autofocus aria-invalid="true" aria-describedby="f-Server-Password-error"`} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %s", want)
 		}

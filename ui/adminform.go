@@ -40,6 +40,7 @@ type AdminField struct {
 	Accept   string        // of a file: "image/png,image/svg+xml"
 	Source   string        // where the value comes from: "Inherited from the subscription's base settings"
 	Inherit  string        // of a value that is set here: what comes in its place when it is taken back; drawn as a box that posts InheritName
+	Inherits bool          // that box is ticked: the form is drawn again
 	LockedBy string        // the level that set the value, which cannot be changed here: "Set by subscription acme"
 	Mono     bool
 	Fields   []AdminField // of a group
@@ -268,7 +269,8 @@ func (v AdminForm) Summary() Summary {
 	return summaryOf(fields, v.Errors)
 }
 
-// summaryOf lists every error of drawn fields, with a link each.
+// summaryOf lists every error of drawn fields, with a link each. Away from its field an
+// error needs the field's name.
 func summaryOf(fields []AdminField, errs []FieldError) Summary {
 	var s Summary
 	known := map[string]bool{}
@@ -277,7 +279,7 @@ func summaryOf(fields []AdminField, errs []FieldError) Summary {
 		for _, f := range fields {
 			known[f.Name] = true
 			if f.Error != "" {
-				s.Fields = append(s.Fields, SummaryLine{f.ID, f.Error})
+				s.Fields = append(s.Fields, SummaryLine{f.ID, f.Label + ": " + f.Error})
 			}
 			walk(f.Fields)
 		}
@@ -322,6 +324,7 @@ type AdminMiniForm struct {
 	Label  string // of the button, a verb
 	Do     string // its value of FieldDo; may be empty
 	Get    bool   // asks only: the fields go into the URL
+	Main   bool   // it is what its page is for
 }
 
 // Drawn are the fields with errors and focus at their places.

@@ -46,7 +46,7 @@ type assets struct {
 func loadAssets(fsys fs.FS) (*assets, error) {
 	a := &assets{urls: map[string]string{}, byFile: map[string]asset{}}
 	for name, parts := range bundles() {
-		css := "@layer reset,tokens,base,components,pages;\n"
+		css := "@layer reset,tokens,base,components,pages,still;\n"
 		for _, part := range parts {
 			b, err := fs.ReadFile(fsys, "assets/"+part)
 			if err != nil {

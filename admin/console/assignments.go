@@ -58,7 +58,7 @@ func assignmentFilters(d *desk) []ui.AdminFilter {
 	for _, l := range tenants.Levels() {
 		levels = append(levels, ui.AdminOption{Value: string(l), Label: levelName(l)})
 	}
-	out := []ui.AdminFilter{{Name: "two_factor", Label: "TwoFactor instance", Options: instances}, {Name: "level", Label: "Level", Options: levels}}
+	out := append(offered(ui.AdminFilter{Name: "two_factor", Label: "TwoFactor instance", Options: instances}, false), ui.AdminFilter{Name: "level", Label: "Level", Options: levels})
 	q := d.r.URL.Query()
 	if id := q.Get("target"); id != "" {
 		names, _ := d.names([]target{{Level: tenants.Level(q.Get("level")), ID: id}})

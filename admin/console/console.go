@@ -91,7 +91,12 @@ func (c *Console) Mount(r *mux.Router) {
 	a.HandleFunc("/setup", c.page(c.setUp)).Methods(http.MethodPost)
 	a.HandleFunc("/", c.at(start)).Methods(http.MethodGet, http.MethodHead)
 	c.mountPages(a)
+	a.NotFoundHandler = c.page(func(http.ResponseWriter, *http.Request) error {
+		return &offer{errNoPage, heading(problem.NotFound), []ui.Link{{Text: "To the start page", URL: pathHome}}}
+	})
 }
+
+var errNoPage = problem.New(problem.NotFound, "page_unknown", "There is no page at this address.")
 
 func (c *Console) toHome(w http.ResponseWriter, r *http.Request) error {
 	http.Redirect(w, r, pathHome, http.StatusSeeOther)

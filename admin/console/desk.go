@@ -106,8 +106,9 @@ func (d *desk) fail(err error) error {
 	}
 	v := ui.AdminProblem{AdminPage: d.frame(heading(p.Kind)), Text: p.Message}
 	v.Reference = web.RequestID(d.r.Context())
+	v.Actions = []ui.Link{{Text: "To the start page", URL: pathHome}}
 	if d.sub.ID != "" {
-		v.Actions = []ui.Link{{Text: "To the start page", URL: d.path("")}}
+		v.Actions[0].URL = d.path("")
 	}
 	d.UI.Render(d.w, d.r, p.Kind.Status(), v)
 	return nil

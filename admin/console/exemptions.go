@@ -137,7 +137,8 @@ func showExemption(d *desk, v tenants.Exemption, p *ui.AdminDetail) error {
 		{Name: levelName(v.Level), AdminCell: ui.AdminCell{Text: names[v.TargetID], URL: d.levelPath(v.Level, v.TargetID)}},
 		{Name: "Until", AdminCell: ui.AdminCell{Time: d.when(v.Until)}},
 		{Name: "Reason", AdminCell: ui.AdminCell{Text: v.Reason}},
-		{Name: "Given by", AdminCell: ui.AdminCell{Text: by, Time: d.when(v.CreatedAt)}},
+		{Name: "Given by", AdminCell: ui.AdminCell{Text: by}},
+		{Name: "Given", AdminCell: ui.AdminCell{Time: d.when(v.CreatedAt)}},
 	}
 	return nil
 }

@@ -67,7 +67,7 @@ func (d *desk) whoAsked(why *admin.WhyAsked, given string, asked bool) (tenants.
 
 // askExplain is the form: it asks by GET, so that an answer has an address.
 func (d *desk) askExplain(why admin.WhyAsked, given string, u tenants.User) (ui.AdminMiniForm, error) {
-	f := ui.AdminMiniForm{Action: d.path("explain"), Get: true, Label: "Explain"}
+	f := ui.AdminMiniForm{Action: d.path("explain"), Get: true, Label: "Explain", Main: true}
 	if u.Name != "" {
 		given = u.Name
 	}
@@ -125,7 +125,7 @@ func (d *desk) chain(why admin.WhyAsked, u tenants.User, e tenants.Explanation) 
 	for _, x := range e.Unusable {
 		offer := ui.AdminOffer{Name: x.Name, URL: d.instancePath(x.ID), Detail: capital(x.Reason)}
 		if slices.Contains(e.Settable, x.Name) {
-			offer.Detail += ". He may set it up"
+			offer.Detail += ", but can do so"
 		}
 		c.Unusable = append(c.Unusable, offer)
 	}

@@ -84,13 +84,27 @@ func (o *outlook) parts() ([]ui.AdminPart, error) {
 		if err != nil {
 			return nil, err
 		}
-		part := ui.AdminPart{ID: "effect-" + strings.ReplaceAll(string(g.Effect), "_", "-"), Title: fmt.Sprintf("%s: %s", head, ui.Figures(g.Count)), Table: &ui.AdminTable{Caption: head, Columns: affectedColumns(), Rows: rows}}
+		part := ui.AdminPart{ID: "effect-" + strings.ReplaceAll(string(g.Effect), "_", "-"), Title: fmt.Sprintf("%s: %s", head, ui.Figures(g.Count)), Table: affectedTable(head, rows)}
 		if g.Count > len(rows) {
 			part.More = ui.Link{Text: "All " + ui.Figures(g.Count), URL: o.listURL(g.Effect)}
 		}
 		out = append(out, part)
 	}
 	return out, nil
+}
+
+// affectedTable leaves out the column of reasons where nobody has one.
+func affectedTable(head string, rows []ui.AdminRow) *ui.AdminTable {
+	t := &ui.AdminTable{Caption: head, Columns: affectedColumns(), Rows: rows}
+	last := len(t.Columns) - 1
+	if slices.ContainsFunc(rows, func(r ui.AdminRow) bool { return !r.Cells[last].Blank() }) {
+		return t
+	}
+	t.Columns = t.Columns[:last]
+	for i := range rows {
+		rows[i].Cells = rows[i].Cells[:last]
+	}
+	return t
 }
 
 func affectedColumns() []ui.AdminColumn {
@@ -187,6 +201,7 @@ func foreseenList(d *desk) error {
 // asks are the words of a preview that a form shows before it saves.
 type asks struct {
 	heading, action, version, back string
+	do, backLabel                  string // may be empty
 	crumbs                         []ui.Link
 }
 
@@ -197,8 +212,9 @@ func (o *outlook) drawPreview(a asks) error {
 		return err
 	}
 	p := ui.AdminPreview{
-		AdminPage: o.d.frame(a.heading), Figures: o.figures(), Parts: parts, Action: a.action, Version: a.version, Label: "Save it", Danger: o.locksOut(), BackURL: a.back,
-		Hidden: append(o.d.kept(), ui.Pair{Name: ui.FieldConfirmed, Value: "true"}),
+		AdminPage: o.d.frame(a.heading), Figures: o.figures(), Parts: parts, Action: a.action, Version: a.version, Do: a.do, Label: "Save it", Danger: o.locksOut(), BackURL: a.back,
+		BackLabel: a.backLabel,
+		Hidden:    append(o.d.kept(), ui.Pair{Name: ui.FieldConfirmed, Value: "true"}),
 	}
 	p.Crumbs, p.Intro = a.crumbs, "Nothing has been saved yet. This is whom it affects, as things are now."
 	if p.Danger {
@@ -240,6 +256,11 @@ func (d *desk) outlookParts(c tenants.Change) ([]ui.AdminPart, error) {
 	if err != nil {
 		return nil, err
 	}
+	return o.drawn()
+}
+
+// drawn are the figures and the lists.
+func (o *outlook) drawn() ([]ui.AdminPart, error) {
 	parts, err := o.parts()
 	if err != nil {
 		return nil, err

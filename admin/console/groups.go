@@ -46,6 +46,12 @@ func groups() resource[tenants.Group] {
 			p.Parts = append(p.Parts, part)
 			return d.rolesPart(tenants.SubjectGroup, v.ID, v.Name, p)
 		},
+		preview: func(_ *desk, before, after *tenants.Group) (*tenants.Change, error) {
+			if after != nil {
+				return nil, nil
+			}
+			return &tenants.Change{Regroup: &tenants.Regroup{GroupID: before.ID, To: tenants.RegroupDelete}}, nil
+		},
 		losses: func(*desk, tenants.Group) ([]string, error) {
 			return []string{"The members lose the roles and second factors that they have by this group.", "A group that is deleted cannot be brought back."}, nil
 		},

@@ -218,9 +218,9 @@ func importNotice(r admin.ImportResult) *ui.Notice {
 }
 
 func faultPart(r admin.ImportResult) ui.AdminPart {
-	t := &ui.AdminTable{Caption: "Lines at fault", Columns: []ui.AdminColumn{{Label: "Line"}, {Label: "Column"}, {Label: "What is wrong"}}}
+	t := &ui.AdminTable{Caption: "Lines at fault", Columns: []ui.AdminColumn{{Label: "Where"}, {Label: "Column"}, {Label: "What is wrong"}}}
 	for _, f := range r.Faults[:min(faultsShown, len(r.Faults))] {
-		t.Rows = append(t.Rows, ui.AdminRow{Cells: []ui.AdminCell{{Text: strconv.Itoa(f.Line)}, {Text: titleOf(f.Field, "The whole line")}, {Text: capital(f.Message)}}})
+		t.Rows = append(t.Rows, ui.AdminRow{Cells: []ui.AdminCell{{Text: "Line " + strconv.Itoa(f.Line)}, {Text: titleOf(f.Field, "The whole line")}, {Text: capital(f.Message)}}})
 	}
 	part := ui.AdminPart{Title: "Lines at fault", Table: t}
 	if len(r.Faults) > faultsShown {

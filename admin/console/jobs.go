@@ -113,8 +113,12 @@ func jobs(d *desk) error {
 	}
 	for _, j := range list {
 		_, done := jobWords(j.Kind)
+		by := j.ActorName
+		if j.ActorKind == "operator" {
+			by = "The operator"
+		}
 		t.Rows = append(t.Rows, ui.AdminRow{URL: d.path("jobs", j.ID), Cells: []ui.AdminCell{
-			{Text: done}, badge(jobState(j)), {Text: ui.Figures(int(j.Done))}, {Text: ui.Figures(int(j.Failed))}, {Text: j.ActorName}, {Time: d.when(j.CreatedAt)},
+			{Text: done}, badge(jobState(j)), {Text: ui.Figures(int(j.Done))}, {Text: ui.Figures(int(j.Failed))}, {Text: by}, {Time: d.when(j.CreatedAt)},
 		}})
 	}
 	v.Parts = []ui.AdminPart{{Table: t}}

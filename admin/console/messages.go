@@ -8,6 +8,7 @@ import (
 
 	"twofold/admin"
 	"twofold/internal/page"
+	"twofold/twofactor"
 	"twofold/twofactor/delivery"
 	"twofold/ui"
 )
@@ -61,7 +62,7 @@ func (d *desk) messageFilters() ([]ui.AdminFilter, error) {
 			instances.Options = append(instances.Options, ui.AdminOption{Value: i.ID, Label: i.Name})
 		}
 	}
-	return []ui.AdminFilter{
+	out := []ui.AdminFilter{
 		{Name: delivery.FilterState, Label: "State", Options: []ui.AdminOption{
 			{Value: delivery.Queued, Label: "Waiting"},
 			{Value: delivery.Sending, Label: "On its way"},
@@ -75,13 +76,21 @@ func (d *desk) messageFilters() ([]ui.AdminFilter, error) {
 			{Value: "content", Label: "The message"},
 			{Value: "retry", Label: "Not reached"},
 		}},
+		{Name: delivery.FilterKind, Label: "Message", Options: letters()},
 		{Name: delivery.FilterMedium, Label: "Medium", Options: []ui.AdminOption{{Value: "mail", Label: "Mail"}, {Value: "sms", Label: "Text message"}}},
-		instances,
-		{Name: delivery.FilterUser, Label: "User"},
-		realms,
-		{Name: delivery.FilterFrom, Label: "From", Draw: ui.DrawDate},
-		{Name: delivery.FilterTo, Label: "To", Draw: ui.DrawDate},
-	}, nil
+	}
+	out = append(append(out, offered(instances, !d.may(admin.TwoFactorRead))...), ui.AdminFilter{Name: delivery.FilterUser, Label: "User"})
+	return append(append(out, offered(realms, false)...),
+		ui.AdminFilter{Name: delivery.FilterFrom, Label: "From", Draw: ui.DrawDate}, ui.AdminFilter{Name: delivery.FilterTo, Label: "To", Draw: ui.DrawDate}), nil
+}
+
+// letters are the kinds of messages, as options.
+func letters() []ui.AdminOption {
+	var out []ui.AdminOption
+	for _, kind := range []string{twofactor.LetterCode, twofactor.LetterEnrol, twofactor.LetterReset, twofactor.LetterNotice, delivery.KindTest} {
+		out = append(out, ui.AdminOption{Value: kind, Label: letterOf(kind)})
+	}
+	return out
 }
 
 func messages(d *desk) error {
@@ -168,7 +177,7 @@ func message(d *desk) error {
 		part := ui.AdminPart{Title: "Who carried it", Intro: "In order: when one instance failed for good, the next took over with the same code."}
 		for _, step := range m.Chain {
 			e := d.sent(step, names)
-			it := ui.AdminItem{Title: e.Actor, Badge: e.Badge, Time: e.Time, Detail: strings.TrimSpace(e.About + " " + e.Text)}
+			it := ui.AdminItem{Title: e.Actor, Badge: e.Badge, Time: e.Time, Detail: strings.Trim(e.About+": "+e.Text, ": ")}
 			if step.ID != m.ID {
 				it.URL = d.path("messages", step.ID)
 			}

@@ -22,6 +22,7 @@ type optionForm struct {
 	here    tenants.Source  // the level that the form is of; empty: an instance
 	again   []problem.Field // secrets that must be typed again
 	posted  url.Values      // what was typed; nil: the form is new
+	spoilt  *spoilt         // whom it affects if it is saved; nil: nobody
 }
 
 // was is put before the name of a field for the value that the form was drawn with: what
@@ -129,6 +130,7 @@ func (o optionForm) tell(f *ui.AdminField) {
 		return
 	}
 	x := o.options[i]
+	f.Inherits = o.posted.Get(ui.InheritName(f.Name)) == "true"
 	f.Again = slices.ContainsFunc(o.again, func(p problem.Field) bool { return p.Name == f.Name })
 	if f.Kind == twofactor.KindSelect && f.Value != "" {
 		f.Required = true // there is always one

@@ -149,6 +149,14 @@ func (r resource[V]) list(d *desk) error {
 	return d.render(http.StatusOK, v)
 }
 
+// called is a thing within a sentence; what has no name of its own is "this assignment".
+func (r resource[V]) called(v V) string {
+	if name := r.name(v); name != capital(r.noun) {
+		return name
+	}
+	return "this " + r.noun
+}
+
 func (r resource[V]) one(d *desk) error {
 	if err := r.see(d); err != nil {
 		return err

@@ -30,7 +30,7 @@ func (r resource[V]) ask(d *desk) error {
 
 func (r resource[V]) question(d *desk, status int, v V, errs []ui.FieldError) error {
 	p := ui.AdminConfirm{
-		AdminPage: d.frame("Delete " + r.name(v) + "?"), Action: d.path(r.path, d.id(), "delete"), Label: "Delete " + r.noun, Errors: errs,
+		AdminPage: d.frame("Delete " + r.called(v) + "?"), Action: d.path(r.path, d.id(), "delete"), Label: "Delete " + r.noun, Errors: errs,
 		Version: strconv.FormatInt(r.things(d).Version(&v), 10), BackURL: d.path(r.path, d.id()),
 	}
 	p.Crumbs = []ui.Link{{Text: r.title, URL: d.path(r.path)}, {Text: r.name(v), URL: p.BackURL}}

@@ -76,7 +76,7 @@ func (r resource[V]) draw(d *desk, status int, v V, how drawn[V]) error {
 	p := ui.AdminForm{AdminPage: d.frame("Create " + r.noun), Action: d.path(r.path, "new"), Sections: sections, Errors: how.errs, CancelURL: d.path(r.path), Save: "Create " + r.noun}
 	p.Crumbs = []ui.Link{{Text: r.title, URL: d.path(r.path)}}
 	if !how.fresh {
-		p.Heading, p.Action, p.CancelURL, p.Save = "Edit "+r.name(v), d.path(r.path, d.id(), "edit"), d.path(r.path, d.id()), "Save"
+		p.Heading, p.Action, p.CancelURL, p.Save = "Edit "+r.called(v), d.path(r.path, d.id(), "edit"), d.path(r.path, d.id()), "Save"
 		p.Crumbs = append(p.Crumbs, ui.Link{Text: r.name(v), URL: p.CancelURL})
 		p.Version = strconv.FormatInt(r.things(d).Version(&v), 10)
 	}
@@ -218,6 +218,12 @@ func (r resource[V]) save(d *desk) error {
 	switch {
 	case err == nil:
 		return d.done(d.path(r.path, d.id()), capital(r.noun)+" saved.", nil)
+	case errors.Is(err, admin.ErrAgain) && r.fills:
+		// The new sign-in leads back to the form as it was typed, unless that is too long.
+		if typed := d.typed().Encode(); backTo(d.r.URL.Path+"?"+typed) != pathHome {
+			d.r.URL.RawQuery = typed
+		}
+		return err
 	case errors.Is(err, errAgain):
 		return r.draw(d, status(wrong), wanted, drawn[V]{errs: wrong})
 	case errors.As(err, &stale):

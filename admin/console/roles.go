@@ -58,7 +58,7 @@ func roles(d *desk) error {
 	v := ui.AdminDetail{AdminPage: d.frame("Roles")}
 	v.Intro = "Who administers what. A role of a group is each member's. Nobody gives a role wider than his own."
 	if d.sub.ID == "" {
-		v.Heading, v.Intro = "Administrators", "Roles for the whole server: they count in every subscription. Roles for one subscription are given there."
+		v.Heading, v.Intro = d.rolesTitle(), "Roles for the whole server: they count in every subscription. Roles for one subscription are given there."
 	}
 	if d.may(admin.RoleWrite) {
 		v.Main = &ui.AdminButton{Label: "Give a role", URL: d.log("roles/new")}
@@ -182,8 +182,16 @@ func drawRole(d *desk, status int, v typedRole, errs []ui.FieldError) error {
 		AdminPage: d.frame("Give a role"), Action: d.log("roles/new"), CancelURL: d.log("roles"), Save: "Give the role", Errors: errs,
 		Sections: []ui.AdminSection{{Fields: fields}},
 	}
-	p.Crumbs = []ui.Link{{Text: "Roles", URL: d.log("roles")}}
+	p.Crumbs = []ui.Link{{Text: d.rolesTitle(), URL: d.log("roles")}}
 	return d.render(status, p)
+}
+
+// rolesTitle is what the list of roles is called here.
+func (d *desk) rolesTitle() string {
+	if d.sub.ID == "" {
+		return "Administrators"
+	}
+	return "Roles"
 }
 
 // mayGive reports whether a role can be given here at all, in some scope.
@@ -288,7 +296,7 @@ func drawRevoke(d *desk, status int, g tenants.Grant, names admin.Names, errs []
 	if g.SubjectKind == d.who.Kind && g.SubjectID == d.who.ID {
 		p.Losses = append(p.Losses, "This is your own role.")
 	}
-	p.Crumbs = []ui.Link{{Text: "Roles", URL: d.log("roles")}}
+	p.Crumbs = []ui.Link{{Text: d.rolesTitle(), URL: d.log("roles")}}
 	return d.render(status, p)
 }
 

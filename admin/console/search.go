@@ -19,7 +19,7 @@ func search(d *desk) error {
 	text := strings.TrimSpace(d.r.URL.Query().Get(ui.FieldQuery))
 	v := ui.AdminSearch{AdminPage: d.frame("Search")}
 	v.Asked = text
-	v.Empty = ui.AdminEmpty{Title: "What are you looking for?", Text: "Type what a name, an address or a client id begins with, or an id as it stands in a log."}
+	v.Empty = ui.AdminEmpty{Title: "What are you looking for?", Text: "Type what a name, an address or a client ID begins with, or an ID as it stands in a log."}
 	if text == "" {
 		return d.render(http.StatusOK, v)
 	}
@@ -28,7 +28,7 @@ func search(d *desk) error {
 		return err
 	}
 	v.Heading = "Search for “" + text + "”"
-	v.Empty = ui.AdminEmpty{Title: "Nothing found", Text: "Nothing that you may see begins with this. Try less of it, or another spelling."}
+	v.Empty = ui.AdminEmpty{Title: "Nothing found", Text: "Nothing that you can see begins with this. Type fewer letters, or try another spelling."}
 	for _, kind := range found {
 		it := entityOf(kind.Kind)
 		g := ui.AdminHits{Title: it.noun + "s"}

@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -153,7 +154,7 @@ func endSecretQuestion(d *desk, errs []ui.FieldError) error {
 			continue
 		}
 		p := ui.AdminConfirm{
-			AdminPage: d.frame("End " + secretName(i, s) + "?"), Action: d.path("client-apps", v.ID, "secrets", s.ID, "end"), Errors: errs,
+			AdminPage: d.frame("End " + strings.ToLower(secretName(i, s)) + "?"), Action: d.path("client-apps", v.ID, "secrets", s.ID, "end"), Errors: errs,
 			Losses: []string{"An app that still uses it cannot prove itself any more, from now on."}, Label: "End secret", BackURL: d.path("client-apps", v.ID),
 		}
 		if len(list) == 1 {

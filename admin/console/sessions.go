@@ -30,7 +30,7 @@ func sessions(d *desk) error {
 	if err != nil {
 		return err
 	}
-	filters := []ui.AdminFilter{{Name: filterUser, Label: "User"}, realms}
+	filters := append([]ui.AdminFilter{{Name: filterUser, Label: "User"}}, offered(realms, false)...)
 	q := d.query(filters)
 	q.Search = ""
 	if err := d.named(&q, filterUser); err != nil {

@@ -120,7 +120,25 @@ func (d *desk) drawSettings(status int, v admin.BaseSettings, o optionForm, errs
 	// Nothing is required here: an instance may set it.
 	relax(fields)
 	p.Sections = []ui.AdminSection{{Fields: fields}}
+	o.warn(&p)
 	return d.render(status, p)
+}
+
+// foreseeSettings is foreseeSpoilt for the base settings of a subscription. Those of the
+// server reach into subscriptions whose people are not theirs to see who sets them.
+func (d *desk) foreseeSettings(v admin.BaseSettings, o optionForm, change tenants.Options, version int64) (shown bool, err error) {
+	if d.sub.ID == "" || version != v.Version || !d.may(admin.PolicyRead) {
+		return false, nil
+	}
+	spoilt, err := d.Admin.SpoiltBySettings(d.r.Context(), d.who, d.sub.ID, v.Type, change)
+	if err != nil {
+		return false, nil //nolint:nilerr // the save meets it again
+	}
+	seen, err := d.spoils(&o, spoilt)
+	if seen || err != nil {
+		return false, err
+	}
+	return true, d.drawSettings(http.StatusOK, v, o, nil, nil)
 }
 
 func relax(fields []ui.AdminField) {
@@ -156,6 +174,9 @@ func saveSettings(d *desk) error {
 	change, errs := o.change()
 	if len(errs) > 0 {
 		return d.drawSettings(http.StatusUnprocessableEntity, v, o, errs, nil)
+	}
+	if shown, err := d.foreseeSettings(v, o, change, version); shown || err != nil {
+		return err
 	}
 	_, err = d.Admin.SetBaseSettings(d.r.Context(), d.who, d.sub.ID, v.Type, version, change)
 	switch p := problem.From(err); {

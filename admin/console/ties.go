@@ -65,6 +65,9 @@ func (r resource[V]) retie(d *desk, t tie) error {
 		if t.backward {
 			owner, linked = other, d.id()
 		}
+		if shown, err := r.foreseeTie(d, t, owner, linked, on); shown || err != nil {
+			return err
+		}
 		_, err = d.Admin.Link(d.r.Context(), d.who, d.sub.ID, t.kind, owner, linked, on)
 	}
 	if errs, ok := atFields(err); ok {
@@ -78,6 +81,30 @@ func (r resource[V]) retie(d *desk, t tie) error {
 		return err
 	}
 	return d.done(d.path(r.path, d.id())+"#"+t.at, yesNo(on, "Added.", "Removed."), nil)
+}
+
+// foreseeTie shows what it means for a user's sign-ins that a group gets or loses him, if
+// that is anything and nobody has seen it yet: with a group go its second factors.
+func (r resource[V]) foreseeTie(d *desk, t tie, owner, linked string, on bool) (shown bool, err error) {
+	if t.kind != tenants.LinkGroupMember || d.confirmed() || !d.may(admin.PolicyRead) {
+		return false, nil
+	}
+	to := tenants.RegroupOut
+	if on {
+		to = tenants.RegroupIn
+	}
+	o, err := d.foresee(tenants.Change{Regroup: &tenants.Regroup{GroupID: owner, UserID: linked, To: to}})
+	if problem.Is(err, problem.Invalid) || problem.Is(err, problem.NotFound) {
+		return false, nil // the change itself says what is wrong
+	}
+	if err != nil || o.Affected == 0 {
+		return false, err
+	}
+	back := d.path(r.path, d.id())
+	return true, o.drawPreview(asks{
+		heading: "Whom this affects", action: d.path(r.path, d.id(), t.at), do: one(d.r, ui.FieldDo), back: back, backLabel: "Leave it as it is",
+		crumbs: []ui.Link{{Text: r.title, URL: d.path(r.path)}},
+	})
 }
 
 // resolve turns what was typed into an id.

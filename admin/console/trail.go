@@ -107,10 +107,18 @@ func (d *desk) trailFilters() ([]ui.AdminFilter, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, apps, realms)
+		out = append(append(out, offered(apps, !d.may(admin.ClientAppRead))...), offered(realms, false)...)
 	}
 	return append(out, ui.AdminFilter{Name: audit.FilterRequest, Label: "Reference number"},
 		ui.AdminFilter{Name: audit.FilterFrom, Label: "From", Draw: ui.DrawDate}, ui.AdminFilter{Name: audit.FilterTo, Label: "To", Draw: ui.DrawDate}), nil
+}
+
+// offered leaves out a choice among nothing, which would be drawn as a field for words.
+func offered(f ui.AdminFilter, words bool) []ui.AdminFilter {
+	if len(f.Options) == 0 && !words {
+		return nil
+	}
+	return []ui.AdminFilter{f}
 }
 
 // tenantFilter offers the tenants that somebody sees.

@@ -163,16 +163,16 @@ func (d *desk) typeHelp(t string) string {
 	words := strengthWords(info.Strength)
 	switch {
 	case info.Fallback:
-		return "Stands in for a lost factor, never counts alone"
+		return "Stands in for a lost factor, never counts alone."
 	case info.Enrolls:
-		words += ". People set it up themselves"
+		words += " People set it up themselves."
 	}
 	for _, n := range info.Needs {
 		switch n {
 		case twofactor.NeedsEmail:
-			words += ". Needs a proven mail address"
+			words += " Needs a proven mail address."
 		case twofactor.NeedsPhone:
-			words += ". Needs a proven phone number"
+			words += " Needs a proven phone number."
 		}
 	}
 	return words
@@ -181,10 +181,10 @@ func (d *desk) typeHelp(t string) string {
 func strengthWords(s twofactor.Strength) string {
 	for _, o := range strengths() {
 		if o.Value == s.ACR() {
-			return "Reaches: " + o.Label
+			return "Reaches: " + o.Label + "."
 		}
 	}
-	return "Reaches: " + s.ACR()
+	return "Reaches: " + s.ACR() + "."
 }
 
 func makeTwoFactor(d *desk) error {
@@ -262,7 +262,25 @@ func (d *desk) drawTwoFactor(status int, v admin.Instance, name string, o option
 	if len(v.Options) == 0 {
 		p.Sections = p.Sections[:1]
 	}
+	o.warn(&p)
 	return d.render(status, p)
+}
+
+// foreseeSpoilt shows whom it affects that options make an instance invalid, if anybody,
+// and nobody has seen it yet. What cannot be saved at all the save itself says.
+func (d *desk) foreseeSpoilt(v admin.Instance, name string, o optionForm, change tenants.Options, version int64) (shown bool, err error) {
+	if version != v.Version || !d.may(admin.PolicyRead) {
+		return false, nil
+	}
+	spoilt, err := d.Admin.SpoiltBy(d.r.Context(), d.who, d.sub.ID, v.ID, change)
+	if err != nil {
+		return false, nil //nolint:nilerr // the save meets it again
+	}
+	seen, err := d.spoils(&o, spoilt)
+	if seen || err != nil {
+		return false, err
+	}
+	return true, d.drawTwoFactor(http.StatusOK, v, name, o, o.faults(spoilt.Wrong), nil)
 }
 
 // crown says above a page how an instance fares.
@@ -296,6 +314,9 @@ func saveTwoFactor(d *desk) error {
 	}
 	if len(errs) > 0 {
 		return d.drawTwoFactor(http.StatusUnprocessableEntity, v, name, o, errs, nil)
+	}
+	if shown, err := d.foreseeSpoilt(v, name, o, change, version); shown || err != nil {
+		return err
 	}
 	saved, err := d.Admin.UpdateTwoFactor(d.r.Context(), d.who, d.sub.ID, v.ID, version, admin.TwoFactorChange{Name: &name, Options: change})
 	if err == nil {

@@ -11,6 +11,7 @@ import (
 	"twofold/admin"
 	"twofold/internal/id"
 	"twofold/twofactor"
+	"twofold/twofactor/delivery"
 	"twofold/ui"
 )
 
@@ -277,6 +278,8 @@ func letterOf(kind string) string {
 		return "Password reset"
 	case twofactor.LetterNotice:
 		return "Notice"
+	case delivery.KindTest:
+		return "Test"
 	}
 	return plainWords(kind)
 }

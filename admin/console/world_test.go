@@ -112,8 +112,9 @@ func newWorld(t *testing.T, databaseURL string) *world {
 		},
 	})
 	must(t, err)
-	w.Mount(root)
+	// Before all else below /admin, where there is nothing after it.
 	root.HandleFunc("/admin/things", w.page(w.signedIn(w.thing))).Methods(http.MethodGet, http.MethodPost)
+	w.Mount(root)
 	return w
 }
 

@@ -1,6 +1,7 @@
 package rest_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -179,7 +180,13 @@ func TestBaseSettings(t *testing.T) {
 		if !strings.Contains(r.text, `"Greeting":{"value":"Good day","own":"Good day","set":true,"source":"subscription"}`) {
 			t.Errorf("settings: %s", r.text)
 		}
-		want(t, w.do("sub one", http.MethodPatch, path, `{"options":{"Greeting":"Hi"}}`, "If-Match", `"1"`), 412, "changed")
+		r = w.do("sub one", http.MethodPatch, path, `{"options":{"Greeting":"Hi"}}`, "If-Match", `"1"`)
+		want(t, r, 412, "changed")
+		mine, _ := r.body["yours"].(map[string]any)
+		theirs, _ := r.body["theirs"].(map[string]any)
+		if r.Header.Get("ETag") != `"2"` || !strings.Contains(fmt.Sprint(mine), "own:Hi") || !strings.Contains(fmt.Sprint(theirs), "own:Good day") {
+			t.Errorf("both versions: %s", r.text)
+		}
 		want(t, w.do("sub one", http.MethodPatch, path, `{"options":{"Greeting":"Hi"}}`), 428, "if_match_missing")
 		want(t, w.do("sub one", http.MethodPatch, path, `{"options":{"Greeting":null}}`, "If-Match", "*"), 200, "")
 		want(t, w.do("sub one", http.MethodGet, w.in("one", "/base-settings/alien"), ""), 404, "unknown")

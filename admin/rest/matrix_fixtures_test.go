@@ -194,7 +194,7 @@ func fixtures() []fixture {
 		fixture{name: "tenants.create", whole: true, do: func(s *site) request { return request{body: `{"name":"` + s.next() + `"}`} }},
 		fixture{name: "tenants.get", do: func(s *site) request { return at(s.ids[s.tenant]) }},
 		fixture{name: "tenants.update", do: func(s *site) request { return change(s.ids[s.tenant], `{"title":"`+s.next()+`","accent":"#123456"}`) }},
-		fixture{name: "tenants.update: looser", who: noTenant, do: func(s *site) request { return change(s.ids[s.tenant], `{"remember_days":30}`) }},
+		fixture{name: "tenants.update: looser", who: noTenant, fresh: true, do: func(s *site) request { return change(s.ids[s.tenant], `{"remember_days":30}`) }},
 		fixture{name: "tenants.delete", do: func(s *site) request { return at(s.realm()) }},
 		fixture{name: "tenants.restore", do: func(s *site) request {
 			if !s.spare {
@@ -263,6 +263,13 @@ func fixtures() []fixture {
 		fixture{name: "groups.update", do: func(s *site) request { return change(s.group().ID, `{"name":"`+s.next()+`"}`) }},
 		fixture{name: "groups.delete", do: func(s *site) request { return at(s.group().ID) }},
 		fixture{name: "groups.members.add", do: func(s *site) request { return request{path: ids("id", s.group().ID, "member", s.user().ID)} }},
+		fixture{name: "groups.members.add: with a role", fresh: true, do: func(s *site) request {
+			g := s.group()
+			put(s.t)(s.store.PutGrant(s.t.Context(), &tenants.Grant{
+				SubscriptionID: s.ids[s.sub], Role: tenants.RoleAuditor, SubjectKind: tenants.SubjectGroup, SubjectID: g.ID, HomeID: s.ids[s.sub], CreatedBy: "test",
+			}))
+			return request{path: ids("id", g.ID, "member", s.user().ID)}
+		}},
 		fixture{name: "groups.members.remove", do: func(s *site) request {
 			g, u := s.group(), s.user()
 			s.link(tenants.LinkGroupMember, g.ID, u.ID)
@@ -336,6 +343,7 @@ func fixtures() []fixture {
 		}},
 		fixture{name: "assignments.get", do: func(s *site) request { return at(s.assignment()) }},
 		fixture{name: "assignments.update", do: func(s *site) request { return change(s.assignment(), `{"required":true}`) }},
+		fixture{name: "assignments.update: looser", who: noTenant, fresh: true, do: func(s *site) request { return change(s.assignment(), `{"grace_days":9}`) }},
 		fixture{name: "assignments.delete", do: func(s *site) request { return at(s.assignment()) }},
 		list("exemptions.list", func(s *site) { s.exemption() }),
 		fixture{name: "exemptions.create", do: func(s *site) request {

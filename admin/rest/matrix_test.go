@@ -46,6 +46,7 @@ func TestSensitiveOperations(t *testing.T) {
 			if op.Fresh != sensitive {
 				t.Errorf("%s: the document says that a fresh sign-in is needed: %v", f.op, op.Fresh)
 			}
+			sensitive = sensitive || f.fresh
 			for _, who := range m.roles {
 				if !m.expected(f, who, m.own) {
 					continue
@@ -208,6 +209,8 @@ type fixture struct {
 	traceless bool
 	// late: ids of the body are looked at later, each as by the operation on one.
 	late bool
+	// fresh: just this asks for a fresh sign-in, though the operation does not.
+	fresh bool
 	// refusals are statuses beside 403 and 404 by which it is refused, with the reason.
 	refusals map[int]string
 	// fails are statuses that are fine for who may, with the reason.

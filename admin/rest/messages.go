@@ -20,7 +20,7 @@ type Message struct {
 	UserID         string     `json:"user" doc:"Id of the user."`
 	User           string     `json:"user_name" doc:"What the user is called."`
 	Masked         string     `json:"to" doc:"Where it goes, with most of it hidden." example:"•••••• 67"`
-	Kind           string     `json:"kind" doc:"What kind of message it is." example:"code"`
+	Kind           string     `json:"kind" doc:"What kind of message it is: code, enrol, reset or notice; test: an administrator's test of the instance, which carries no code." example:"code"`
 	Medium         string     `json:"medium" doc:"mail or sms; empty before an instance took it."`
 	State          string     `json:"state" enum:"queued,sending,sent,failed,expired" doc:"How far it is."`
 	ProviderID     string     `json:"provider_id" doc:"What the provider calls it."`

@@ -284,6 +284,9 @@ func TestPreview(t *testing.T) {
 			{`{"change":"x"}`, []string{"change"}},
 			{`{"change":"demand"}`, []string{"level", "target"}},
 			{`{"change":"switch","two_factor":"` + w.ids["factor one"] + `","to":"off","level":"tenant"}`, []string{"level"}},
+			{`{"change":"invalidate","two_factors":["` + w.ids["factor two"] + `"]}`, []string{"two_factors"}},
+			{`{"change":"regroup","group":"` + w.ids["group one"] + `","to":"out"}`, []string{"user"}},
+			{`{"change":"regroup","group":"` + w.ids["group one"] + `","to":"on"}`, []string{"to"}},
 			{`{"change":"put_exemption","level":"user","target":"x","until":"soon"}`, []string{"target", "until"}},
 			{`{"change":"put_assignment","two_factor":"` + w.ids["factor two"] + `","level":"tenant","target":"` + w.ids["acme"] + `"}`, []string{"two_factor"}},
 			{`{"change":"remove_exemption","level":"user","target":"` + w.ids["nobody one"] + `","Until":1}`, []string{"Until"}},
@@ -304,6 +307,9 @@ func TestPreview(t *testing.T) {
 			`{"change":"put_exemption","level":"user","target":"` + w.ids["nobody one"] + `","until":"2027-01-31T00:00:00Z"}`,
 			`{"change":"remove_exemption","level":"user","target":"` + w.ids["nobody one"] + `"}`,
 			`{"change":"demand","level":"client_app","target":"` + w.ids["app one"] + `","min_acr":"urn:twofold:acr:2fa"}`,
+			`{"change":"invalidate","two_factors":["` + w.ids["factor one"] + `"]}`,
+			`{"change":"regroup","group":"` + w.ids["group one"] + `","user":"` + w.ids["nobody one"] + `","to":"in"}`,
+			`{"change":"regroup","group":"` + w.ids["group one"] + `","to":"delete"}`,
 		} {
 			want(t, w.do("sub one", http.MethodPost, path, change), 200, "")
 		}

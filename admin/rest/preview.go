@@ -15,16 +15,19 @@ import (
 
 // ChangePreview is one change that nobody has made yet.
 type ChangePreview struct {
-	Change      string    `json:"change" enum:"put_assignment,remove_assignment,demand,switch,put_exemption,remove_exemption" doc:"What would be done: each takes some of the members below."`
+	Change      string    `json:"change" enum:"put_assignment,remove_assignment,demand,switch,put_exemption,remove_exemption,invalidate,regroup" doc:"What would be done: each takes some of the members below."`
 	TwoFactorID string    `json:"two_factor" format:"uuid" doc:"Id of the TwoFactor instance: of an assignment, or to switch."`
-	Level       string    `json:"level" enum:"subscription,tenant,idp,client_app,group,user" doc:"What kind of thing the target is; of all but switch."`
-	TargetID    string    `json:"target" format:"uuid" doc:"Id of the target; of all but switch."`
+	Level       string    `json:"level" enum:"subscription,tenant,idp,client_app,group,user" doc:"What kind of thing the target is: of assignments, exemptions and demands."`
+	TargetID    string    `json:"target" format:"uuid" doc:"Id of the target; of all that take a level."`
 	Required    bool      `json:"required" doc:"Of put_assignment: whether sign-ins must use a second factor; absent: true."`
 	GraceDays   int64     `json:"grace_days" doc:"Of put_assignment: for how many days who has nothing to use yet may sign in without."`
 	EnforceMFA  bool      `json:"enforce_mfa" doc:"Of demand; absent: as it is."`
 	MinACR      string    `json:"min_acr" maxLength:"64" doc:"Of demand; absent: as it is, empty: none."`
-	To          string    `json:"to" enum:"on,off,delete" doc:"Of switch: what becomes of the instance."`
+	To          string    `json:"to" enum:"on,off,delete,in,out" doc:"Of switch: what becomes of the instance: on, off or delete. Of regroup: what becomes of the user's membership: in or out; or delete, of the group."`
 	Until       time.Time `json:"until" doc:"Of put_exemption: when it ends."`
+	TwoFactors  []string  `json:"two_factors" maxItems:"100" doc:"Of invalidate: ids of the instances that options would make invalid."`
+	GroupID     string    `json:"group" format:"uuid" doc:"Of regroup: id of the group."`
+	UserID      string    `json:"user" format:"uuid" doc:"Of regroup, unless the group is deleted: id of the user."`
 }
 
 // changeMembers are what each change takes, and of that what it must be given.
@@ -35,6 +38,8 @@ var changeMembers = map[string]struct{ may, must []string }{
 	"switch":            {[]string{"two_factor", "to"}, []string{"two_factor", "to"}},
 	"put_exemption":     {[]string{"level", "target", "until"}, []string{"level", "target", "until"}},
 	"remove_exemption":  {[]string{"level", "target"}, []string{"level", "target"}},
+	"invalidate":        {[]string{"two_factors"}, []string{"two_factors"}},
+	"regroup":           {[]string{"group", "user", "to"}, []string{"group", "to"}},
 }
 
 // PreviewListCreate asks for those whom a change affects in one way.
@@ -126,7 +131,7 @@ func changeOf(c *call, b ChangePreview) (tenants.Change, error) {
 			faults = append(faults, Fault{name, "is required for this change"})
 		}
 	}
-	for name, v := range map[string]string{"two_factor": b.TwoFactorID, "target": b.TargetID} {
+	for name, v := range map[string]string{"two_factor": b.TwoFactorID, "target": b.TargetID, "group": b.GroupID, "user": b.UserID} {
 		if c.body.given(name) && !id.Valid(v) {
 			faults = append(faults, Fault{name, "is not an id"})
 		}
@@ -146,6 +151,10 @@ func changeOf(c *call, b ChangePreview) (tenants.Change, error) {
 		return tenants.Change{PutExemption: exemption}, nil
 	case "remove_exemption":
 		return tenants.Change{RemoveExemption: exemption}, nil
+	case "invalidate":
+		return tenants.Change{Invalidate: &tenants.Invalidate{TwoFactorIDs: b.TwoFactors}}, nil
+	case "regroup":
+		return tenants.Change{Regroup: &tenants.Regroup{GroupID: b.GroupID, UserID: b.UserID, To: b.To}}, nil
 	case "switch":
 		return tenants.Change{Switch: &tenants.Switch{TwoFactorID: b.TwoFactorID, To: b.To}}, nil
 	}

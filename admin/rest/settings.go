@@ -3,7 +3,9 @@ package rest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
+	"reflect"
 
 	"twofold/admin"
 )
@@ -30,7 +32,7 @@ func (a *API) settings() {
 			})
 		act[BaseSettingsUpdate, BaseSettings](a, spec{
 			id: at.id + ".update", method: http.MethodPatch, path: at.path, summary: "Change the base settings " + at.where, action: admin.SettingsWrite, must: []string{"options"},
-			patch: true, etag: true, ifMatch: true,
+			patch: true, etag: true, ifMatch: true, stale: reflect.TypeFor[Stale[BaseSettings]](),
 		}, func(ctx context.Context, c *call, b BaseSettingsUpdate) (*answer, error) {
 			seen, err := ifMatch(c.Request)
 			if err != nil {
@@ -45,9 +47,22 @@ func (a *API) settings() {
 				version = have.Version
 			}
 			v, err := a.Admin.SetBaseSettings(ctx, c.who, c.subscription, c.kind, version, b.Options)
-			return shownSettings(v), err
+			return shownSettings(v), staleSettings(err)
 		})
 	}
+}
+
+// staleSettings shows who was slower both versions.
+func staleSettings(err error) error {
+	var stale *admin.StaleError[admin.BaseSettings]
+	if !errors.As(err, &stale) {
+		return err
+	}
+	show := func(v admin.BaseSettings) BaseSettings { return BaseSettings{v.Type, showOptions(v.Options)} }
+	f, mine := asFailure(stale.Unwrap()), show(stale.Yours)
+	f.more = Stale[BaseSettings]{Yours: &mine, Theirs: show(stale.Theirs), ETag: etag(stale.Theirs.Version + 1)}
+	f.header.Set("ETag", etag(stale.Theirs.Version+1))
+	return f
 }
 
 // shownSettings counts versions from 1: there is an ETag too where nothing is set yet.

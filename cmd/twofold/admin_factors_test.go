@@ -93,6 +93,10 @@ func TestTwoFactorStory(t *testing.T) {
 		if err != nil || digits.MatchString(m.Text) || !strings.Contains(m.Text, "test message") {
 			t.Errorf("%v %q", err, m.Text)
 		}
+		log := o.open("messages?kind=test").Require(http.StatusOK).RequireText("Test", "Mail code", "Sent", "Failed", "What went wrong")
+		if strings.Contains(log.Text, "sue@example.test") || strings.Contains(log.Text, mailPassword) {
+			t.Errorf("the log tells too much: %s", log.Text)
+		}
 
 		// Two at once: nothing is lost.
 		first, second := o.open(pathOf(page)+"/edit"), o.open(pathOf(page)+"/edit")
@@ -137,8 +141,55 @@ func (o *office) assigned(instance string) {
 	page = page.Press("Switch it off").Follow().Require(http.StatusOK).RequireText("Code by mail is switched off.", "Inactive")
 	o.c.Get(page.URL.String()).RequireText("It can be tested once it is switched on.")
 	page = page.Link("Switch it on").Press("Switch it on").Follow().Require(http.StatusOK).RequireText("Code by mail is switched on.")
+	page = o.spoilt(page.Link("Edit"))
 	page.Link("Remove Subscription System").RequireText("Whom it affects").Press("Delete assignment").Follow().RequireText("was deleted")
 	o.open(instance).RequireText("Assigned to nobody")
+	o.grouped(instance)
+}
+
+// grouped takes somebody into a group with a second factor of its own, and deletes the
+// group: whom that affects comes first.
+func (o *office) grouped(instance string) {
+	o.t.Helper()
+	page := o.open("groups/new").FormWith("name").Set("name", "board").Press("Create group").Follow().Require(http.StatusOK)
+	_, group, _ := strings.Cut(page.URL.Path, "/groups/")
+	_, factor, _ := strings.Cut(instance, "/")
+	page = o.open("assignments/new?level=group&target="+group+"&two_factor="+factor).FormWith("required").Set("required", "on").Press("Create assignment")
+	page.Follow().Require(http.StatusOK).RequireText("Assignment created.") // it has no members
+	add := func(name string) *testkit.Page {
+		return o.open("groups/"+group).FormWith("other").Set("other", name).Press("Add")
+	}
+	page = add("sue").Require(http.StatusOK).RequireText("Nothing has been saved yet", "Whom this affects", "sue")
+	o.open("groups/" + group).RequireText("It has none yet.")
+	page.Press("Save it").Follow().Require(http.StatusOK).RequireText("Added.", "sue")
+	o.open("groups/"+group+"/delete").RequireText("Whom it affects", "person signs in there 1", "sue")
+	page = o.open("groups/"+group).Press("Remove sue").Require(http.StatusOK).RequireText("Nothing has been saved yet", "sue")
+	page.Press("Save it").Follow().Require(http.StatusOK).RequireText("Removed.", "It has none yet.")
+}
+
+func (o *office) isValid(instance string) {
+	o.t.Helper()
+	if page := o.open(instance); strings.Contains(page.Text, "Invalid") {
+		o.t.Errorf("it is invalid: %s", page.Text)
+	}
+}
+
+// spoilt saves options that make the instance invalid: whom that affects comes first.
+func (o *office) spoilt(page *testkit.Page) *testkit.Page {
+	o.t.Helper()
+	page = page.FormWith("EMailSenderAddress").Set("EMailSenderAddress", "").Press("Save").Require(http.StatusOK)
+	page.RequireText("Nothing has been saved yet", "Code by mail would be invalid", "Sender address is required", "Whom it affects", "person signs in there 1")
+	o.isValid(pathOf(page))
+	// Another fault than the one that was shown is shown anew.
+	page = page.FormWith("EMailSenderAddress").Set("MailServerConfig.Host", "").Set("MailServerConfig.Password", mailPassword).Press("Save it all the same").Require(http.StatusOK)
+	page.RequireText("Nothing has been saved yet", "must be typed again")
+	if strings.Contains(page.Body, mailPassword) {
+		o.t.Error("the page shows the password")
+	}
+	page = page.FormWith("EMailSenderAddress").Set("MailServerConfig.Host", "127.0.0.1").Press("Save it all the same").Require(http.StatusOK)
+	page = page.Press("Save it all the same").Follow().Require(http.StatusOK).RequireText("It cannot be used yet", "Invalid")
+	page = page.FormWith("EMailSenderAddress").Set("EMailSenderAddress", "noreply@example.test").Press("Save").Follow()
+	return page.Require(http.StatusOK).RequireText("TwoFactor instance saved.")
 }
 
 const mailPassword = "hunter2-of-the-mail-server"
@@ -179,10 +230,26 @@ func TestBaseSettingsPages(t *testing.T) {
 			t.Error("what was inherited is lost")
 		}
 		page = page.FormWith("CodeLength").Set("inherit.MailServerConfig", "true").Press("Save").Follow().Link("Edit")
+		o.spoiltBySettings(pathOf(page))
 		if strings.Contains(page.Text, "Set here") {
 			t.Error("the group was not taken back")
 		}
 	})
+}
+
+// spoiltBySettings takes back what an assigned instance inherits: whom that affects comes
+// first.
+func (o *office) spoiltBySettings(instance string) {
+	o.t.Helper()
+	o.proves()
+	page := o.open(instance).Link("Assign it").FormWith("two_factor").Set("level", "subscription").Press("Continue").Require(http.StatusOK)
+	page.FormWith("required").Set("required", "on").Press("Create assignment").Press("Save it").Follow().Require(http.StatusOK)
+	page = o.open("settings").Link("E-mail code")
+	page = page.FormWith("CodeLength").Set("inherit.MailServerConfig", "true").Press("Save").Require(http.StatusOK)
+	page.RequireText("Nothing has been saved yet", "Mail code would be invalid", "Whom it affects")
+	o.isValid(instance)
+	page.Press("Save it all the same").Follow().Require(http.StatusOK).RequireText("Base settings of E-mail code saved.")
+	o.open(instance).RequireText("Invalid")
 }
 
 // TestTextPages: a text is set, looked at, saved, inherited and taken back.

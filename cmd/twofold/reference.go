@@ -19,7 +19,7 @@ func (h *house) reference() console.Reference {
 		{Text: "OpenAPI 3.0 for older tools", URL: rest.Root + "/openapi-3.0.json"},
 	}}
 	for _, s := range h.rest.Reference() {
-		g := ui.AdminTag{ID: "tag-" + s.Name, Name: inWords(s.Name)}
+		g := ui.AdminTag{ID: "tag-" + s.Name, Name: tagWords(s.Name)}
 		for _, op := range s.Operations {
 			g.Operations = append(g.Operations, shownOperation(op))
 		}
@@ -76,6 +76,17 @@ func meaning(doc string, choices []string, preset string) string {
 		parts = append(parts, "Without it: "+preset+".")
 	}
 	return strings.TrimSpace(strings.Join(parts, " "))
+}
+
+// tagWords calls a group of operations as the pages of the console call its things.
+func tagWords(tag string) string {
+	if words, ok := map[string]string{"idps": "Identity providers", "two_factors": "TwoFactor instances", "two_factor_types": "TwoFactor types"}[tag]; ok {
+		return words
+	}
+	if of, ok := strings.CutPrefix(tag, "platform_"); ok {
+		return inWords(of) + " of the server"
+	}
+	return inWords(tag)
 }
 
 func inWords(name string) string {

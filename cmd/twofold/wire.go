@@ -59,6 +59,7 @@ type house struct {
 	root     *mux.Router // all that is served
 	ui       *ui.UI
 	metrics  *metrics
+	purged   time.Time // when the last purge was; sweep's own
 }
 
 // parts is what a house is built from; zero values are the production ones.
@@ -276,10 +277,27 @@ func (h *house) sweep(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
+		h.purge(ctx)
 		err := errors.Join(h.idp.Sweep(ctx), h.provider.Sweep(ctx), h.ceremony.Sweep(ctx), h.outbox.Sweep(ctx), h.limits.Sweep(ctx), h.console.Sweep(ctx), h.admin.SweepJobs(ctx), h.rest.SweepKeys(ctx))
 		if err != nil && ctx.Err() == nil {
 			h.log.ErrorContext(ctx, "sweep failed", "error", err)
 		}
+	}
+}
+
+// purge erases what was deleted 30 days ago. It reads all users, so not at each sweep.
+func (h *house) purge(ctx context.Context) {
+	now := h.now()
+	if now.Sub(h.purged) < time.Hour {
+		return
+	}
+	h.purged = now
+	n, err := h.tenants.Purge(ctx, h.ceremony.Forget)
+	if err != nil && ctx.Err() == nil {
+		h.log.ErrorContext(ctx, "purge failed", "error", err)
+	}
+	if n > 0 {
+		h.log.InfoContext(ctx, "erased what was deleted long ago", "things", n)
 	}
 }
 

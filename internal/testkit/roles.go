@@ -73,7 +73,8 @@ policy.read          SAT
 // sensitiveTable are the actions that ask for a sign-in of the last five minutes: what
 // gives power, takes protection away from somebody, or cannot be taken back.
 const sensitiveTable = `subscription.delete tenant.delete idp.delete client_app.delete client_app.secret
-user.delete user.password user.help two_factor.delete exemption.write exemption.create role.write signing_key.write`
+user.delete user.password user.help two_factor.delete assignment.delete exemption.write exemption.create role.write
+signing_key.write`
 
 // MayDo lists who may do an action where their role counts, by the letters S, A, T, H
 // and U. For an action that nobody has thought of, known is false.

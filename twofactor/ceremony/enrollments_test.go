@@ -331,8 +331,22 @@ func tidy(t *testing.T, w *world) {
 	if err != nil || n != 0 {
 		t.Errorf("another subscription removes %d, %v", n, err)
 	}
+	for _, forget := range []string{"user", "two_factor"} { // neither of another subscription, nor of another one
+		must(t, w.Forget(in(t, globex), forget, anna))
+		must(t, w.Forget(ctx, forget, "nobody"))
+	}
 	if n, err = w.RemoveAll(ctx, anna); err != nil || n != 2 {
 		t.Errorf("%d removed, %v", n, err)
+	}
+	for kind, id := range map[string]string{"user": anna, "two_factor": steps} {
+		w.enrol(steps, "again")
+		must(t, w.Forget(ctx, kind, id))
+		if held, err := w.Held(ctx, anna); err != nil || len(held) != 0 {
+			t.Errorf("forgotten by %s: %+v, %v", kind, held, err)
+		}
+	}
+	if err := w.Forget(ctx, "group", anna); err == nil {
+		t.Error("a group is forgotten")
 	}
 	for i := range 10 {
 		w.enrol(steps, fmt.Sprint("k", i))

@@ -15,7 +15,7 @@ import (
 // administrators know from other systems (SPEC §3.4).
 type Options struct {
 	EMailSenderAddress string     `json:"EMailSenderAddress" label:"Sender address" help:"The address codes come from, with a name if you like: Acme <noreply@example.ch>." required:"true"`
-	MailServerConfig   MailServer `json:"MailServerConfig" label:"Mail server" help:"How mail leaves: a JSON object for SMTP or Microsoft 365." required:"true"`
+	MailServerConfig   MailServer `json:"MailServerConfig" label:"Mail server" help:"How mail leaves: by SMTP or by Microsoft 365." required:"true"`
 	oob.Options
 }
 

@@ -11,7 +11,7 @@ func asking() ui.AdminMiniForm {
 	choose := func(name, label, value, words string) ui.AdminField {
 		return ui.AdminField{Input: ui.Input{Name: name, Label: label, Value: value, Required: true}, Draw: ui.DrawSelect, Options: []ui.AdminOption{{Value: "1", Label: words}}}
 	}
-	return ui.AdminMiniForm{Action: console, Get: true, Label: "Explain", Fields: []ui.AdminField{
+	return ui.AdminMiniForm{Action: console, Get: true, Label: "Explain", Main: true, Fields: []ui.AdminField{
 		choose("tenant", "Tenant", "1", "Acme"), choose("idp", "Identity provider", "1", "Staff"), choose("app", "Client app", "1", "Expenses"),
 		{Input: ui.Input{Name: "user", Label: "User", Value: "anna.muster", Help: "Name or address.", Required: true}},
 	}}
