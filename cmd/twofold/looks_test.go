@@ -120,7 +120,7 @@ func (g *gallery) signsInTo() {
 // notPages are GET routes below a tenant that answer programs, or send on at once.
 var notPages = []string{
 	"/signin/{id}/status", "/logo/{hash}", "/.well-known/openid-configuration", "/jwks", "/userinfo", "/factors/{type}/{file}",
-	"/.well-known/oauth-authorization-server",
+	"/.well-known/oauth-authorization-server", "/upstream/{idp}/callback",
 }
 
 // ownPages are those of people who sign in. All their states are stories; here they are
