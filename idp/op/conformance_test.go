@@ -96,10 +96,23 @@ func TestParametersThatChangeNothing(t *testing.T) {
 		}
 		plain := ask()
 		for _, more := range [][]string{
-			{"display", "page"}, {"display", "popup"}, {"display", "touch"}, {"display", "wap"}, {"display", "nonsense"},
-			{"claims_locales", "se en"}, {"claims_locales", "??"}, {"extra", "foobar"}, {"audience", "x"}, {"prompt", "create"},
-			{"scope", "openid profile email offline_access address"}, {"scope", "openid profile email offline_access openid"},
-			{"response_mode", "query"}, {"response_mode", ""}, {"ui_locales", ""}, {"max_age", ""}, {"claims", "{}"},
+			{"display", "page"},
+			{"display", "popup"},
+			{"display", "touch"},
+			{"display", "wap"},
+			{"display", "nonsense"},
+			{"claims_locales", "se en"},
+			{"claims_locales", "??"},
+			{"extra", "foobar"},
+			{"audience", "x"},
+			{"prompt", "create"},
+			{"scope", "openid profile email offline_access address"},
+			{"scope", "openid profile email offline_access openid"},
+			{"response_mode", "query"},
+			{"response_mode", ""},
+			{"ui_locales", ""},
+			{"max_age", ""},
+			{"claims", "{}"},
 			{"claims", `{"userinfo":{"https://claims.example/x":{"essential":true}},"verified_claims":{}}`},
 		} {
 			if d := cmp.Diff(plain, ask(more...)); d != "" {
@@ -174,6 +187,45 @@ func TestPushedRequestAtTheEdge(t *testing.T) {
 		form.Add("state", "two")
 		if got := w.post("/par", "web", form); got.status != http.StatusBadRequest || got.str("error") != "invalid_request" {
 			t.Errorf("state twice: %d %s", got.status, got.text)
+		}
+	})
+}
+
+// An essential acr is met as it was asked for, whatever else the request says and however
+// strong the sign-in was, or there is no code (Core §5.5.1.1).
+func TestEssentialACR(t *testing.T) {
+	const fa1, fa2, aal2, phr = "urn:twofold:acr:1fa", "urn:twofold:acr:2fa", "urn:twofold:acr:aal2", "phr"
+	eachWorld(t, func(t *testing.T, w *world) {
+		for name, c := range map[string]struct{ claims, values, reached, want string }{
+			"just so":                {`{"essential":true,"value":"` + aal2 + `"}`, "", aal2, aal2},
+			"more than was asked":    {`{"essential":true,"value":"` + aal2 + `"}`, "", phr, aal2},
+			"one of two":             {`{"essential":true,"values":["` + phr + `","` + fa2 + `","urn:example:gold"]}`, "", aal2, fa2},
+			"the better of two":      {`{"essential":true,"values":["` + fa1 + `","` + fa2 + `"]}`, "", phr, fa2},
+			"less":                   {`{"essential":true,"value":"` + aal2 + `"}`, "", fa2, ""},
+			"less, as others demand": {`{"essential":true,"value":"` + aal2 + `"}`, fa1, fa1, ""},
+			"voluntary":              {`{"value":"` + aal2 + `"}`, "", fa2, fa2},
+			"essential, of any kind": {`{"essential":true}`, "", fa2, fa2},
+		} {
+			req, refused, err := w.authorize(asked(w.apps["web"], "claims", `{"id_token":{"acr":`+c.claims+`}}`, "acr_values", c.values))
+			if err != nil || refused != nil {
+				t.Fatalf("%s: %+v, %v", name, refused, err)
+			}
+			s := w.newSession(w.ada)
+			resp, err := w.p.Grant(w.in(w.acme), req.ID, Authentication{UserID: w.ada.ID, SessionID: s.ID, ACR: c.reached, AuthTime: s.AuthTime})
+			w.must(err)
+			if c.want == "" {
+				if resp.Error != "unmet_authentication_requirements" || fieldOf(t, resp, "code") != "" {
+					t.Errorf("%s: %+v", name, resp)
+				}
+				continue
+			}
+			g := granted{app: w.apps["web"], code: fieldOf(t, resp, "code"), values: asked(w.apps["web"])}
+			if got := claimsOf(t, w.post("/token", "web", g.codeForm()).str("id_token"))["acr"]; got != c.want {
+				t.Errorf("%s: acr %v, want %s", name, got, c.want)
+			}
+		}
+		if got := w.post("/par", "web", asked(w.apps["web"], "claims", `{"id_token":{"acr":{"essential":true,"value":"x"}}}`)); got.str("error") != "unmet_authentication_requirements" {
+			t.Errorf("pushed: %d %s", got.status, got.text)
 		}
 	})
 }
