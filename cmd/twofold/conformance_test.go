@@ -255,6 +255,9 @@ func TestAuthorizeIsForBrowsers(t *testing.T) {
 		if p.callback(done).Get("code") == "" || begun.Status != http.StatusSeeOther || done.Status != http.StatusSeeOther || done.Header.Get("Referrer-Policy") != "no-referrer" {
 			t.Errorf("redirects: %d, %d %v", begun.Status, done.Status, done.Header)
 		}
+		if page := c.Get(w.rp("acme", "expenses").with("prompt", "select_account").authorizeURL()).Follow(); len(page.Forms) == 0 || !page.Forms[0].Has("username") {
+			t.Errorf("select_account: %d %s", page.Status, page.Text)
+		}
 	})
 }
 
@@ -309,4 +312,85 @@ func TestDeviceEndpoints(t *testing.T) {
 			t.Errorf("GET: %d", page.Status)
 		}
 	})
+}
+
+// TestSignOutModules: what the OpenID Foundation's plan for RP-Initiated Logout tries, each
+// in a browser of its own; whether it is signed out is asked by prompt=none, as there.
+func TestSignOutModules(t *testing.T) {
+	const bye = "http://127.0.0.1:1/bye"
+	testkit.EachDatabase(t, func(t *testing.T, db string) {
+		w := newWorld(t, db)
+		w.tenant("acme", "anna")
+		elsewhere := w.rp("acme", "expenses")
+		another := elsewhere.exchange(elsewhere.callback(elsewhere.signIn(testkit.NewClient(t), "anna")).Get("code"))
+		for name, c := range map[string]struct {
+			change func(q url.Values, idToken string)
+			asks   bool   // first; and then he says yes
+			status int    // in the end
+			to     string // likewise
+		}{
+			"oidcc-rp-initiated-logout":          {nil, false, http.StatusSeeOther, bye + "?state=s+1%26x"},
+			"oidcc-rp-initiated-logout-no-state": {func(q url.Values, _ string) { q.Del("state") }, false, http.StatusSeeOther, bye},
+			"oidcc-rp-initiated-logout-bad-post-logout-redirect-uri": {func(q url.Values, _ string) {
+				q.Set("post_logout_redirect_uri", bye+"/unknown")
+			}, false, http.StatusBadRequest, ""},
+			"oidcc-rp-initiated-logout-query-added-to-post-logout-redirect-uri": {func(q url.Values, _ string) {
+				q.Set("post_logout_redirect_uri", bye+"?foo=bar")
+			}, false, http.StatusBadRequest, ""},
+			"oidcc-rp-initiated-logout-modified-id-token-hint": {func(q url.Values, idToken string) {
+				q.Set("id_token_hint", "eyJhbGciOiJub25lIn0."+strings.Split(idToken, ".")[1]+".")
+			}, false, http.StatusBadRequest, ""},
+			"oidcc-rp-initiated-logout-bad-id-token-hint": {func(q url.Values, idToken string) {
+				part := strings.Split(idToken, ".")
+				q.Set("id_token_hint", part[0]+"."+part[1]+"."+strings.Repeat("A", len(part[2])))
+			}, false, http.StatusBadRequest, ""},
+			"oidcc-rp-initiated-logout-no-id-token-hint":            {func(q url.Values, _ string) { q.Del("id_token_hint") }, false, http.StatusBadRequest, ""},
+			"oidcc-rp-initiated-logout-no-post-logout-redirect-uri": {func(q url.Values, _ string) { q.Del("post_logout_redirect_uri") }, false, http.StatusOK, ""},
+			"oidcc-rp-initiated-logout-no-params":                   {func(q url.Values, _ string) { clear(q) }, true, http.StatusOK, ""},
+			"oidcc-rp-initiated-logout-only-state":                  {func(q url.Values, _ string) { clear(q); q.Set("state", "s") }, true, http.StatusOK, ""},
+			"a hint of his session in another browser":              {func(q url.Values, _ string) { q.Set("id_token_hint", another.IDToken) }, true, http.StatusSeeOther, bye + "?state=s+1%26x"},
+			"another client_id (RP-Initiated Logout §2)":            {func(q url.Values, _ string) { q.Set("client_id", "other") }, false, http.StatusBadRequest, ""},
+			"its client_id, and parameters that nobody here expects": {func(q url.Values, _ string) {
+				q.Set("client_id", "expenses")
+				q.Set("logout_hint", "x")
+				q.Set("extra", "x")
+			}, false, http.StatusSeeOther, bye + "?state=s+1%26x"},
+		} {
+			w.clock.Advance(time.Minute) // one name signs in only so often
+			p, browser := w.rp("acme", "expenses"), testkit.NewClient(t)
+			tok := p.exchange(p.callback(p.signIn(browser, "anna")).Get("code"))
+			q := url.Values{"id_token_hint": {tok.IDToken}, "post_logout_redirect_uri": {bye}, "state": {"s 1&x"}}
+			if c.change != nil {
+				c.change(q, tok.IDToken)
+			}
+			page := browser.Get(p.base() + "/end_session?" + q.Encode())
+			if c.asks {
+				page = page.Press("Sign out")
+			}
+			if page.Status != c.status || page.Header.Get("Location") != c.to {
+				t.Errorf("%s: %d to %q: %s", name, page.Status, page.Header.Get("Location"), page.Text)
+			}
+			quiet := w.rp("acme", "expenses").with("prompt", "none")
+			if got := quiet.callback(browser.Get(quiet.authorizeURL())); (got.Get("error") == "login_required") != (c.status != http.StatusBadRequest) {
+				t.Errorf("%s: and then %v", name, got)
+			}
+		}
+	})
+}
+
+// TestPublicURL: issuers are https without query and fragment (Core §2, Discovery §3), but
+// for trying things out on this machine.
+func TestPublicURL(t *testing.T) {
+	for address, want := range map[string]bool{
+		"https://id.example": true, "https://id.example/": true, "https://id.example:8443": true, "https://[2001:db8::1]": true,
+		"http://localhost:8080": true, "http://127.0.0.1": true, "http://[::1]:1": true, "http://twofold.localhost": true,
+		"http://id.example": false, "http://localhost.evil.example": false, "http://10.0.0.1": false, "ftp://id.example": false, "id.example": false, "": false,
+		"https://": false, "https://id.example/path": false, "https://id.example?x=1": false, "https://id.example?": false, "https://id.example#x": false,
+		"https://id.example#": false, "https://id.example/#": false, "https://user@id.example": false, "https://@id.example": false,
+	} {
+		err := providerFlags{PublicURL: address}.check()
+		if refused := err != nil && strings.Contains(err.Error(), "--public-url"); refused == want {
+			t.Errorf("%q: %v", address, err)
+		}
+	}
 }

@@ -3,6 +3,7 @@ package op
 import (
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -163,6 +164,11 @@ func TestAllScopes(t *testing.T) {
 		text, err := base64.RawURLEncoding.DecodeString(strings.Split(a.str("id_token"), ".")[0])
 		w.must(err)
 		w.must(json.Unmarshal(text, &head))
+		var all map[string]any
+		w.must(json.Unmarshal(text, &all))
+		if d := cmp.Diff([]string{"alg", "kid", "typ"}, slices.Sorted(maps.Keys(all))); d != "" {
+			t.Error("header:", d)
+		}
 		if keys := set.Key(head.Kid); head.Alg != "RS256" || len(keys) != 1 || keys[0].Algorithm != "RS256" {
 			t.Errorf("signed by %+v of %+v", head, set.Keys)
 		}
