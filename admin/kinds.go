@@ -16,19 +16,40 @@ import (
 func (a *Admin) TenantsOf() Things[tenants.Tenant] {
 	return Things[tenants.Tenant]{
 		admin: a, kept: a.Tenants.Tenants(), name: func(v tenants.Tenant) string { return v.Name },
-		inTenant: func(_ context.Context, e Edit[tenants.Tenant]) error { return tightens(e) }, loosens: loosensTenant,
+		inTenant: a.tightens, loosens: a.loosensTenant,
 	}
 }
 
-// IDPs are the use cases of IDPs.
+// IDPs are the use cases of IDPs. Who maps another provider's groups to one of ours lets
+// its people in: he must be allowed to.
 func (a *Admin) IDPs() Things[tenants.IDP] {
-	return Things[tenants.IDP]{admin: a, kept: a.Tenants.KeptIDPs(), name: func(v tenants.IDP) string { return v.Name }, loosens: loosensIDP}
+	return Things[tenants.IDP]{
+		admin: a, kept: a.Tenants.KeptIDPs(), name: func(v tenants.IDP) string { return v.Name }, loosens: plainly(loosensIDP),
+		rules: func(ctx context.Context, e Edit[tenants.IDP]) error {
+			if e.New == nil || len(e.New.GroupMap) == 0 {
+				return nil
+			}
+			groups, err := a.Tenants.ListGroups(ctx)
+			if err != nil {
+				return err
+			}
+			for _, g := range groups {
+				if !slices.Contains(e.New.GroupsOf(), g.Name) {
+					continue
+				}
+				if err := a.mayTouch(ctx, e.Who, tenants.SubjectGroup, g.ID); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
 }
 
 // ClientApps are the use cases of client apps.
 func (a *Admin) ClientApps() Things[tenants.ClientApp] {
 	return Things[tenants.ClientApp]{
-		admin: a, kept: a.Tenants.ClientApps(), name: func(v tenants.ClientApp) string { return v.Name }, loosens: loosensClientApp,
+		admin: a, kept: a.Tenants.ClientApps(), name: func(v tenants.ClientApp) string { return v.Name }, loosens: plainly(loosensClientApp),
 		rules: func(ctx context.Context, e Edit[tenants.ClientApp]) error {
 			if e.Old == nil {
 				return nil
@@ -87,7 +108,7 @@ func (a *Admin) Users() Things[tenants.User] {
 func (a *Admin) Assignments() Things[tenants.Assignment] {
 	return Things[tenants.Assignment]{
 		admin: a, kept: a.Tenants.Assignments(), name: func(v tenants.Assignment) string { return v.ID },
-		inTenant: a.tightensAssignment, loosens: loosensAssignment,
+		inTenant: a.tightensAssignment, loosens: plainly(loosensAssignment),
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"twofold/idp/op"
+	"twofold/idp/upstream"
 	"twofold/internal/audit"
 	"twofold/internal/db"
 	"twofold/internal/limits"
@@ -40,8 +41,11 @@ type Config struct {
 	UI        *ui.UI
 	Catalog   twofactor.Catalog  // whose scripts are served
 	Compose   twofactor.Compose  // puts the house's own letters into words
+	Upstream  *upstream.Party    // this server as a client of other providers
+	Guarded   *http.Client       // for the addresses at which client apps want to be told
 	PublicURL string             // scheme://host[:port], without a trailing slash
 	Observe   func(event string) // for metrics: "done", "refused", "wrong_password", …
+	TellEvery time.Duration      // how often to look for apps to be told of sessions that ended elsewhere; 0: 1 s
 }
 
 // IDP serves sign-ins.
@@ -52,6 +56,7 @@ type IDP struct {
 	cross      *http.CrossOriginProtection
 	scripts    map[string]script
 	background sync.WaitGroup // work that goes on after its request was answered
+	toTell     chan struct{}  // there are apps to be told
 }
 
 // New makes an IDP.
@@ -59,8 +64,11 @@ func New(c Config) *IDP {
 	if c.Observe == nil {
 		c.Observe = func(string) {}
 	}
+	if c.TellEvery == 0 {
+		c.TellEvery = time.Second
+	}
 	s := &IDP{
-		Config: c, secure: strings.HasPrefix(c.PublicURL, "https://"), cross: http.NewCrossOriginProtection(),
+		toTell: make(chan struct{}, 1), Config: c, secure: strings.HasPrefix(c.PublicURL, "https://"), cross: http.NewCrossOriginProtection(),
 		scripts: loadScripts(c.Catalog),
 	}
 	if u, err := url.Parse(c.PublicURL); err == nil {
@@ -86,6 +94,7 @@ func (s *IDP) Mount(r *mux.Router) {
 	t.HandleFunc("/signin/{id}", s.page(s.orAgain(s.show))).Methods(http.MethodGet, http.MethodHead)
 	t.HandleFunc("/signin/{id}", s.page(s.orAgain(s.post))).Methods(http.MethodPost)
 	t.HandleFunc("/signin/{id}/status", s.page(s.status)).Methods(http.MethodGet)
+	t.HandleFunc("/upstream/{idp}/callback", s.page(s.upstreamCallback)).Methods(http.MethodGet, http.MethodPost)
 	t.HandleFunc("/end_session", s.page(s.endSession)).Methods(http.MethodGet, http.MethodPost)
 	t.HandleFunc("/account", s.page(s.signedIn(s.account))).Methods(http.MethodGet, http.MethodHead)
 	t.HandleFunc("/account", s.page(s.signedIn(s.accountPost))).Methods(http.MethodPost)

@@ -3,10 +3,12 @@ package apply
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"twofold/internal/db"
 	"twofold/tenants"
+	"twofold/twofactor"
 )
 
 // Each put method goes through the entities of one kind. A key that the file does
@@ -47,6 +49,11 @@ func (j *job) putSubscription(ctx context.Context) error {
 	assign(&want.EnforceMFA, s.EnforceMFA)
 	assign(&want.MinACR, s.MinACR)
 	assign(&want.Active, s.Active)
+	assignSpan(&want.SessionSeconds, s.SessionSeconds)
+	assignSpan(&want.IdleSeconds, s.IdleSeconds)
+	if !j.spansFit(s.SessionSeconds, s.IdleSeconds, want.SessionSeconds, want.IdleSeconds) {
+		return nil
+	}
 	d, err := j.store.PutSubscription(ctx, &want)
 	if err != nil {
 		return orProblems(j.run, j.refused(s.at, s, err))
@@ -79,6 +86,7 @@ func (j *job) putIDPs(ctx context.Context) error {
 		assign(&want.Type, s.Type)
 		assign(&want.EnforceMFA, s.EnforceMFA)
 		assign(&want.Active, s.Active)
+		j.assignUpstream(&want, s)
 		d, err := j.store.PutIDP(ctx, &want)
 		if err != nil {
 			if err := j.refused(s.at, s, err); err != nil {
@@ -87,9 +95,38 @@ func (j *job) putIDPs(ctx context.Context) error {
 			continue
 		}
 		j.put(kindIDP, want.Name, want.ID)
-		j.changed(kindIDP, want.Name, want.ID, d.Created, compare(s, have, want, d.Created))
+		fields := compare(s, have, want, d.Created)
+		if i := slices.IndexFunc(d.Fields, func(f tenants.FieldChange) bool { return f.Name == "ClientSecret" }); i >= 0 {
+			fields = append(fields, field{key: "client_secret", note: noteOf(d.Fields[i].Old == "", false)})
+		}
+		c := j.changed(kindIDP, want.Name, want.ID, d.Created, fields)
+		if s.ClientSecret.v.kept && !want.HasSecret {
+			j.warn("%s: there is no client_secret to keep; until it is given, such as by ${env:%s}, nobody can sign in by it",
+				c.label, variable(j.spec.Name.v, want.Name, "client_secret"))
+		}
 	}
 	return nil
+}
+
+// assignUpstream takes over what is for IDPs of type oidc.
+func (j *job) assignUpstream(want *tenants.IDP, s idp) {
+	assign(&want.Issuer, s.Issuer)
+	assign(&want.ClientID, s.ClientID)
+	assign(&want.NameClaim, s.NameClaim)
+	assign(&want.EmailClaim, s.EmailClaim)
+	assign(&want.PhoneClaim, s.PhoneClaim)
+	assign(&want.GroupsClaim, s.GroupsClaim)
+	assign(&want.CreateUsers, s.CreateUsers)
+	assign(&want.UpdateUsers, s.UpdateUsers)
+	for _, l := range []struct {
+		to   *tenants.List
+		from texts
+	}{{&want.Scopes, s.Scopes}, {&want.ACRValues, s.ACRValues}, {&want.Domains, s.Domains}, {&want.GroupMap, s.GroupMap}, {&want.Trust, s.Trust}} {
+		if l.from.set {
+			*l.to = words(l.from)
+		}
+	}
+	want.ClientSecret = twofactor.Secret(j.secret(s.ClientSecret))
 }
 
 func (j *job) putTenants(ctx context.Context) error {
@@ -101,12 +138,7 @@ func (j *job) putTenants(ctx context.Context) error {
 	for _, s := range j.spec.Tenants {
 		have, exists := j.tenants[s.Name.v]
 		want, s := wantedTenant(s, have, exists)
-		if session, idle := spanOf(want.SessionSeconds), spanOf(want.IdleSeconds); idle > session {
-			at := s.SessionSeconds.place
-			if s.IdleSeconds.set {
-				at = s.IdleSeconds.place
-			}
-			j.found(at, "leaves an idle time of %s with a session of %s; give both", shownSpan(idle), shownSpan(session))
+		if !j.spansFit(s.SessionSeconds, s.IdleSeconds, want.SessionSeconds, want.IdleSeconds) {
 			continue
 		}
 		d, err := j.store.PutTenant(ctx, &want)
@@ -157,18 +189,34 @@ func wantedTenant(s tenant, have tenants.Tenant, exists bool) (tenants.Tenant, t
 	if s.SMSCountries.set {
 		want.SMSCountries = words(s.SMSCountries)
 	}
-	if s.SessionSeconds.set {
-		want.SessionSeconds = secondsOf(s.SessionSeconds.v)
-	}
-	if s.IdleSeconds.set {
-		want.IdleSeconds = secondsOf(s.IdleSeconds.v)
-	}
+	assignSpan(&want.SessionSeconds, s.SessionSeconds)
+	assignSpan(&want.IdleSeconds, s.IdleSeconds)
 	return want, s
+}
+
+func assignSpan(to *int64, s span) {
+	if s.set {
+		*to = secondsOf(s.v)
+	}
+}
+
+// spansFit finds an idle time that is longer than the session, as they would become:
+// one of them may be kept already.
+func (j *job) spansFit(session, idle span, wantSession, wantIdle int64) bool {
+	if wantSession == 0 || wantIdle <= wantSession {
+		return true
+	}
+	at := session.place
+	if idle.set {
+		at = idle.place
+	}
+	j.found(at, "leaves an idle time of %s with a session of %s; give both", shownSpan(spanOf(wantIdle)), shownSpan(spanOf(wantSession)))
+	return false
 }
 
 // usualTenant is what a new tenant is before the file has its say.
 func usualTenant(s tenant) tenants.Tenant {
-	return tenants.Tenant{Name: s.Name.v, Title: s.Name.v, IdleSeconds: secondsOf(min(usualIdle, s.SessionSeconds.v))}
+	return tenants.Tenant{Name: s.Name.v, Title: s.Name.v}
 }
 
 func secondsOf(d time.Duration) int64 { return int64(d / time.Second) }

@@ -25,31 +25,47 @@ type document struct {
 
 type subscription struct {
 	entry
-	Name        text         `key:"name" must:"true" check:"name" help:"Finds the subscription."`
-	Title       text         `key:"title" derived:"the name" help:"What people read."`
-	EnforceMFA  flag         `key:"enforce_mfa" default:"false" help:"Every sign-in in this subscription asks for a second factor."`
-	MinACR      text         `key:"min_acr" default:"\"\"" check:"acr" help:"Weakest sign-in that is accepted; empty: none is refused."`
-	Active      flag         `key:"active" default:"true" help:"Whether anybody can sign in at all."`
-	Settings    bases        `key:"settings" help:"Base settings of this subscription, by factor type. They win over the platform's."`
-	IDPs        []idp        `key:"idps" help:"Where users prove who they are."`
-	ClientApps  []clientApp  `key:"client_apps" help:"The web apps and machines that ask for sign-ins and tokens."`
-	Tenants     []tenant     `key:"tenants" help:"The realms, each an issuer of its own."`
-	Users       []user       `key:"users" help:"People and machines."`
-	Groups      []group      `key:"groups" help:"Sets of users, for assignments and for apps."`
-	TwoFactors  []twoFactor  `key:"two_factors" help:"TwoFactor instances: configured second factors."`
-	Assignments []assignment `key:"assignments" help:"Which instance is for whom."`
-	Exemptions  []exemption  `key:"exemptions" help:"Who is let off a required second factor, why and until when."`
-	Templates   []template   `key:"templates" help:"Words of messages, other than those that come with Twofold."`
-	Roles       []role       `key:"roles" help:"Who administers the subscription, or a tenant of it."`
+	Name           text         `key:"name" must:"true" check:"name" help:"Finds the subscription."`
+	Title          text         `key:"title" derived:"the name" help:"What people read."`
+	EnforceMFA     flag         `key:"enforce_mfa" default:"false" help:"Every sign-in in this subscription asks for a second factor."`
+	MinACR         text         `key:"min_acr" default:"\"\"" check:"acr" help:"Weakest sign-in that is accepted; empty: none is refused."`
+	SessionSeconds span         `key:"session" default:"0s" help:"How long a session lives at most in its tenants that do not say it themselves: 5m to 90d; 0s: 24h."`
+	IdleSeconds    span         `key:"idle" default:"0s" help:"How long it lives without use: at least 1m, at most the session; 0s: 1h."`
+	Active         flag         `key:"active" default:"true" help:"Whether anybody can sign in at all."`
+	Settings       bases        `key:"settings" help:"Base settings of this subscription, by factor type. They win over the platform's."`
+	IDPs           []idp        `key:"idps" help:"Where users prove who they are."`
+	ClientApps     []clientApp  `key:"client_apps" help:"The web apps and machines that ask for sign-ins and tokens."`
+	Tenants        []tenant     `key:"tenants" help:"The realms, each an issuer of its own."`
+	Users          []user       `key:"users" help:"People and machines."`
+	Groups         []group      `key:"groups" help:"Sets of users, for assignments and for apps."`
+	TwoFactors     []twoFactor  `key:"two_factors" help:"TwoFactor instances: configured second factors."`
+	Assignments    []assignment `key:"assignments" help:"Which instance is for whom."`
+	Exemptions     []exemption  `key:"exemptions" help:"Who is let off a required second factor, why and until when."`
+	Templates      []template   `key:"templates" help:"Words of messages, other than those that come with Twofold."`
+	Roles          []role       `key:"roles" help:"Who administers the subscription, or a tenant of it."`
 }
 
 type idp struct {
 	entry
-	Name       text `key:"name" must:"true" check:"name" help:"Finds the IDP in its subscription."`
-	Title      text `key:"title" derived:"the name" help:"What people read."`
-	Type       text `key:"type" default:"local" choices:"local" help:"How users prove who they are: \"local\" keeps names and passwords here."`
-	EnforceMFA flag `key:"enforce_mfa" default:"false" help:"Sign-ins by this IDP ask for a second factor."`
-	Active     flag `key:"active" default:"true" help:"Whether it can be used."`
+	Name         text   `key:"name" must:"true" check:"name" help:"Finds the IDP in its subscription."`
+	Title        text   `key:"title" derived:"the name" help:"What people read."`
+	Type         text   `key:"type" default:"local" choices:"local,oidc" help:"How users prove who they are: \"local\" keeps names and passwords here, \"oidc\" is another OpenID Provider. It cannot be changed later; all keys below enforce_mfa but active are for \"oidc\"."`
+	EnforceMFA   flag   `key:"enforce_mfa" default:"false" help:"Sign-ins by this IDP ask for a second factor."`
+	Issuer       text   `key:"issuer" default:"\"\"" help:"Address of the provider: https, and the very issuer that it names. It cannot be changed while users are linked by it."`
+	ClientID     text   `key:"client_id" default:"\"\"" help:"What the provider calls this server."`
+	ClientSecret source `key:"client_secret" secret:"true" help:"How this server proves itself to the provider; left out for a public client. It is needed again where issuer or client_id change."`
+	Scopes       texts  `key:"scopes" default:"[]" help:"What is asked for beside openid; none: profile and email."`
+	ACRValues    texts  `key:"acr_values" default:"[]" help:"How strongly the provider shall let users sign in, in its words."`
+	Domains      texts  `key:"domains" default:"[]" help:"Whose mail addresses end in one of these signs in here: example.com."`
+	NameClaim    text   `key:"name_claim" default:"\"\"" help:"Claim of the display name; empty: name."`
+	EmailClaim   text   `key:"email_claim" default:"\"\"" help:"Claim of the mail address; empty: email. Only email can be verified."`
+	PhoneClaim   text   `key:"phone_claim" default:"\"\"" help:"Claim of the phone number; empty: phone_number. Only phone_number can be verified."`
+	GroupsClaim  text   `key:"groups_claim" default:"\"\"" help:"Claim of the groups; empty: they are not looked at."`
+	GroupMap     texts  `key:"group_map" default:"[]" help:"Which group there is which here: \"their group = ours\". At each sign-in the user is put into those, and taken from the others that are named here."`
+	Trust        texts  `key:"trust" default:"[]" help:"What its acr and amr count for here: \"amr:mfa = aal2\" or \"acr:VALUE = phr\", with 2fa, aal2 or phr. All else counts as a password does."`
+	CreateUsers  flag   `key:"create_users" default:"false" help:"Whoever the provider vouches for gets an account."`
+	UpdateUsers  flag   `key:"update_users" default:"false" help:"Names and groups follow the provider at each sign-in."`
+	Active       flag   `key:"active" default:"true" help:"Whether it can be used."`
 }
 
 type tenant struct {
@@ -60,8 +76,8 @@ type tenant struct {
 	Accent         text  `key:"accent" default:"\"\"" check:"accent" help:"Colour of the sign-in pages, as \"#rrggbb\"; empty: the standard one. Quote it: # begins a comment."`
 	EnforceMFA     flag  `key:"enforce_mfa" default:"false" help:"Every sign-in to this tenant asks for a second factor."`
 	MinACR         text  `key:"min_acr" default:"\"\"" check:"acr" help:"Weakest sign-in that is accepted; empty: none is refused."`
-	SessionSeconds span  `key:"session" default:"24h" help:"How long a session lives at most: 5m to 90d."`
-	IdleSeconds    span  `key:"idle" derived:"1h, or the session if that is shorter" help:"How long it lives without use: at least 1m, at most the session."`
+	SessionSeconds span  `key:"session" derived:"the subscription's" help:"How long a session lives at most: 5m to 90d; 0s: as the subscription says."`
+	IdleSeconds    span  `key:"idle" derived:"the subscription's" help:"How long it lives without use: at least 1m, at most the session; 0s: as the subscription says."`
 	RememberDays   count `key:"remember_days" default:"0" most:"30" help:"For how many days a browser may be remembered, so that it is not asked for a second factor each time; 0: never, 30 at most."`
 	PasskeySignIn  flag  `key:"passkey_sign_in" default:"false" help:"A passkey may stand for name and password too."`
 	IDTokenAlg     text  `key:"id_token_alg" default:"RS256" choices:"RS256,ES256" help:"Signature of ID tokens, for apps that leave it to the tenant."`
@@ -83,6 +99,8 @@ type clientApp struct {
 	AuthMethod             text   `key:"auth_method" derived:"client_secret_basic; none for spa and native" choices:"client_secret_basic,client_secret_post,private_key_jwt,none" help:"How the app proves itself at the token endpoint."`
 	RedirectURIs           texts  `key:"redirect_uris" default:"[]" help:"Where users may be sent back to. Compared character by character; https, or http on this machine only."`
 	PostLogoutRedirectURIs texts  `key:"post_logout_redirect_uris" default:"[]" help:"Where users may be sent after signing out."`
+	LogoutURI              text   `key:"backchannel_logout_uri" default:"\"\"" check:"logout" help:"Where Twofold posts a logout token when a session ends that the app holds; empty: nowhere. Https, or http on this machine only."`
+	LogoutSession          flag   `key:"backchannel_logout_session_required" default:"false" help:"The app needs to be told which session it is. Twofold always tells."`
 	GrantTypes             texts  `key:"grant_types" derived:"[authorization_code, refresh_token]; [client_credentials] for machine" choices:"authorization_code,refresh_token,client_credentials,urn:ietf:params:oauth:grant-type:device_code" help:"How the app may get tokens."`
 	Scopes                 texts  `key:"scopes" derived:"[openid, profile, email, phone, groups, offline_access]; none for machine" check:"scope" help:"What the app may ask for. Names of your own are carried in access tokens."`
 	Resources              texts  `key:"resources" default:"[]" help:"Addresses of the APIs that the app may ask tokens for. A token asked for one is good there alone (RFC 8707)."`
@@ -113,7 +131,7 @@ type user struct {
 	Locale        text   `key:"locale" default:"\"\"" check:"locale" help:"Language of pages and messages, as BCP 47: de-CH."`
 	Password      source `key:"password" secret:"true" help:"Set only if it is not the user's password already."`
 	Active        flag   `key:"active" default:"true" help:"Whether the user can sign in."`
-	IDPs          texts  `key:"idps" ref:"idp" help:"Names of the local IDPs that know the user: exactly these. A person without one cannot sign in."`
+	IDPs          texts  `key:"idps" ref:"idp" help:"Names of the local IDPs that know the user: exactly these. What he is linked to at other providers stays."`
 	Tenants       texts  `key:"tenants" ref:"tenant" help:"Names of the tenants the user is a member of: exactly these."`
 	Groups        texts  `key:"groups" ref:"group" help:"Names of the groups the user is in: exactly these. Say it here or in the group's members."`
 }

@@ -13,12 +13,18 @@ export const password = 'correct horse battery staple'
 
 export const user = n => ({ name: `user${n}`, email: `user${n}@sample.example`, phone: `+121255501${String(n).padStart(2, '0')}` })
 
-export function sample({ smtpPort, sms, secrets, jwks }) {
+export function sample({ smtpPort, sms, secrets, jwks, corp }) {
   const web = { redirect_uris: [apps.callback], post_logout_redirect_uris: [apps.signedOut] }
   return {
     subscriptions: [{
       name: 'sample',
-      idps: [{ name: 'staff' }],
+      idps: [
+        { name: 'staff' },
+        {
+          name: 'corp', title: 'Corp', type: 'oidc', issuer: corp, client_id: 'twofold', client_secret: secrets.corp, scopes: ['email', 'profile'],
+          domains: ['corp.example'], trust: ['amr:mfa = aal2'], create_users: true, update_users: true,
+        },
+      ],
       client_apps: [
         { name: 'expenses', title: 'Expenses', type: 'web', client_secret: secrets.expenses, ...web },
         {
@@ -33,10 +39,11 @@ export function sample({ smtpPort, sms, secrets, jwks }) {
       tenants: [
         { name: 'acme', title: 'Acme', sms_countries: ['US'], idps: ['staff'], client_apps: ['expenses', 'payroll', 'vault', 'phone', 'reports', 'gateway'] },
         { name: 'globex', title: 'Globex', idps: ['staff'], client_apps: ['expenses', 'reports', 'gateway'] },
+        { name: 'initech', title: 'Initech', idps: ['staff', 'corp'], client_apps: ['expenses'] },
       ],
       users: Array.from({ length: people }, (_, n) => ({
         ...user(n), given_name: 'User', family_name: `Number ${n}`, email_verified: true, phone_verified: true, password,
-        idps: ['staff'], tenants: ['acme', 'globex'],
+        idps: ['staff'], tenants: ['acme', 'globex', 'initech'],
       })),
       two_factors: [
         {
@@ -47,6 +54,7 @@ export function sample({ smtpPort, sms, secrets, jwks }) {
       ],
       assignments: [
         { two_factor: 'Code by e-mail', to: { tenant: 'acme' }, required: true },
+        { two_factor: 'Code by e-mail', to: { tenant: 'initech' }, required: true },
         // Offered to one app only: elsewhere the code comes by mail.
         { two_factor: 'Code by SMS', to: { client_app: 'vault' }, required: false },
       ],

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 
+import { Corp } from './corp.mjs'
 import { Inbox, listen, smsServer, smtpServer } from './mail.mjs'
 import { sample, user } from './sample.mjs'
 
@@ -18,11 +19,13 @@ export async function startWorld(work) {
   const texts = smsServer(inbox, sms)
   const smtpPort = await listen(smtp)
   const smsPort = await listen(texts)
-  const secrets = { expenses: hex(20), payroll: awkward(), reports: awkward(), gateway: awkward() }
+  const corp = new Corp()
+  await corp.listen()
+  const secrets = { corp: hex(20), expenses: hex(20), payroll: awkward(), reports: awkward(), gateway: awkward() }
   const key = await signingKey()
 
   const file = join(work, 'sample.yaml')
-  await writeFile(file, JSON.stringify(sample({ smtpPort, sms, secrets, jwks: key.jwks }), null, 2))
+  await writeFile(file, JSON.stringify(sample({ smtpPort, sms, secrets, corp: corp.issuer, jwks: key.jwks }), null, 2))
   const others = Object.entries(process.env).filter(([name]) => !name.startsWith('TWOFOLD_'))
   const env = { ...Object.fromEntries(others), TWOFOLD_DATABASE: `sqlite:${join(work, 'twofold.db')}`, TWOFOLD_LOG_FORMAT: 'json' }
   const program = join(work, 'twofold')
@@ -32,13 +35,14 @@ export async function startWorld(work) {
   const server = await serve(program, url, `http://127.0.0.1:${smsPort}`, work, env)
   let users = 0
   return {
-    inbox, secrets, key: key.pair, url,
+    inbox, secrets, corp, key: key.pair, url,
     issuer: tenant => new URL(`${url}/t/${tenant}`),
     /** person returns a user that no other test has. */
     person: () => user(users++),
     async stop() {
       await server.stop()
-      for (const s of [smtp, texts]) s.close()
+      for (const s of [smtp, texts, corp.server]) s.close()
+      corp.server.closeAllConnections?.()
       texts.closeAllConnections?.()
     },
     /** logTail is the end of the server's log. */
@@ -77,7 +81,7 @@ async function freePort() {
 
 async function serve(program, url, smsURL, work, env) {
   const p = spawn(program, [
-    'serve', '--public-url', url, '--listen', new URL(url).host, '--ops-listen=', '--endpoint-twilio', smsURL,
+    'serve', '--public-url', url, '--allow-private-addresses', '127.0.0.0/8', '--listen', new URL(url).host, '--ops-listen=', '--endpoint-twilio', smsURL,
     '--tls-cert', join(work, 'cert.pem'), '--tls-key', join(work, 'key.pem'),
   ], { env, stdio: ['ignore', 'ignore', 'pipe'] })
   const gone = new Promise(resolve => p.once('exit', resolve))
