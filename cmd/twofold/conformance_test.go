@@ -154,7 +154,7 @@ func TestFormPost(t *testing.T) {
 			if page.Status != http.StatusOK || len(page.Forms) != 1 || page.Header.Get("Cache-Control") != "no-store" || !strings.HasPrefix(page.Header.Get("Content-Type"), "text/html") {
 				t.Fatalf("%d %v %s", page.Status, page.Header, page.Text)
 			}
-			if !strings.Contains(page.Body, `method="post"`) || !strings.Contains(page.Body, `action="`+redirectURI+`"`) {
+			if !strings.Contains(page.Body, `method="post"`) || !strings.Contains(page.Body, "data-autosubmit") || !strings.Contains(page.Body, `action="`+redirectURI+`"`) {
 				t.Errorf("the form: %s", page.Body)
 			}
 			v := page.Forms[0].Values()
@@ -307,6 +307,20 @@ func TestDeviceEndpoints(t *testing.T) {
 		}
 		if page, body := send(w.url+"/t/acme/token", "grant_type", tenants.GrantDevice, "device_code", "made-up", "client_id", "cinema"); page.Status != http.StatusBadRequest || body["error"] != "invalid_grant" {
 			t.Errorf("made up: %d %s", page.Status, page.Body)
+		}
+		// The code is its client's own, and for who may use the grant.
+		w.app(tenants.ClientApp{Name: "radio", Type: tenants.AppNative, AuthMethod: tenants.AuthNone, GrantTypes: tenants.List{tenants.GrantDevice}})
+		w.must(w.tenants.SetTenantClientApps(w.ctx(), w.ids["tenant acme"], []string{w.ids["client_app expenses"], w.ids["client_app cinema"], w.ids["client_app radio"]}))
+		d := w.device("cinema", "openid")
+		d.connect(testkit.NewClient(t), "anna").Press("Allow")
+		if page, body := send(w.url+"/t/acme/token", "grant_type", tenants.GrantDevice, "device_code", d.Code, "client_id", "radio"); page.Status != http.StatusBadRequest || body["error"] != "invalid_grant" {
+			t.Errorf("another client's: %d %s", page.Status, page.Body)
+		}
+		if got := w.rp("acme", "expenses").token(url.Values{"grant_type": {tenants.GrantDevice}, "device_code": {d.Code}}); got.Error != "unauthorized_client" {
+			t.Errorf("a client without the grant: %+v", got)
+		}
+		if got := d.poll(); got.AccessToken == "" || got.Refresh != "" {
+			t.Errorf("those who tried have used it up, or it can refresh: %+v", got)
 		}
 		if page := testkit.NewClient(t).Get(at); page.Status != http.StatusMethodNotAllowed {
 			t.Errorf("GET: %d", page.Status)
