@@ -135,3 +135,66 @@ func write(t *testing.T, file, text string) {
 		t.Fatal(err)
 	}
 }
+
+// TestConformance: docs/conformance.md has its chapters, each of their rows has a reason
+// or tests that show it, and those tests are there.
+func TestConformance(t *testing.T) {
+	page := read(t, "conformance.md")
+	for _, chapter := range []string{
+		"OpenID Connect Core", "OpenID Connect Discovery", "RP-Initiated Logout", "Back-Channel Logout", "RFC 7009", "RFC 7636", "RFC 7662", "RFC 8628", "RFC 9126", "RFC 9207", "RFC 9700",
+		"Config OP", "Basic OP", "Form Post OP", "RP-Initiated Logout OP", "Back-Channel Logout OP",
+	} {
+		if !regexp.MustCompile(`(?m)^##+ ` + regexp.QuoteMeta(chapter) + `( 1\.0|,|$)`).MatchString(page) {
+			t.Errorf("there is no chapter %s", chapter)
+		}
+	}
+	tests, named := testsOf(t), regexp.MustCompile(`\b[a-z]+\.(Test|Fuzz)\w+`)
+	rows := 0
+	for line := range strings.Lines(page) {
+		if !strings.HasPrefix(line, "|") || strings.HasPrefix(line, "| ---") || strings.HasPrefix(line, "| paragraph |") || strings.HasPrefix(line, "| module |") {
+			continue
+		}
+		rows++
+		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), " | ")
+		if len(cells) != 4 {
+			t.Errorf("%d cells: %s", len(cells), line)
+			continue
+		}
+		names := named.FindAllString(cells[3], -1)
+		if reason, ok := strings.CutPrefix(strings.TrimSpace(cells[2]), "Does not apply: "); len(names) == 0 && (!ok || len(reason) < 10) {
+			t.Errorf("neither a test nor a reason: %s", line)
+		}
+		for _, name := range names {
+			if !tests[name] {
+				t.Errorf("there is no %s: %s", name, line)
+			}
+		}
+	}
+	if rows < 200 {
+		t.Errorf("%d rows", rows)
+	}
+}
+
+// testsOf are all tests by the last part of their directory and their name.
+func testsOf(t *testing.T) map[string]bool {
+	t.Helper()
+	out, function := map[string]bool{}, regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
+	err := filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (d.Name() == "node_modules" || d.Name() == ".git"):
+			return filepath.SkipDir
+		case !strings.HasSuffix(path, "_test.go"):
+			return nil
+		}
+		for _, m := range function.FindAllStringSubmatch(read(t, path), -1) {
+			out[filepath.Base(filepath.Dir(path))+"."+m[1]] = true
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}

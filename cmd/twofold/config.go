@@ -85,7 +85,7 @@ func (p providerFlags) check() error {
 		return err
 	}
 	u, err := url.Parse(p.PublicURL)
-	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || (u.Path != "" && u.Path != "/") || u.RawQuery != "" || u.User != nil {
+	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || (u.Path != "" && u.Path != "/") || strings.ContainsAny(p.PublicURL, "?#@") {
 		return errors.New("--public-url must be https://HOST[:PORT] without a path")
 	}
 	if u.Scheme == "http" && !loopback(u.Hostname()) {

@@ -120,6 +120,12 @@ func (p *Provider) grant(ctx context.Context, req authRequestRow, a Authenticati
 	if req.HintUserID != "" && req.HintUserID != a.UserID {
 		return p.respondError(ctx, req.destination(), "login_required", "another user has signed in"), nil
 	}
+	if parseStoredClaims(req.Claims).essentialACR() {
+		// The acr must be one of those asked for, also where more was reached (Core §5.5.1.1).
+		if a.ACR = metACR(req.ACRValues, a.ACR); a.ACR == "" {
+			return p.respondError(ctx, req.destination(), errUnmet, "no acr that is essential was reached"), nil
+		}
+	}
 	now := p.now()
 	offline := slices.Contains(req.Scopes, scopeOffline) && slices.Contains(app.GrantTypes, tenants.GrantRefresh)
 	g := grantRow{

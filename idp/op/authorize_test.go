@@ -229,6 +229,10 @@ func TestAuthorizeAnswersErrorsToTheApp(t *testing.T) {
 		{"claims a list", "web", "invalid_request", func(v url.Values) { v.Set("claims", "[]") }},
 		{"claims too long", "web", "invalid_request", func(v url.Values) { v.Set("claims", `{"x":"`+strings.Repeat("x", 9000)+`"}`) }},
 		{"claims sub with NUL", "web", "invalid_request", func(v url.Values) { v.Set("claims", `{"id_token":{"sub":{"value":"\u0000"}}}`) }},
+		{"an essential acr of nobody here", "web", "unmet_authentication_requirements", func(v url.Values) {
+			v.Set("acr_values", "phr")
+			v.Set("claims", `{"id_token":{"acr":{"essential":true,"values":["urn:example:gold","x y"]}}}`)
+		}},
 		{"hint garbage", "web", "invalid_request", func(v url.Values) { v.Set("id_token_hint", "garbage") }},
 		{"hint is an access token", "web", "invalid_request", func(v url.Values) { v.Set("id_token_hint", tokens.str("access_token")) }},
 		{"hint and claims differ", "web", "invalid_request", func(v url.Values) {
@@ -298,9 +302,15 @@ func TestAuthorizeAccepts(t *testing.T) {
 			t.Errorf("%+v", req)
 		}
 	})
+	t.Run("voluntary acr by claims", func(t *testing.T) {
+		req := check("web", "acr_values", "b", "claims", `{"id_token":{"acr":{"values":["phr",7,"x y"]}}}`)
+		if req.EssentialACR || !slices.Equal(req.ACRValues, []string{"phr", "b"}) {
+			t.Errorf("%+v", req)
+		}
+	})
 	t.Run("essential acr by claims", func(t *testing.T) {
 		req := check("web", "acr_values", "b", "claims", `{"id_token":{"acr":{"essential":true,"values":["phr",7,"x y"]},"unknown":null},"userinfo":null}`)
-		if !req.EssentialACR || !slices.Equal(req.ACRValues, []string{"phr", "b"}) {
+		if !req.EssentialACR || !slices.Equal(req.ACRValues, []string{"phr"}) {
 			t.Errorf("%+v", req)
 		}
 	})

@@ -3,6 +3,8 @@ package op
 import (
 	"encoding/json"
 	"slices"
+
+	"twofold/twofactor"
 )
 
 // claimsRequest is the claims parameter (Core §5.5), reduced to what we know.
@@ -93,14 +95,9 @@ func fillClaims(row *authRequestRow, ps params) *refusal {
 		return refuse("invalid_request", "claims cannot be kept")
 	}
 	row.Claims = string(kept)
-	// A demand for an acr by claim is one by acr_values, more urgent (Core §5.5.1.1).
-	var acrs []string
-	for _, v := range append(c.IDToken["acr"].wanted(), row.ACRValues...) {
-		if !slices.Contains(acrs, v) && isText(v) && len(words(v)) == 1 {
-			acrs = append(acrs, v)
-		}
+	if no := fillACR(row, c); no != nil {
+		return no
 	}
-	row.ACRValues = acrs
 	for _, m := range []map[string]*claimAsked{c.IDToken, c.Userinfo} {
 		if subs := m["sub"].wanted(); len(subs) == 1 { // Core §5.5.1: only for this user
 			if !isText(subs[0]) || row.HintUserID != "" && row.HintUserID != subs[0] {
@@ -110,4 +107,46 @@ func fillClaims(row *authRequestRow, ps params) *refusal {
 		}
 	}
 	return nil
+}
+
+// fillACR: a demand for an acr by claim is one by acr_values, more urgent. An essential
+// one stands alone, and fails at once where nobody here can reach it (Core §5.5.1.1).
+func fillACR(row *authRequestRow, c claimsRequest) *refusal {
+	asked := c.IDToken["acr"].wanted()
+	if !c.essentialACR() {
+		asked = append(asked, row.ACRValues...)
+	}
+	var acrs []string
+	for _, v := range asked {
+		if !slices.Contains(acrs, v) && isText(v) && len(words(v)) == 1 {
+			acrs = append(acrs, v)
+		}
+	}
+	row.ACRValues = acrs
+	if c.essentialACR() && metACR(acrs, strongestACR()) == "" {
+		return refuse(errUnmet, "no acr that is essential is offered")
+	}
+	return nil
+}
+
+// errUnmet is an essential acr that was not reached (OpenID Connect Core Error Code
+// unmet_authentication_requirements 1.0).
+const errUnmet = "unmet_authentication_requirements"
+
+func strongestACR() string {
+	all := twofactor.ACRs()
+	return all[len(all)-1]
+}
+
+// metACR is the strongest of the acr values asked for that a sign-in has met, which may
+// have reached more; empty: none.
+func metACR(asked []string, reached string) string {
+	have, _ := twofactor.ParseACR(reached)
+	met, best := "", twofactor.StrengthNone
+	for _, v := range asked {
+		if st, ok := twofactor.ParseACR(v); ok && st <= have && st > best {
+			met, best = v, st
+		}
+	}
+	return met
 }

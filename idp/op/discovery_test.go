@@ -66,7 +66,8 @@ func TestDiscoverySaysWhatIsTrue(t *testing.T) {
 	if d := cmp.Diff(want, got.body); d != "" || got.status != 200 {
 		t.Error(got.status, d)
 	}
-	if got.header.Get("Access-Control-Allow-Origin") != "*" || got.header.Get("Access-Control-Allow-Credentials") != "" || !strings.HasPrefix(got.header.Get("Cache-Control"), "public") {
+	if got.header.Get("Access-Control-Allow-Origin") != "*" || got.header.Get("Access-Control-Allow-Credentials") != "" || !strings.HasPrefix(got.header.Get("Cache-Control"), "public") ||
+		!strings.HasPrefix(got.header.Get("Content-Type"), "application/json") {
 		t.Error(got.header)
 	}
 	t.Run("RFC 8414", func(t *testing.T) {

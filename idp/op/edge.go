@@ -3,6 +3,7 @@ package op
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -46,7 +47,7 @@ func endpoints() []endpoint {
 		{path: pathToken, methods: post, check: checkToken},
 		{path: pathIntrospect, methods: post, check: checkIntrospect},
 		{path: pathRevoke, methods: post, check: checkClientForm},
-		{path: pathPAR, methods: post, check: checkClientForm, serve: (*Provider).servePush},
+		{path: pathPAR, methods: post, check: checkPush, serve: (*Provider).servePush},
 		{path: pathDeviceAuth, methods: post, check: checkClientForm, serve: (*Provider).serveDevice},
 		{path: pathUserinfo, methods: []string{http.MethodGet, http.MethodPost}, check: checkUserinfo},
 	}
@@ -122,6 +123,9 @@ func checkBody(r *http.Request) *fault {
 		return badRequest("the body must be application/x-www-form-urlencoded")
 	}
 	if err := r.ParseForm(); err != nil {
+		if _, large := errors.AsType[*http.MaxBytesError](err); large {
+			return badRequest(tooLarge)
+		}
 		return badRequest("the body cannot be read")
 	}
 	for name, list := range r.PostForm {
@@ -133,6 +137,17 @@ func checkBody(r *http.Request) *fault {
 		}
 	}
 	return nil
+}
+
+const tooLarge = "the body is too large"
+
+// checkPush has a status of its own for what is too large (RFC 9126 §2.3).
+func checkPush(r *http.Request) *fault {
+	f := checkClientForm(r)
+	if f != nil && f.description == tooLarge {
+		f.status = http.StatusRequestEntityTooLarge
+	}
+	return f
 }
 
 func unknownClient() *fault {

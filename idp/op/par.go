@@ -108,6 +108,8 @@ func (no *refusal) error() error {
 		e.ErrorType = oidc.InvalidScope
 	case errInvalidTarget:
 		e.ErrorType = errInvalidTarget
+	case errUnmet:
+		e.ErrorType = errUnmet
 	}
 	return e
 }
