@@ -20,9 +20,30 @@ func (a *Admin) TenantsOf() Things[tenants.Tenant] {
 	}
 }
 
-// IDPs are the use cases of IDPs.
+// IDPs are the use cases of IDPs. Who maps another provider's groups to one of ours lets
+// its people in: he must be allowed to.
 func (a *Admin) IDPs() Things[tenants.IDP] {
-	return Things[tenants.IDP]{admin: a, kept: a.Tenants.KeptIDPs(), name: func(v tenants.IDP) string { return v.Name }, loosens: loosensIDP}
+	return Things[tenants.IDP]{
+		admin: a, kept: a.Tenants.KeptIDPs(), name: func(v tenants.IDP) string { return v.Name }, loosens: loosensIDP,
+		rules: func(ctx context.Context, e Edit[tenants.IDP]) error {
+			if e.New == nil || len(e.New.GroupMap) == 0 {
+				return nil
+			}
+			groups, err := a.Tenants.ListGroups(ctx)
+			if err != nil {
+				return err
+			}
+			for _, g := range groups {
+				if !slices.Contains(e.New.GroupsOf(), g.Name) {
+					continue
+				}
+				if err := a.mayTouch(ctx, e.Who, tenants.SubjectGroup, g.ID); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
 }
 
 // ClientApps are the use cases of client apps.

@@ -29,8 +29,17 @@ func loosensTenant(e Edit[tenants.Tenant]) bool {
 	return e.Old != nil && e.New != nil && loosened(e.Old, e.New) != ""
 }
 
+// loosensIDP also looks at what another provider is believed: what its word counts for,
+// and whom it lets in.
 func loosensIDP(e Edit[tenants.IDP]) bool {
-	return e.Old != nil && e.New != nil && loosensDemand(e.Old.EnforceMFA, e.New.EnforceMFA, "", "")
+	if e.Old == nil || e.New == nil {
+		return false
+	}
+	more := func(was, is tenants.List) bool {
+		return slices.ContainsFunc(is, func(line string) bool { return !slices.Contains(was, line) })
+	}
+	return loosensDemand(e.Old.EnforceMFA, e.New.EnforceMFA, "", "") || more(e.Old.Trust, e.New.Trust) || more(e.Old.GroupMap, e.New.GroupMap) ||
+		!e.Old.CreateUsers && e.New.CreateUsers
 }
 
 func loosensClientApp(e Edit[tenants.ClientApp]) bool {

@@ -27,6 +27,8 @@ func (s *IDP) account(w http.ResponseWriter, r *http.Request, m *member) error {
 		return s.showRename(w, r, m, query.Get(ui.DoRename), http.StatusOK, "")
 	case query.Has(ui.DoRemove):
 		return s.showRemove(w, r, m, query.Get(ui.DoRemove))
+	case query.Has(ui.DoUnlink):
+		return s.showUnlink(w, r, m, query.Get(ui.DoUnlink))
 	case query.Has(askPassword):
 		return s.showPassword(w, r, m)
 	}
@@ -39,6 +41,7 @@ const askPassword = "password"
 func (s *IDP) accountAction(do string) func(http.ResponseWriter, *http.Request, *member) error {
 	return map[string]func(http.ResponseWriter, *http.Request, *member) error{
 		ui.DoAdd: s.accountAdd, ui.DoRename: s.accountRename, ui.DoPrefer: s.accountPrefer, ui.DoRemove: s.accountRemove,
+		ui.DoConnect: s.accountConnect, ui.DoUnlink: s.accountUnlink,
 		ui.DoResync: s.accountResync, ui.DoForget: s.accountForget, ui.DoEnd: s.accountEnd, ui.DoWithdraw: s.accountWithdraw, ui.DoAnswer: s.accountPassword,
 	}[do]
 }

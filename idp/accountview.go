@@ -49,7 +49,16 @@ func (s *IDP) showAccount(w http.ResponseWriter, r *http.Request, m *member, sta
 	if spare, ok := s.sparesSection(d, m, held); ok {
 		page.Sections = append(page.Sections, spare)
 	}
-	page.Sections = append(page.Sections, d.addresses(m, user), d.password(), d.sessions(live, m.session.ID))
+	page.Sections = append(page.Sections, d.addresses(m, user), d.password())
+	services, scheme, err := s.services(ctx, d, user.ID)
+	if err != nil {
+		return err
+	}
+	if scheme != "" {
+		page.Sections = append(page.Sections, services)
+		page.FormAlso = scheme
+	}
+	page.Sections = append(page.Sections, d.sessions(live, m.session.ID))
 	apps, any, err := s.consentsSection(ctx, d, user.ID)
 	if err != nil {
 		return err
@@ -219,7 +228,8 @@ var told = map[string]string{
 	"factor.wrong": "activity.wrong-code", "factor.locked": "activity.locked", "factor.enrolled": "activity.enrolled",
 	"factor.removed": "activity.removed", "factor.bypassed": "activity.bypassed", "factor.spent": "activity.spent", "factor.reset": "activity.reset",
 	"address.proven": "activity.address", "password.changed": "activity.password", "password.reset": "activity.password-reset",
-	"password.reset_asked": "activity.reset-asked", "browser.remembered": "activity.remembered", "session.ended": "activity.ended",
+	"password.reset_asked": "activity.reset-asked", "browser.remembered": "activity.remembered",
+	"identity.linked": "activity.linked", "identity.unlinked": "activity.unlinked", "session.ended": "activity.ended",
 	"consent.given": "activity.allowed", "consent.withdrawn": "activity.withdrawn",
 }
 

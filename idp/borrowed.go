@@ -13,7 +13,7 @@ import (
 // somebody else takes them back, from sign-ins that are under way too.
 
 // borrowed reports whether a proof was there before the sign-in began.
-func (a *attempt) borrowed(p signin.Proof) bool { return p.At.Before(a.row.CreatedAt) }
+func (a *attempt) borrowed(p signin.Proof) bool { return !p.Since(a.row.CreatedAt) }
 
 func (a *attempt) borrows() bool { return slices.ContainsFunc(a.facts.Proofs, a.borrowed) }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"twofold/idp/op"
+	"twofold/idp/upstream"
 	"twofold/internal/audit"
 	"twofold/internal/db"
 	"twofold/internal/limits"
@@ -40,6 +41,7 @@ type Config struct {
 	UI        *ui.UI
 	Catalog   twofactor.Catalog  // whose scripts are served
 	Compose   twofactor.Compose  // puts the house's own letters into words
+	Upstream  *upstream.Party    // this server as a client of other providers
 	PublicURL string             // scheme://host[:port], without a trailing slash
 	Observe   func(event string) // for metrics: "done", "refused", "wrong_password", …
 }
@@ -86,6 +88,7 @@ func (s *IDP) Mount(r *mux.Router) {
 	t.HandleFunc("/signin/{id}", s.page(s.orAgain(s.show))).Methods(http.MethodGet, http.MethodHead)
 	t.HandleFunc("/signin/{id}", s.page(s.orAgain(s.post))).Methods(http.MethodPost)
 	t.HandleFunc("/signin/{id}/status", s.page(s.status)).Methods(http.MethodGet)
+	t.HandleFunc("/upstream/{idp}/callback", s.page(s.upstreamCallback)).Methods(http.MethodGet, http.MethodPost)
 	t.HandleFunc("/end_session", s.page(s.endSession)).Methods(http.MethodGet, http.MethodPost)
 	t.HandleFunc("/account", s.page(s.signedIn(s.account))).Methods(http.MethodGet, http.MethodHead)
 	t.HandleFunc("/account", s.page(s.signedIn(s.accountPost))).Methods(http.MethodPost)

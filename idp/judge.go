@@ -34,6 +34,10 @@ func (s *IDP) judge(ctx context.Context, a *attempt) (verdict, error) {
 	if a.facts.UserID == "" {
 		return v, nil // Identify: nobody to judge yet
 	}
+	var err error
+	if a.facts, err = s.weigh(ctx, a.facts); err != nil {
+		return v, err
+	}
 	st, err := s.Ceremony.Standing(ctx, a.facts.UserID)
 	if err != nil {
 		return v, err
@@ -199,7 +203,7 @@ func (s *IDP) grant(ctx context.Context, r *http.Request, have *sessionRow, a *a
 		}
 	}
 	for _, p := range proofs {
-		if p.Method != signin.Password && p.Method != signin.Bypass && !p.At.Before(a.row.CreatedAt) {
+		if p.Method != signin.Password && p.Method != signin.Upstream && p.Method != signin.Bypass && !p.At.Before(a.row.CreatedAt) {
 			if err := s.Tenants.NoteTwoFactor(ctx, a.facts.UserID, p.Method); err != nil {
 				return outcome{}, err
 			}

@@ -57,7 +57,7 @@ func (s *IDP) handler(r *http.Request, step signin.Step, a *attempt, do string) 
 		if a.row.ChallengeID != "" && !r.PostForm.Has(ui.FieldUserName) {
 			answer = s.answerIdentify
 		}
-		return map[string]stepHandler{ui.DoAnswer: answer, ui.DoPasskey: s.beginIdentify, ui.DoChoose: s.leaveChallenge}[do]
+		return map[string]stepHandler{ui.DoAnswer: answer, ui.DoPasskey: s.beginIdentify, ui.DoChoose: s.leaveChallenge, ui.DoUpstream: s.pickUpstream}[do]
 	case signin.Challenge:
 		return map[string]stepHandler{
 			ui.DoAnswer: s.answerChallenge, ui.DoResend: s.resend, ui.DoPick: s.pick, ui.DoChoose: choose, ui.DoBypass: s.answerBypass,
@@ -122,6 +122,9 @@ func one(r *http.Request, name string) string {
 func (s *IDP) identify(w http.ResponseWriter, r *http.Request, a *attempt, _ verdict) error {
 	ctx := r.Context()
 	name, password := one(r, ui.FieldUserName), one(r, ui.FieldPassword)
+	if !r.PostForm.Has(ui.FieldPassword) {
+		return s.named(w, r, a, name)
+	}
 	if errs := missing(s.stepPage(r, a), name, password); errs != nil {
 		s.showIdentify(w, r, a, http.StatusUnprocessableEntity, cut(name, 256), errs)
 		return nil
@@ -156,6 +159,34 @@ func (s *IDP) identify(w http.ResponseWriter, r *http.Request, a *attempt, _ ver
 		Method: signin.Password, AMR: []string{"pwd"}, Strength: signin.Strength(twofactor.Strength1FA), At: a.stamp(s.Now()),
 	})
 	return s.identified(w, r, a)
+}
+
+// named takes the name alone: it may belong to another provider. Otherwise the password
+// is asked for, whoever's name it is.
+func (s *IDP) named(w http.ResponseWriter, r *http.Request, a *attempt, name string) error {
+	ways, err := s.ways(r.Context())
+	if err != nil {
+		return err
+	}
+	if name == "" || !ways.nameFirst() {
+		errs := missing(s.stepPage(r, a), name, "-")
+		s.showIdentify(w, r, a, http.StatusUnprocessableEntity, "", errs)
+		return nil
+	}
+	if v, ok := ways.serving(tenants.NormalName(name)); ok {
+		return s.leave(w, r, a, v.ID, name)
+	}
+	if !ways.local {
+		page := s.stepPage(r, a)
+		errs := []ui.FieldError{{Field: ui.FieldUserName, Message: page.Explain(tenants.ErrNoAccount.Code, tenants.ErrNoAccount.Message)}}
+		s.showIdentify(w, r, a, http.StatusUnprocessableEntity, cut(name, 256), errs)
+		return nil
+	}
+	a.facts.Named = cut(name, 256)
+	if err := s.save(r.Context(), a); err != nil {
+		return err
+	}
+	return s.again(w, r)
 }
 
 // is notes whom a sign-in is of. What the browser's session has proven of somebody

@@ -118,7 +118,7 @@ func (s *IDP) keepRemembered(ctx context.Context, r *http.Request, a *attempt, v
 // provenBySecond reports whether a second factor was shown in this very sign-in.
 func provenBySecond(a *attempt) bool {
 	for _, p := range a.facts.Proofs {
-		if p.Method != signin.Password && p.Method != signin.Bypass && !p.At.Before(a.row.CreatedAt) {
+		if p.Method != signin.Password && p.Method != signin.Upstream && p.Method != signin.Bypass && !p.At.Before(a.row.CreatedAt) {
 			return true
 		}
 	}

@@ -146,7 +146,7 @@ const whyAnother = "another user signed in"
 // provenSince reports whether any proof was made in a sign-in that began then.
 func provenSince(f signin.Facts, began time.Time) bool {
 	for _, p := range f.Proofs {
-		if !p.At.Before(began) {
+		if p.Since(began) {
 			return true
 		}
 	}

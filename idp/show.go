@@ -1,6 +1,7 @@
 package idp
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -61,17 +62,56 @@ func (s *IDP) show(w http.ResponseWriter, r *http.Request) error {
 	if a.row.ChallengeID != "" {
 		return s.showAsking(w, r, a, v, http.StatusOK, "")
 	}
-	s.showIdentify(w, r, a, http.StatusOK, a.req.LoginHint, nil)
+	return s.showFirst(w, r, a)
+}
+
+// showFirst begins a sign-in: at another provider, if that is where this one goes on, or
+// with the ways there are.
+func (s *IDP) showFirst(w http.ResponseWriter, r *http.Request, a *attempt) error {
+	ways, err := s.ways(r.Context())
+	if err != nil {
+		return err
+	}
+	v, ok := ways.direct(a)
+	if ok && a.facts.Named == "" && r.Method == http.MethodGet && !r.URL.Query().Has(upstreamParameter) && !s.mayPasskey(r, a) {
+		return s.leave(w, r, a, v.ID, a.req.LoginHint)
+	}
+	s.showIdentify(w, r, a, http.StatusOK, cmp.Or(a.facts.Named, a.req.LoginHint), nil)
 	return nil
 }
 
-func (s *IDP) showIdentify(w http.ResponseWriter, r *http.Request, a *attempt, status int, name string, errs []ui.FieldError) {
-	page := ui.SignIn{Page: s.stepPage(r, a), Action: r.URL.Path, UserName: name, Errors: errs, CanCancel: true, ResetURL: path(r, "/reset")}
+// mayPasskey reports whether the sign-in may begin with a passkey. Where that cannot be
+// found out it may not, and the others may.
+func (s *IDP) mayPasskey(r *http.Request, a *attempt) bool {
 	_, may, err := s.identifier(r.Context(), a)
 	if err != nil {
 		s.Log.ErrorContext(r.Context(), "passkeys not offered", "error", err)
 	}
-	page.MayPasskey = may
+	return may
+}
+
+func (s *IDP) showIdentify(w http.ResponseWriter, r *http.Request, a *attempt, status int, name string, errs []ui.FieldError) {
+	page := ui.SignIn{Page: s.stepPage(r, a), Action: r.URL.Path, UserName: name, Errors: errs, CanCancel: true, ResetURL: path(r, "/reset")}
+	page.MayPasskey = s.mayPasskey(r, a)
+	outcome := r.URL.Query().Get(upstreamParameter)
+	if text := said(page.Page, outcome); text != "" {
+		page.Notice = &ui.Notice{Kind: ui.Bad, Text: text}
+	}
+	ways, err := s.ways(r.Context())
+	if err != nil {
+		s.Log.ErrorContext(r.Context(), "other providers not offered", "error", err)
+		ways.local = true
+	}
+	for _, v := range ways.services {
+		page.Services = append(page.Services, ui.Service{ID: v.ID, Name: titleOf(v)})
+	}
+	page.FormAlso = ways.scheme()
+	// Who has several ways says first who he is: that may decide which (SPEC §5.1).
+	page.NameFirst = ways.nameFirst() && a.facts.Named == "" && a.req.LoginHint == "" && outcome == "" && !r.PostForm.Has(ui.FieldPassword)
+	page.NoPassword = !ways.local && !page.NameFirst
+	if page.NoPassword {
+		page.ResetURL = ""
+	}
 	s.UI.Render(w, r, status, page)
 }
 

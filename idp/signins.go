@@ -119,14 +119,20 @@ func (r *signInRow) pack(f signin.Facts) {
 // load finds the sign-in of the request's path and checks, as every step must,
 // that it began in this browser: the id alone proves nothing.
 func (s *IDP) load(r *http.Request) (*attempt, error) {
-	ctx := r.Context()
 	row, err := s.rowOf(r)
 	if err != nil {
 		return nil, err
 	}
+	return s.resume(r, row)
+}
+
+// resume goes on with a sign-in that is known to be this browser's.
+func (s *IDP) resume(r *http.Request, row signInRow) (*attempt, error) {
+	ctx := r.Context()
 	if row.State != stateOpen || !row.ExpiresAt.After(s.Now()) {
 		return nil, errSignInOver
 	}
+	var err error
 	a := &attempt{row: row}
 	if err := json.Unmarshal([]byte(row.Facts), &a.facts); err != nil {
 		return nil, fmt.Errorf("idp: facts of sign-in %s: %w", row.ID, err)
@@ -224,7 +230,7 @@ func (s *IDP) capOpen(ctx context.Context, userID string) error {
 func (s *IDP) Sweep(ctx context.Context) error {
 	ctx, before := db.AllTenants(ctx), s.Now().Add(-time.Hour)
 	var errs []error
-	for _, row := range []any{&signInRow{}, &sessionRow{}, &rememberedRow{}, &linkRow{}} {
+	for _, row := range []any{&signInRow{}, &sessionRow{}, &rememberedRow{}, &linkRow{}, &flowRow{}} {
 		errs = append(errs, s.DB.For(ctx).Where("expires_at < ?", before).Delete(row).Error)
 	}
 	return errors.Join(errs...)

@@ -19,11 +19,11 @@ func (s *Store) UserKeys(ctx context.Context) ([]UserKey, error) {
 	return list(s.DB.For(ctx).Select("id", "name").Where("deleted_at IS NULL"), func(r userRow) UserKey { return UserKey{r.ID, r.Name} })
 }
 
-// IDPsOfUsers lists the IDPs at which these users of the subscription in ctx can
-// prove themselves.
+// IDPsOfUsers lists the local IDPs that know these users of the subscription in ctx by
+// their names.
 func (s *Store) IDPsOfUsers(ctx context.Context, users []string) ([]Membership, error) {
 	return inPieces(users, func(some []string) ([]Membership, error) {
-		return list(s.DB.For(ctx).Where("user_id IN ?", some), func(r identityRow) Membership { return Membership{r.UserID, r.IDPID} })
+		return list(s.DB.For(ctx).Where("user_id IN ? AND idp_id IN (?)", some, s.idpsOfType(ctx, IDPLocal)), func(r identityRow) Membership { return Membership{r.UserID, r.IDPID} })
 	})
 }
 

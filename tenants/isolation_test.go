@@ -44,11 +44,13 @@ func TestTwoTenants(t *testing.T) {
 		w.behind(`INSERT INTO enrollments (subscription_id, id, user_id, two_factor_id, label, handle, sealed, uses, preferred, version, created_at)
 VALUES (?, ?, ?, ?, '', '', '', 0, false, 1, '2027-05-01 00:00:00+00:00')`, b.sub.ID, "enrollment of globex", b.anna.ID, teller.ID)
 		must(t, w.PutLogo(b.admin, Logo{OwnerID: b.tenant.ID, Hash: logoOfGlobex, MIME: "image/png", Content: []byte("globex")}))
+		corp := w.corp(b, func(v *IDP) { v.Title = "globex" })
+		must(t, w.LinkUpstream(b.ctx, b.anna.ID, corp.ID, "anna of globex"))
 		w.Forget()
 
 		testkit.Isolation{
 			URL: url, Store: w.Store, A: a.ctx, B: b.ctx, Marks: []string{"globex"},
-			IDs: []string{b.sub.ID, b.tenant.ID, b.idp.ID, b.app.ID, b.group.ID, b.anna.ID, b.letter.ID, post.ID, teller.ID, bob.ID, assignment.ID, exemption.ID},
+			IDs: []string{b.sub.ID, b.tenant.ID, b.idp.ID, b.app.ID, b.group.ID, b.anna.ID, b.letter.ID, post.ID, teller.ID, bob.ID, assignment.ID, exemption.ID, corp.ID},
 			Exempt: map[string]string{
 				"RealmByName":        "finds the tenant by the address of the request: that is how a context gets its tenant",
 				"RealmByID":          "for the server's own work, such as the outbox",
@@ -68,14 +70,51 @@ VALUES (?, ?, ?, ?, '', '', '', 0, false, 1, '2027-05-01 00:00:00+00:00')`, b.su
 				"SMSRules":           "asks for nothing but the tenant in the context",
 				"Forget":             "forgets, and returns nothing",
 				"SealedColumns":      "for operators, who own the master key; what they do returns numbers",
+				"MayAdmit":           "answers for the subscription in ctx; what it finds is the name of nothing",
 				"ReadAddress":        "reads what was typed, by the rules of the tenant in ctx: SMSRules",
 			},
-			Cases: w.isolationCases(b, bob, assignment, exemption),
+			Cases: append(w.upstreamCases(b, corp, bob.ID), w.isolationCases(b, bob, assignment, exemption)...),
 		}.Run(t)
 	})
 }
 
 const logoOfGlobex = "the hash of a logo"
+
+// upstreamCases are those of another provider.
+func (w *world) upstreamCases(b *customer, corp IDP, bobID string) []testkit.IsolationCase {
+	type see = func(...any)
+	yes := func(see see, ok bool, err error) {
+		if ok && err == nil {
+			see("globex")
+		}
+	}
+	return []testkit.IsolationCase{
+		{Method: "Upstream", Do: func(ctx context.Context, see see) { see(w.Upstream(ctx, corp.ID)) }},
+		{Method: "UserBySubject", Do: func(ctx context.Context, see see) { see(w.UserBySubject(ctx, corp.ID, "anna of globex")) }},
+		{Method: "HasSubject", Do: func(ctx context.Context, see see) {
+			ok, err := w.HasSubject(ctx, corp.ID, "anna of globex")
+			yes(see, ok, err)
+		}},
+		{Method: "UpstreamsOf", Do: func(ctx context.Context, see see) { see(w.UpstreamsOf(ctx, b.anna.ID)) }},
+		{Method: "HasPasswordHere", Do: func(ctx context.Context, see see) {
+			ok, err := w.HasPasswordHere(ctx, bobID)
+			yes(see, ok, err)
+		}},
+		{Method: "LinkUpstream", Do: func(ctx context.Context, see see) { yes(see, true, w.LinkUpstream(ctx, bobID, corp.ID, "bob there")) }},
+		{Method: "Follow", Do: func(ctx context.Context, see see) {
+			d, err := w.Follow(ctx, corp, b.anna, Profile{DisplayName: "changed"})
+			yes(see, d.Changed(), err)
+		}},
+		{Method: "Admit", Do: func(ctx context.Context, see see) {
+			_, err := w.Admit(ctx, corp, "new there", Profile{})
+			yes(see, err == nil, err)
+		}},
+		{Method: "UnlinkUpstream", Do: func(ctx context.Context, see see) {
+			ok, err := w.UnlinkUpstream(ctx, b.anna.ID, corp.ID)
+			yes(see, ok, err)
+		}},
+	}
+}
 
 // isolationCases ask for b's things. A result that is only yes or no is shown as
 // a word of b's where it is yes.

@@ -59,7 +59,7 @@ func (s *Store) Tenants() Kept[Tenant] {
 func (s *Store) KeptIDPs() Kept[IDP] {
 	k := kind[idpRow, IDP]{
 		s: s, name: "idp", trash: true, search: []string{"name"}, filters: filters{"active": filterBool("active"), "type": filterText("type")},
-		value: func(r idpRow) IDP { return r.IDP },
+		value: idpOf,
 		mark:  func(r *idpRow) (*string, *Stamp, *string) { return &r.ID, &r.Stamp, &r.Name },
 		within: func(ctx context.Context, tenants []string) *gorm.DB {
 			return s.links(ctx, &tenantIDPRow{}).Select("idp_id").Where("tenant_id IN ?", tenants)

@@ -84,6 +84,9 @@ func (s *Store) Link(ctx context.Context, kind LinkKind, owner, other string) (D
 	case LinkGroupMember:
 		row = &groupMemberRow{sub, owner, other}
 	case LinkUserIDP:
+		if err := s.mustBeLocal(ctx, other); err != nil {
+			return Difference{}, err
+		}
 		var u userRow
 		if err := s.DB.For(ctx).Where("id = ?", owner).Take(&u).Error; err != nil {
 			return Difference{}, notFound(err, errNoUser)
@@ -102,6 +105,19 @@ func (s *Store) Link(ctx context.Context, kind LinkKind, owner, other string) (D
 	}
 	s.changed(ctx)
 	return Difference{Fields: []FieldChange{{Name: l.other, New: other}}}, nil
+}
+
+// mustBeLocal refuses to link a user by his name to a provider whose subjects are its own.
+func (s *Store) mustBeLocal(ctx context.Context, idpID string) error {
+	var v idpRow
+	err := s.DB.For(ctx).Select("type").Where("id = ?", idpID).Take(&v).Error
+	if err != nil {
+		return notFound(err, errNoIDP)
+	}
+	if v.Type != IDPLocal {
+		return invalid("idp_id", "is not local: its users are linked by signing in to it")
+	}
+	return nil
 }
 
 // Unlink takes a link away, if there is one.

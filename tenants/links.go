@@ -3,6 +3,7 @@ package tenants
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"twofold/internal/db"
 )
@@ -92,9 +93,25 @@ func (s *Store) SetGroupMembers(ctx context.Context, groupID string, users []str
 		func(id string) groupMemberRow { return groupMemberRow{sub, groupID, id} }, func(r groupMemberRow) string { return r.UserID })
 }
 
-// SetIdentities lets a user prove himself at exactly these local IDPs, by his name.
+// SetIdentities lets a user prove himself at exactly these local IDPs, by his name. What
+// he is linked to at other providers stays.
 func (s *Store) SetIdentities(ctx context.Context, u User, idps []string) (Difference, error) {
 	sub := db.ScopeOf(ctx).Subscription
+	var linked []string
+	err := s.DB.For(ctx).Model(&identityRow{}).Where("user_id = ? AND idp_id IN (?)", u.ID, s.idpsOfType(ctx, IDPOIDC)).Pluck("idp_id", &linked).Error
+	if err != nil {
+		return Difference{}, fmt.Errorf("tenants: links: %w", err)
+	}
+	foreign := slices.DeleteFunc(slices.Clone(idps), func(id string) bool { return slices.Contains(linked, id) })
+	var wrong int64
+	err = s.DB.For(ctx).Model(&idpRow{}).Where("id IN ? AND type = ?", foreign, IDPOIDC).Count(&wrong).Error
+	if err != nil {
+		return Difference{}, fmt.Errorf("tenants: links: %w", err)
+	}
+	if wrong > 0 {
+		return Difference{}, invalid("idps", "must be local: users of others are linked by signing in to them")
+	}
+	idps = append(slices.Clone(idps), linked...)
 	return syncLinks(ctx, s, "user_id", u.ID, "idp_id", idps,
 		func(id string) identityRow { return identityRow{sub, id, u.Name, u.ID} }, func(r identityRow) string { return r.IDPID })
 }

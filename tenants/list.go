@@ -35,7 +35,7 @@ func (s *Store) ListTenants(ctx context.Context) ([]Tenant, error) {
 
 // ListIDPs lists the IDPs of the subscription in ctx.
 func (s *Store) ListIDPs(ctx context.Context) ([]IDP, error) {
-	return list(s.DB.For(ctx).Order("name"), func(r idpRow) IDP { return r.IDP })
+	return list(s.DB.For(ctx).Order("name"), idpOf)
 }
 
 // ListClientApps lists the client apps of the subscription in ctx.

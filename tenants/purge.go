@@ -14,7 +14,7 @@ import (
 const purgeBatch = 200
 
 // Forget erases what another package keeps of a thing of the subscription in ctx that is
-// erased in the same transaction: "user" or "two_factor".
+// erased in the same transaction: "user", "client_app" or "two_factor".
 type Forget = func(ctx context.Context, kind, id string) error
 
 // Purge erases, in all subscriptions, the users, client apps and instances that were
@@ -52,9 +52,9 @@ func (s *Store) purgeUsers(ctx context.Context, forget Forget) (int, error) {
 	})
 }
 
-func (s *Store) purgeClientApps(ctx context.Context, _ Forget) (int, error) {
+func (s *Store) purgeClientApps(ctx context.Context, forget Forget) (int, error) {
 	nothing := map[string]any{
-		"title": "", "redirect_uris": List{}, "post_logout_redirect_uris": List{}, "grant_types": List{}, "scopes": List{}, "jwks": "", "accent": "", "logo_url": "",
+		"title": "", "redirect_uris": List{}, "post_logout_redirect_uris": List{}, "grant_types": List{}, "scopes": List{}, "resources": List{}, "jwks": "", "accent": "", "logo_url": "",
 	}
 	return s.purge(ctx, &clientAppRow{}, nothing, func(ctx context.Context, id string) error {
 		for _, of := range []*gorm.DB{
@@ -67,7 +67,10 @@ func (s *Store) purgeClientApps(ctx context.Context, _ Forget) (int, error) {
 				return fmt.Errorf("tenants: purge client app: %w", err)
 			}
 		}
-		return s.unhang(ctx, id)
+		if err := s.unhang(ctx, id); err != nil {
+			return err
+		}
+		return forget(ctx, "client_app", id)
 	})
 }
 

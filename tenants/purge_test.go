@@ -44,7 +44,7 @@ func TestPurge(t *testing.T) {
 		purge(0)
 		w.clock.Advance(time.Hour)
 		purge(1)
-		if len(forgotten) != 2 || forgotten[bob.ID] != "user" || forgotten[c.letter.ID] != "two_factor" {
+		if len(forgotten) != 3 || forgotten[bob.ID] != "user" || forgotten[c.app.ID] != "client_app" || forgotten[c.letter.ID] != "two_factor" {
 			t.Errorf("%v", forgotten)
 		}
 

@@ -136,7 +136,7 @@ func compare(old, fresh any, keep []string) Difference {
 	for i := range a.NumField() {
 		f := a.Type().Field(i)
 		switch x, y := a.Field(i), b.Field(i); {
-		case f.Anonymous || f.Name == "ID":
+		case f.Anonymous || f.Name == "ID" || f.Tag.Get("gorm") == "-":
 		case slices.Contains(keep, f.Name):
 			y.Set(x)
 		case !same(x.Interface(), y.Interface()):

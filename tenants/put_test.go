@@ -187,7 +187,7 @@ func TestPutRefuses(t *testing.T) {
 			"tenant, session negative":       {&Tenant{Name: "x", SessionSeconds: -1}, "session_seconds"},
 			"tenant, idle above session":     {&Tenant{Name: "x", SessionSeconds: 60, IdleSeconds: 61}, "idle_seconds"},
 			"IDP without a name":             {&IDP{Type: IDPLocal}, "name"},
-			"IDP of another type":            {&IDP{Name: "x", Type: "oidc"}, "type"},
+			"IDP of another type":            {&IDP{Name: "i", Type: "saml"}, "type"},
 			"group without a name":           {&Group{Name: " "}, "name"},
 			"group, long name":               {&Group{Name: long}, "name"},
 			"user without a name":            {&User{Kind: Person, Name: " \u200b"}, "name"},

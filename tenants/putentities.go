@@ -50,26 +50,6 @@ func (s *Store) PutTenant(ctx context.Context, v *Tenant) (Difference, error) {
 	return d, nil
 }
 
-// PutIDP creates or changes an IDP of the subscription in ctx, found by name.
-func (s *Store) PutIDP(ctx context.Context, v *IDP) (Difference, error) {
-	if err := checkEntity(v.Name, nil); err != nil {
-		return Difference{}, err
-	}
-	if v.Type != IDPLocal {
-		return Difference{}, invalid("type", "must be local")
-	}
-	row := idpRow{IDP: *v}
-	d, err := put(ctx, s, &row, func(r *idpRow) entity {
-		return entity{id: &r.ID, stamp: &r.Stamp, trash: &r.Trash, key: map[string]any{"name": v.Name}, fixed: []string{"Type"}, columns: &r.IDP}
-	})
-	if err != nil {
-		return Difference{}, err
-	}
-	*v = row.IDP
-	s.changed(ctx)
-	return d, nil
-}
-
 // PutClientApp creates or changes a client app of the subscription in ctx, found by name.
 func (s *Store) PutClientApp(ctx context.Context, v *ClientApp) (Difference, error) {
 	if err := checkClientApp(v); err != nil {
@@ -114,7 +94,8 @@ func (s *Store) putUser(ctx context.Context, v *User) (Difference, error) {
 	*v = row.User
 	if i := slices.IndexFunc(d.Fields, func(f FieldChange) bool { return f.Name == "Name" }); i >= 0 {
 		// The name is also what the local IDPs know the user by.
-		err := s.DB.For(ctx).Model(&identityRow{}).Where("user_id = ? AND subject = ?", v.ID, d.Fields[i].Old).
+		err := s.DB.For(ctx).Model(&identityRow{}).
+			Where("user_id = ? AND subject = ? AND idp_id IN (?)", v.ID, d.Fields[i].Old, s.idpsOfType(ctx, IDPLocal)).
 			UpdateColumns(map[string]any{"subject": v.Name}).Error
 		if err != nil {
 			return Difference{}, taken(err)

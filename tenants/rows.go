@@ -18,6 +18,7 @@ type Owned struct{ SubscriptionID string }
 
 type idpRow struct {
 	IDP
+	ClientSecretSealed string
 	Owned
 }
 

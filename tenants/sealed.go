@@ -14,6 +14,12 @@ func (s *Store) SealedColumns() []masterkey.Column {
 				}
 			},
 		},
+		masterkey.Table[idpRow]{
+			DB: s.DB, Seal: s.Seal, Table: "idps", Column: "client_secret_sealed", Key: []string{"id"},
+			Read: func(r idpRow) masterkey.Value {
+				return masterkey.Value{Key: []any{r.ID}, Sealed: r.ClientSecretSealed, Place: idpSecretPlace(r.SubscriptionID, r.ID)}
+			},
+		},
 		masterkey.Table[twoFactorRow]{
 			DB: s.DB, Seal: s.Seal, Table: "two_factors", Column: "options_sealed", Key: []string{"id"},
 			Read: func(r twoFactorRow) masterkey.Value {

@@ -129,7 +129,7 @@ func (s *Store) IDPs(ctx context.Context) ([]IDP, error) {
 		return slices.Clone(l), nil
 	}
 	mine := s.DB.For(ctx).Model(&tenantIDPRow{}).Select("idp_id")
-	out, err := list(s.DB.For(ctx).Where("id IN (?) AND active", mine).Order("name"), func(r idpRow) IDP { return r.IDP })
+	out, err := list(s.DB.For(ctx).Where("id IN (?) AND active", mine).Order("name"), idpOf)
 	if err != nil {
 		return nil, err
 	}

@@ -56,18 +56,6 @@ type Tenant struct {
 	Trash
 }
 
-// IDPLocal is the IDP type whose users and passwords are kept here.
-const IDPLocal = "local"
-
-// IDP is where a user proves who he is.
-type IDP struct {
-	ID, Name, Title, Type string
-	EnforceMFA            bool
-	Active                bool
-	Stamp
-	Trash
-}
-
 // AlgOfTenant leaves to each tenant how an app's ID tokens are signed.
 const AlgOfTenant = "tenant"
 

@@ -14,6 +14,7 @@ type Page struct {
 	Realm      Brand   // the tenant; the zero value shows the product itself
 	App        string  // display name of the client app: "to continue to Expenses"; may be empty
 	FormOrigin string  // one more form-action source: the validated redirect URI, or a scheme such as https:
+	FormAlso   string  // yet another: the scheme of other sign-in services that a form leads to; may be empty
 	Token      string  // anti-forgery token, repeated by every form as FieldToken; may be empty
 	Help       Link    // where to find help, shown at the foot; may be empty
 	Notice     *Notice // said above the form
@@ -114,6 +115,11 @@ const (
 	DoEnroll  = "enroll"  // set up FieldMethod
 	DoLink    = "link"    // go on after a mailed link, given as FieldLink
 	DoLater   = "later"   // set up nothing yet
+
+	DoUpstream = "upstream" // sign in at another service, FieldMethod
+
+	DoConnect = "connect" // link another sign-in service to the account
+	DoUnlink  = "unlink"
 
 	DoAdd      = "add" // the rest belongs to the account pages
 	DoRemove   = "remove"

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -23,7 +24,7 @@ func (u *UI) Render(w http.ResponseWriter, r *http.Request, status int, v View) 
 		if u.OnFailure != nil {
 			u.OnFailure(r, fmt.Errorf("ui: draw %s: %w", v.Template(), err))
 		}
-		status, p.FormOrigin = http.StatusInternalServerError, ""
+		status, p.FormOrigin, p.FormAlso = http.StatusInternalServerError, "", ""
 		body.Reset()
 		body.WriteString(plainFailure(p))
 	}
@@ -31,7 +32,7 @@ func (u *UI) Render(w http.ResponseWriter, r *http.Request, status int, v View) 
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Length", strconv.Itoa(body.Len()))
 	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Security-Policy", contentPolicy(p.FormOrigin))
+	h.Set("Content-Security-Policy", contentPolicy(p.FormOrigin, p.FormAlso))
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -59,11 +60,13 @@ func plainFailure(p Page) string {
 // ends at a client app must name the app's origin. They do the same with every
 // redirect after it: an app that sends people on from its redirect URI to
 // another origin needs the scheme alone.
-func contentPolicy(formOrigin string) string {
+func contentPolicy(formTargets ...string) string {
 	s := "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; " +
 		"connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
-	if src := formSource(formOrigin); src != "" {
-		s += " " + src
+	for i, target := range formTargets {
+		if src := formSource(target); src != "" && !slices.Contains(formTargets[:i], target) {
+			s += " " + src
+		}
 	}
 	return s
 }

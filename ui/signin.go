@@ -11,8 +11,16 @@ type SignIn struct {
 	CanCancel  bool   // offers to go back to the client app
 	ResetURL   string // where a forgotten password is reset; may be empty
 	UserName   string // as typed, or from login_hint
-	Errors     []FieldError
+	NameFirst  bool   // asks for the name alone
+	NoPassword bool   // asks for neither: there are only Services
+	// Services are other places to sign in at. Each posts FieldMethod and FieldDo =
+	// DoUpstream.
+	Services []Service
+	Errors   []FieldError
 }
+
+// Service is another place to sign in at.
+type Service struct{ ID, Name string }
 
 // Template implements View.
 func (SignIn) Template() string { return "signin" }
@@ -20,7 +28,7 @@ func (SignIn) Template() string { return "signin" }
 // Title implements View.
 func (v SignIn) Title() string { return v.failed(v.Say("signin.title"), len(v.Errors) > 0) }
 
-// Inputs are the two inputs. The focus is on the first with an error, or else
+// Inputs are the two inputs, as far as they are asked for. The focus is on the first with an error, or else
 // on the first that is empty.
 func (v SignIn) Inputs() []Input {
 	ins := []Input{
@@ -35,7 +43,13 @@ func (v SignIn) Inputs() []Input {
 			Error: errorFor(v.Errors, FieldPassword),
 		},
 	}
-	if v.UserName != "" && ins[0].Error == "" {
+	if v.NameFirst {
+		ins = ins[:1]
+	}
+	if v.NoPassword {
+		return nil
+	}
+	if len(ins) > 1 && v.UserName != "" && ins[0].Error == "" {
 		ins[1].Focus = true
 	} else {
 		focus(ins)

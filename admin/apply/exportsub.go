@@ -79,7 +79,12 @@ func (e *subExporter) idps(ctx context.Context) error {
 		var s idp
 		describe(&s, v)
 		s = lean(e.exporter, s, func(bare idp) any { return tenants.IDP{Title: bare.Name.v} })
-		item(e.exporter, listIndent, e.label(kindIDP, v.Name), s, nil)
+		notes := map[string]string{}
+		if v.HasSecret {
+			s.ClientSecret = source{set: true, v: origin{kept: true}}
+			notes["client_secret"] = "or ${env:" + variable(e.sub.Name, v.Name, "client_secret") + "}"
+		}
+		item(e.exporter, listIndent, e.label(kindIDP, v.Name), s, notes)
 	}
 	return nil
 }

@@ -34,6 +34,7 @@ var notConfiguration = map[string]string{
 	"Version":                       "made by the server",
 	"Trash":                         "what is deleted is no configuration",
 	"CreatedBy":                     "who ran the file",
+	"idps.HasSecret":                "whether a secret is set: client_secret sets it",
 	"tenants.SubscriptionID":        "the subscription that the entry stands in",
 	"roles.SubscriptionID":          "the subscription that the entry stands in",
 	"platform_roles.SubscriptionID": "the platform has none",

@@ -82,7 +82,7 @@ func TestParseValues(t *testing.T) {
 		"text for bool":                {in("    active: \"true\"\n"), "f.yaml:3:13: subscriptions[0].active: must be true or false"},
 		"yes for bool":                 {in("    active: yes\n"), "f.yaml:3:13: subscriptions[0].active: must be true or false"},
 		"acr":                          {in("    min_acr: aal2\n"), "f.yaml:3:14: subscriptions[0].min_acr: must be empty or urn:twofold:acr:1fa, urn:twofold:acr:2fa, urn:twofold:acr:aal2 or phr"},
-		"idp type":                     {in("    idps: [{name: i, type: oidc}]\n"), "f.yaml:3:28: subscriptions[0].idps[0].type: must be local"},
+		"idp type":                     {in("    idps: [{name: i, type: saml}]\n"), "f.yaml:3:28: subscriptions[0].idps[0].type: must be local or oidc"},
 		"tenant name":                  {in("    tenants: [{name: Acme}]\n"), "f.yaml:3:22: subscriptions[0].tenants[0].name: must be 1 to 63 lower-case letters, digits or inner hyphens"},
 		"accent":                       {in("    tenants: [{name: a, accent: green}]\n"), `f.yaml:3:33: subscriptions[0].tenants[0].accent: must be a colour such as "#2f5d50"`},
 		"session without unit":         {in("    tenants: [{name: a, session: 24}]\n"), "f.yaml:3:34: subscriptions[0].tenants[0].session: must be a time span such as 45m, 24h or 30d"},

@@ -3,10 +3,12 @@ package apply
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"twofold/internal/db"
 	"twofold/tenants"
+	"twofold/twofactor"
 )
 
 // Each put method goes through the entities of one kind. A key that the file does
@@ -79,6 +81,7 @@ func (j *job) putIDPs(ctx context.Context) error {
 		assign(&want.Type, s.Type)
 		assign(&want.EnforceMFA, s.EnforceMFA)
 		assign(&want.Active, s.Active)
+		j.assignUpstream(&want, s)
 		d, err := j.store.PutIDP(ctx, &want)
 		if err != nil {
 			if err := j.refused(s.at, s, err); err != nil {
@@ -87,9 +90,38 @@ func (j *job) putIDPs(ctx context.Context) error {
 			continue
 		}
 		j.put(kindIDP, want.Name, want.ID)
-		j.changed(kindIDP, want.Name, want.ID, d.Created, compare(s, have, want, d.Created))
+		fields := compare(s, have, want, d.Created)
+		if i := slices.IndexFunc(d.Fields, func(f tenants.FieldChange) bool { return f.Name == "ClientSecret" }); i >= 0 {
+			fields = append(fields, field{key: "client_secret", note: noteOf(d.Fields[i].Old == "", false)})
+		}
+		c := j.changed(kindIDP, want.Name, want.ID, d.Created, fields)
+		if s.ClientSecret.v.kept && !want.HasSecret {
+			j.warn("%s: there is no client_secret to keep; until it is given, such as by ${env:%s}, nobody can sign in by it",
+				c.label, variable(j.spec.Name.v, want.Name, "client_secret"))
+		}
 	}
 	return nil
+}
+
+// assignUpstream takes over what is for IDPs of type oidc.
+func (j *job) assignUpstream(want *tenants.IDP, s idp) {
+	assign(&want.Issuer, s.Issuer)
+	assign(&want.ClientID, s.ClientID)
+	assign(&want.NameClaim, s.NameClaim)
+	assign(&want.EmailClaim, s.EmailClaim)
+	assign(&want.PhoneClaim, s.PhoneClaim)
+	assign(&want.GroupsClaim, s.GroupsClaim)
+	assign(&want.CreateUsers, s.CreateUsers)
+	assign(&want.UpdateUsers, s.UpdateUsers)
+	for _, l := range []struct {
+		to   *tenants.List
+		from texts
+	}{{&want.Scopes, s.Scopes}, {&want.ACRValues, s.ACRValues}, {&want.Domains, s.Domains}, {&want.GroupMap, s.GroupMap}, {&want.Trust, s.Trust}} {
+		if l.from.set {
+			*l.to = words(l.from)
+		}
+	}
+	want.ClientSecret = twofactor.Secret(j.secret(s.ClientSecret))
 }
 
 func (j *job) putTenants(ctx context.Context) error {

@@ -44,6 +44,7 @@ const guides = "../../docs/guides"
 func (w *world) exampleOptions() apply.Options {
 	w.secret("MAIL_PASSWORD", "mail-password-of-the-example")
 	w.secret("TWILIO_AUTH_TOKEN", "fedcba9876543210fedcba9876543210")
+	w.secret("PARTNER_SECRET", "partner-secret-0123456789")
 	w.secret("EXPENSES_SECRET", "expenses-secret-0123456789-0123456789")
 	w.secret("ANNA_PASSWORD", "seventeen purple kites")
 	o := w.options()

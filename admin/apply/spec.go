@@ -45,11 +45,25 @@ type subscription struct {
 
 type idp struct {
 	entry
-	Name       text `key:"name" must:"true" check:"name" help:"Finds the IDP in its subscription."`
-	Title      text `key:"title" derived:"the name" help:"What people read."`
-	Type       text `key:"type" default:"local" choices:"local" help:"How users prove who they are: \"local\" keeps names and passwords here."`
-	EnforceMFA flag `key:"enforce_mfa" default:"false" help:"Sign-ins by this IDP ask for a second factor."`
-	Active     flag `key:"active" default:"true" help:"Whether it can be used."`
+	Name         text   `key:"name" must:"true" check:"name" help:"Finds the IDP in its subscription."`
+	Title        text   `key:"title" derived:"the name" help:"What people read."`
+	Type         text   `key:"type" default:"local" choices:"local,oidc" help:"How users prove who they are: \"local\" keeps names and passwords here, \"oidc\" is another OpenID Provider. It cannot be changed later; all keys below enforce_mfa but active are for \"oidc\"."`
+	EnforceMFA   flag   `key:"enforce_mfa" default:"false" help:"Sign-ins by this IDP ask for a second factor."`
+	Issuer       text   `key:"issuer" default:"\"\"" help:"Address of the provider: https, and the very issuer that it names. It cannot be changed while users are linked by it."`
+	ClientID     text   `key:"client_id" default:"\"\"" help:"What the provider calls this server."`
+	ClientSecret source `key:"client_secret" secret:"true" help:"How this server proves itself to the provider; left out for a public client. It is needed again where issuer or client_id change."`
+	Scopes       texts  `key:"scopes" default:"[]" help:"What is asked for beside openid; none: profile and email."`
+	ACRValues    texts  `key:"acr_values" default:"[]" help:"How strongly the provider shall let users sign in, in its words."`
+	Domains      texts  `key:"domains" default:"[]" help:"Whose mail addresses end in one of these signs in here: example.com."`
+	NameClaim    text   `key:"name_claim" default:"\"\"" help:"Claim of the display name; empty: name."`
+	EmailClaim   text   `key:"email_claim" default:"\"\"" help:"Claim of the mail address; empty: email. Only email can be verified."`
+	PhoneClaim   text   `key:"phone_claim" default:"\"\"" help:"Claim of the phone number; empty: phone_number. Only phone_number can be verified."`
+	GroupsClaim  text   `key:"groups_claim" default:"\"\"" help:"Claim of the groups; empty: they are not looked at."`
+	GroupMap     texts  `key:"group_map" default:"[]" help:"Which group there is which here: \"their group = ours\". At each sign-in the user is put into those, and taken from the others that are named here."`
+	Trust        texts  `key:"trust" default:"[]" help:"What its acr and amr count for here: \"amr:mfa = aal2\" or \"acr:VALUE = phr\", with 2fa, aal2 or phr. All else counts as a password does."`
+	CreateUsers  flag   `key:"create_users" default:"false" help:"Whoever the provider vouches for gets an account."`
+	UpdateUsers  flag   `key:"update_users" default:"false" help:"Names and groups follow the provider at each sign-in."`
+	Active       flag   `key:"active" default:"true" help:"Whether it can be used."`
 }
 
 type tenant struct {
@@ -113,7 +127,7 @@ type user struct {
 	Locale        text   `key:"locale" default:"\"\"" check:"locale" help:"Language of pages and messages, as BCP 47: de-CH."`
 	Password      source `key:"password" secret:"true" help:"Set only if it is not the user's password already."`
 	Active        flag   `key:"active" default:"true" help:"Whether the user can sign in."`
-	IDPs          texts  `key:"idps" ref:"idp" help:"Names of the local IDPs that know the user: exactly these. A person without one cannot sign in."`
+	IDPs          texts  `key:"idps" ref:"idp" help:"Names of the local IDPs that know the user: exactly these. What he is linked to at other providers stays."`
 	Tenants       texts  `key:"tenants" ref:"tenant" help:"Names of the tenants the user is a member of: exactly these."`
 	Groups        texts  `key:"groups" ref:"group" help:"Names of the groups the user is in: exactly these. Say it here or in the group's members."`
 }

@@ -12,42 +12,21 @@ func idps() resource[tenants.IDP] {
 		path: "idps", title: "Identity providers", noun: "identity provider", nouns: "identity providers", operation: "idps", searches: "Find identity providers",
 		level:  tenants.LevelIDP,
 		intro:  "Where a user proves who he is, before any second factor.",
-		empty:  "An identity provider of type local keeps names and passwords here. A tenant needs one before anybody can sign in to it.",
+		empty:  "An identity provider of type local keeps names and passwords here; one of type OpenID Connect lets users sign in elsewhere. A tenant needs one before anybody can sign in to it.",
 		things: func(d *desk) admin.Things[tenants.IDP] { return d.Admin.IDPs() },
 		name:   func(v tenants.IDP) string { return v.Name },
 		columns: []ui.AdminColumn{
 			{Label: "Name", Sort: "name"}, {Label: "Type"}, {Label: "State"}, {Label: "Created", Sort: "created", Down: true},
 		},
 		cells: func(d *desk, v tenants.IDP) []ui.AdminCell {
-			return []ui.AdminCell{{Text: v.Name, Second: second(v.Title, v.Name)}, {Text: "Local passwords"}, badge(active(v.Active)), {Time: d.when(v.CreatedAt)}}
+			return []ui.AdminCell{{Text: v.Name, Second: second(v.Title, v.Name)}, {Text: yesNo(v.Type == tenants.IDPOIDC, "OpenID Connect", "Local passwords")}, badge(active(v.Active)), {Time: d.when(v.CreatedAt)}}
 		},
 		filters: func(*desk) []ui.AdminFilter { return []ui.AdminFilter{activeFilter()} },
 		blank:   func(*desk) tenants.IDP { return tenants.IDP{Active: true} },
-		form: func(_ *desk, v tenants.IDP, _ bool) ([]ui.AdminSection, error) {
-			return []ui.AdminSection{
-				{Fields: []ui.AdminField{
-					fixed("Type", "Local: names and passwords are kept here", ""),
-					required(text("name", "Name", v.Name, "For administrators.")),
-					text("title", "Title", v.Title, "What people read where they can choose among several."),
-					toggle("active", "Active", v.Active, "Its users can sign in.", "Nobody can sign in by it."),
-				}},
-				{Title: "Sign-in rules", Fields: []ui.AdminField{
-					toggle("enforce_mfa", "Enforce a second factor", v.EnforceMFA, "Whoever signs in by it is asked for a second factor.", "Whether one is asked for is up to the other levels."),
-				}},
-			}, nil
-		},
-		read: func(d *desk, v *tenants.IDP, fresh bool) []ui.FieldError {
-			r := reading{d: d}
-			if fresh {
-				v.Type = tenants.IDPLocal
-			}
-			r.text("name", &v.Name)
-			r.text("title", &v.Title)
-			r.toggle("active", &v.Active)
-			r.toggle("enforce_mfa", &v.EnforceMFA)
-			return r.errs
-		},
-		show: showIDP,
+		first:   func(v tenants.IDP) bool { return v.Type == "" },
+		form:    idpForm,
+		read:    readIDP,
+		show:    showIDP,
 		preview: func(_ *desk, before, after *tenants.IDP) (*tenants.Change, error) {
 			if before == nil || after == nil {
 				return nil, nil
@@ -82,7 +61,7 @@ func showIDP(d *desk, v tenants.IDP, p *ui.AdminDetail) error {
 	state := active(v.Active)
 	p.State = &state
 	p.Facts = []ui.AdminFact{
-		fact("Title", v.Title), fact("Type", "Local: names and passwords are kept here"),
+		fact("Title", v.Title), fact("Type", idpType(v.Type)),
 		fact("Second factor", yesNo(v.EnforceMFA, "Enforced for all who sign in by it", "Not enforced here")),
 	}
 	if d.mayAll(admin.UserRead) {
@@ -99,7 +78,10 @@ func showIDP(d *desk, v tenants.IDP, p *ui.AdminDetail) error {
 	}
 	part, err := idpTenants().part(d, "idps", of, ui.Link{})
 	p.Parts = append(p.Parts, part)
-	return err
+	if err != nil || v.Type != tenants.IDPOIDC {
+		return err
+	}
+	return showUpstream(d, v, of, p)
 }
 
 // second is what a title adds to a name.

@@ -8,6 +8,7 @@ import (
 )
 
 func TestImportUsers(t *testing.T) {
+	t.Parallel() // beside others: it is long
 	each(t, func(t *testing.T, w *world) {
 		path := w.in("one", "/users/import")
 		send := func(who, query, file string) reply {

@@ -160,6 +160,7 @@ func TestAccountPage(t *testing.T) {
 // TestAccountLeadsNowhereRound: whatever lets a sign-in of our own end lets the user see
 // his account: what else would send the browser round in circles.
 func TestAccountLeadsNowhereRound(t *testing.T) {
+	t.Parallel() // beside others: it is long
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		t.Run("remembered", func(t *testing.T) {
 			w := mailWorld(t, freshCopy(t, db), "anna")

@@ -54,6 +54,7 @@ func (o *office) proves() {
 
 // TestTwoFactorStory is SPEC §3, word by word, without script.
 func TestTwoFactorStory(t *testing.T) {
+	t.Parallel() // beside others: it is long
 	testkit.EachDatabase(t, func(t *testing.T, database string) {
 		o := newOffice(t, database)
 		// 3.1: it may be saved incomplete, and is invalid then.
@@ -204,6 +205,7 @@ func pathOf(page *testkit.Page) string {
 // TestBaseSettingsPages: what is set for the server and the subscription is what an
 // instance begins with.
 func TestBaseSettingsPages(t *testing.T) {
+	t.Parallel() // beside others: it is long
 	testkit.EachDatabase(t, func(t *testing.T, database string) {
 		o := newOffice(t, database)
 		page := o.c.Get(o.url+"/admin/settings").Require(http.StatusOK).RequireText("Base settings of the server", "E-mail code").Link("E-mail code")

@@ -39,6 +39,7 @@ func asked(b *browser.Browser) bool {
 
 // TestAssignmentsInABrowser: each level alone, then all together, in Chromium.
 func TestAssignmentsInABrowser(t *testing.T) {
+	t.Parallel() // beside others: it is long
 	chromium := browser.New(t)
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		for _, level := range []string{"tenant acme", "idp staff", "client_app expenses", "user anna"} {

@@ -139,3 +139,25 @@ func TestConsentWithdrawn(t *testing.T) {
 		}
 	})
 }
+
+// TestConsentErased: who is erased leaves no consents, nor does an app.
+func TestConsentErased(t *testing.T) {
+	testkit.EachDatabase(t, func(t *testing.T, db string) {
+		w := askingWorld(t, db)
+		for _, user := range []string{"anna", "bruno"} {
+			p := w.rp("acme", "partner")
+			p.callback(p.signIn(testkit.NewClient(t), user).Follow().Press("Allow"))
+		}
+		for _, c := range []struct {
+			kind, id string
+			left     int
+		}{{"two_factor", w.ids["user anna"], 2}, {"user", w.ids["user anna"], 1}, {"client_app", w.ids["client_app partner"], 0}} {
+			if err := w.forget(w.ctx(), c.kind, c.id); err != nil {
+				t.Fatal(err)
+			}
+			if n := w.count("consents", "true"); n != c.left {
+				t.Errorf("%s: %d left", c.kind, n)
+			}
+		}
+	})
+}

@@ -124,6 +124,7 @@ func operationsOf(t *testing.T, w *world) map[string]string {
 // its own tenant, in another of its subscription, and in a subscription of somebody else's.
 // Who may is by SPEC: see testkit.MayDo. What is refused must change nothing.
 func TestConsoleMatrix(t *testing.T) {
+	t.Parallel() // beside others: it is long
 	// The roles are held to both databases by TestRoleMatrix; here are the pages.
 	t.Run("sqlite", func(t *testing.T) {
 		databaseURL := testkit.SQLite(t)
@@ -446,7 +447,9 @@ func (s *stall) filled(r consoleRoute, vars map[string]string) map[string]string
 	switch r.name {
 	case "users.create":
 		return map[string]string{"name": s.next(), "kind": "person", "tenants": tenant}
-	case "groups.create", "idps.create", "client_apps.create", "subscriptions.create", "groups.update":
+	case "idps.create":
+		return map[string]string{"name": s.next(), "type": tenants.IDPLocal, "whole": "true"}
+	case "groups.create", "client_apps.create", "subscriptions.create", "groups.update":
 		return map[string]string{"name": s.next(), "client_id": s.next(), "type": "machine", "whole": "true"}
 	case "tenants.create":
 		return map[string]string{"name": s.next()}

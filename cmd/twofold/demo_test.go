@@ -110,6 +110,7 @@ func mailboxCode(t *testing.T, f demo.Facts, to string) string {
 // TestDemoScreenshots is the main job as a person does it: the demo, its app, a
 // password, a code out of the mailbox page, and the ID token shown.
 func TestDemoScreenshots(t *testing.T) {
+	t.Parallel() // beside others: it is long
 	f := startDemo(t, filepath.Join(t.TempDir(), "data"))
 	anna := userOf(t, f, "anna")
 	b := browser.New(t)
@@ -201,6 +202,7 @@ func signInAt(t *testing.T, b *browser.Browser, f demo.Facts, door, name string)
 // TestDemoAdmin: who tries the demo is in the administration after a password and a code,
 // and its pages have something to show.
 func TestDemoAdmin(t *testing.T) {
+	t.Parallel() // beside others: it is long
 	f := startDemo(t, filepath.Join(t.TempDir(), "data"))
 	chromium := browser.New(t)
 	enter := func(t *testing.T, name string) *browser.Browser {
@@ -255,6 +257,7 @@ func subscriptionPath(b *browser.Browser) string {
 
 // TestDemoWithoutScript: everything but passkeys works with script switched off.
 func TestDemoWithoutScript(t *testing.T) {
+	t.Parallel() // beside others: it is long
 	dir := filepath.Join(t.TempDir(), "data")
 	f := startDemo(t, dir)
 	b := browser.New(t)
@@ -271,6 +274,7 @@ func TestDemoWithoutScript(t *testing.T) {
 
 // TestDemoStartsTwice: the same data directory gives the same passwords again.
 func TestDemoStartsTwice(t *testing.T) {
+	t.Parallel() // beside others: it is long
 	dir := filepath.Join(t.TempDir(), "data")
 	var first demo.Facts
 	t.Run("first", func(t *testing.T) { first = startDemo(t, dir) })
@@ -284,6 +288,7 @@ func TestDemoStartsTwice(t *testing.T) {
 // TestDemoFallsThrough: a number that eCall refuses is reached by Twilio, and one that
 // both refuse by mail. Page and claims say so.
 func TestDemoFallsThrough(t *testing.T) {
+	t.Parallel() // beside others: it is long
 	f := startDemo(t, filepath.Join(t.TempDir(), "data"))
 	chromium := browser.New(t)
 	for _, c := range []struct{ user, by, to, acr string }{
@@ -309,6 +314,7 @@ func TestDemoFallsThrough(t *testing.T) {
 
 // TestDemoSetsUp: who has nothing is made to set something up, in the sign-in.
 func TestDemoSetsUp(t *testing.T) {
+	t.Parallel() // beside others: it is long
 	f := startDemo(t, filepath.Join(t.TempDir(), "data"))
 	chromium := browser.New(t)
 	t.Run("a phone number", func(t *testing.T) {

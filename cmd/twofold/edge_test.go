@@ -15,6 +15,7 @@ import (
 // TestBadRequests: what cannot be answered to an app gets a page and never a
 // redirect; what can, gets an OAuth error with state and iss.
 func TestBadRequests(t *testing.T) {
+	t.Parallel() // beside others: it is long
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := newWorld(t, db)
 		w.tenant("acme", "anna")
@@ -79,6 +80,7 @@ func TestBadRequests(t *testing.T) {
 // TestOtherBrowser: M44, M69 and OIDC-LIBRARY §1.3: a sign-in's address alone is
 // worth nothing, at any step, in another browser.
 func TestOtherBrowser(t *testing.T) {
+	t.Parallel() // beside others: it is long
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := mailWorld(t, db, "anna")
 		p := w.rp("acme", "expenses")

@@ -154,6 +154,7 @@ func TestEnrolLater(t *testing.T) {
 // TestEnrolNotBesideWhatIsHeld: a password alone sets nothing up beside a factor that is
 // held, be it out of order or not.
 func TestEnrolNotBesideWhatIsHeld(t *testing.T) {
+	t.Parallel() // beside others: it is long
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := appWorld(t, db, "anna")
 		p := w.rp("acme", "expenses")

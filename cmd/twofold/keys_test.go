@@ -82,6 +82,7 @@ func TestMasterKeyRotation(t *testing.T) {
 		w.assign("app", "tenant acme", true)
 		w.must(w.tenants.PutSettings(context.Background(), "twilio", tenants.Options{"TwilioAuthToken": json.RawMessage(`"of the platform"`)}))
 		w.must(w.tenants.PutSettings(w.ctx(), "ecall", tenants.Options{"ECallAccountPassword": json.RawMessage(`"of the subscription"`)}))
+		w.must(w.tenants.PutIDP(w.ctx(), &tenants.IDP{Name: "corp", Type: tenants.IDPOIDC, Issuer: "https://corp.example", ClientID: "us", ClientSecret: "of the provider", Active: true}))
 
 		token := w.robot()
 		w.empower()
@@ -97,6 +98,14 @@ func TestMasterKeyRotation(t *testing.T) {
 		half := waiting.signIn(b, "bruno").Follow()
 		if n := w.count("messages", "state = 'queued'"); n != 1 {
 			t.Fatalf("%d messages wait", n)
+		}
+
+		w.app(tenants.ClientApp{Name: "cinema", Type: tenants.AppNative, AuthMethod: tenants.AuthNone, GrantTypes: tenants.List{tenants.GrantDevice}})
+		if _, err := w.tenants.Link(w.ctx(), tenants.LinkTenantClientApp, w.ids["tenant acme"], w.ids["client_app cinema"]); err != nil {
+			t.Fatal(err)
+		}
+		if d := w.device("cinema", "openid"); d.UserCode == "" {
+			t.Fatalf("%+v", d)
 		}
 
 		front, behind := w.beside(nextKey, testKey), w.beside(testKey, nextKey)

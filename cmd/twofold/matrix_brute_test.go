@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"twofold/internal/testkit"
+	"twofold/tenants"
 )
 
 func bruteRows() []row {
@@ -17,6 +18,7 @@ func bruteRows() []row {
 		{"M34", "C", "The same with another X-Forwarded-For, Forwarded, user agent and language each time.", rotatedHeaders},
 		{"M35", "429", "Twelve spellings of one name, and the mail address, share one budget of passwords and one counter of codes.", spellings},
 		{"M36", "A or E", "Codes with spaces and hyphens are read; other scripts, signs, exponents and a thousand digits are wrong, each for one try.", oddDigits},
+		{"M38", "C", "Codes of devices are guessed: after five in a minute from one network not even the right one counts.", deviceCodes},
 		{"M39", "C", "Wrong codes at prompt=login, at the account pages' question before a change, and when setting up share the counter.", otherPrompts},
 		{"M40", "one mail an hour", "The user is told by mail after five wrong codes, once an hour, and when he is locked.", toldOfGuesses},
 	}
@@ -272,4 +274,33 @@ func toldOfGuesses(m *matrix) {
 		}
 		m.clock.Advance(time.Minute)
 	}
+}
+
+// screen is a device of an app of this row's own.
+func (m *matrix) screen(name string) *screen {
+	m.t.Helper()
+	return m.world.device(m.ownAppLike(tenants.ClientApp{
+		Name: name, Type: tenants.AppNative, AuthMethod: tenants.AuthNone, GrantTypes: tenants.List{tenants.GrantDevice},
+	}), "openid")
+}
+
+func deviceCodes(m *matrix) {
+	m.clock.Advance(time.Minute) // what other rows have tried
+	name := m.person("anna", "mail")
+	tv, c := m.screen("tv"), m.browser()
+	try := func(code string, status int) {
+		m.t.Helper()
+		page := m.expect(anything, name, func() *testkit.Page {
+			return c.Get(tv.URI).Forms[0].Set("user_code", code).Press("Continue")
+		})
+		if page.Status != status || (page.Header.Get("Retry-After") == "") == (status == http.StatusTooManyRequests) {
+			m.t.Errorf("%s: %d, Retry-After %q", code, page.Status, page.Header.Get("Retry-After"))
+		}
+	}
+	for range 5 {
+		try("BCDF-GHJK", http.StatusUnprocessableEntity)
+	}
+	try(tv.UserCode, http.StatusTooManyRequests)
+	m.clock.Advance(time.Minute)
+	try(tv.UserCode, http.StatusSeeOther)
 }

@@ -24,7 +24,7 @@ func skipRows() []row {
 		{"M7", "B", "The password is reset by a mailed link while a code is asked for; the next sign-in asks for a code.", resetInTheMiddle},
 		{"M8", "F", "Setting up a factor with the password alone while another is held; allowed to who has none.", enrolFromHalf},
 		{"M9", "D", "A user who has set up an app where none is required is asked for it.", optionalButHeld},
-		{"M10", "A, D", "A passkey that does not check its user in place of a password; device grant, token exchange, back-channel and password grants do not exist. Upstream providers and magic links are not built yet.", otherPaths},
+		{"M10", "A, D", "A passkey that does not check its user in place of a password; a device is let in by the same steps; token exchange, back-channel and password grants, and magic links, do not exist.", otherPaths},
 		{"M11", "D", "Name and password by Basic on authorize, account, userinfo and token, and by the password grant.", sideDoors},
 		{"M12", "D", "A machine user at the sign-in page; a person's name and password, and a web app, at the client credentials grant.", machineAndPerson},
 		{"M13", "503", "The database or the instance's options fail between password and code: nobody gets in, and the code still works when all is well again.", failuresClose},
@@ -283,21 +283,28 @@ func otherPaths(m *matrix) {
 	d.auth.Options = virtualwebauthn.AuthenticatorOptions{UserHandle: d.auth.Options.UserHandle}
 	m.expect(success, name, func() *testkit.Page { page := begin(); return give(page, "credential", d.use(page)) })
 
+	careful := m.person("bruno", "mail")
+	tv := m.screen("tv")
+	page := m.expect(anything, careful, func() *testkit.Page { return tv.connect(m.browser(), careful) })
+	if len(page.Forms) == 0 || !page.Forms[0].Has("code") || tv.poll().Error != "authorization_pending" {
+		m.t.Errorf("a device by the password alone: %d %s", page.Status, page.Text)
+	}
+
 	p := m.world.rp("acme", "expenses")
 	for grant, want := range map[string]string{
-		"urn:ietf:params:oauth:grant-type:device_code": "unsupported_grant_type", "urn:ietf:params:oauth:grant-type:token-exchange": "unsupported_grant_type",
+		"urn:ietf:params:oauth:grant-type:token-exchange": "unsupported_grant_type",
 		"urn:openid:params:grant-type:ciba": "unsupported_grant_type", "password": "unsupported_grant_type", "implicit": "unsupported_grant_type",
 		"urn:ietf:params:oauth:grant-type:jwt-bearer": "unsupported_grant_type",
 	} {
 		got := p.token(url.Values{
-			"grant_type": {grant}, "username": {name}, "password": {password}, "device_code": {"x"}, "auth_req_id": {"x"}, "assertion": {"x"},
+			"grant_type": {grant}, "username": {name}, "password": {password}, "auth_req_id": {"x"}, "assertion": {"x"},
 			"subject_token": {"x"}, "subject_token_type": {"urn:ietf:params:oauth:token-type:access_token"},
 		})
 		if got.Error != want && got.Error != "unauthorized_client" || got.AccessToken != "" {
 			m.t.Errorf("%s: %+v", grant, got)
 		}
 	}
-	for _, path := range []string{"/device", "/device_authorization", "/bc-authorize", "/magic", "/signin", "/login", "/oauth/token", "/federated"} {
+	for _, path := range []string{"/bc-authorize", "/magic", "/signin", "/login", "/oauth/token", "/federated"} {
 		m.expect(nothing, name, func() *testkit.Page { return m.browser().Get(m.url + "/t/acme" + path) })
 	}
 }

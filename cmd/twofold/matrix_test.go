@@ -34,9 +34,8 @@ func matrixRows() []row {
 func matrixMissing() map[string]string {
 	return map[string]string{
 		"M37": "There is no alarm by source or tenant yet. What one source may send is bounded, see M71.",
-		"M38": "There is no device grant yet; M10 holds that the endpoint does not exist.",
-		"M57": "There are no upstream identity providers yet.",
-		"M76": "Administrators cannot send test messages yet.",
+		"M57": "There is no provider of another house here: TestUpstreamTrust and the forgeries of idp/upstream show it.",
+		"M76": "There is no administrator here: TestTestSend shows it.",
 	}
 }
 

@@ -227,8 +227,13 @@ func (m *matrix) userID(name string) string {
 // ownApp makes a client app of the row.
 func (m *matrix) ownApp(name, minACR string) string {
 	m.t.Helper()
-	name = strings.ToLower(m.id) + "-" + name
-	appID := m.world.app(tenants.ClientApp{Name: name, MinACR: minACR})
+	return m.ownAppLike(tenants.ClientApp{Name: name, MinACR: minACR})
+}
+
+func (m *matrix) ownAppLike(app tenants.ClientApp) string {
+	m.t.Helper()
+	app.Name = strings.ToLower(m.id) + "-" + app.Name
+	name, appID := app.Name, m.world.app(app)
 	q := "INSERT INTO tenant_client_apps (subscription_id, tenant_id, client_app_id) VALUES ('" + m.sub.ID + "', '" + m.world.ids["tenant acme"] + "', '" + appID + "')"
 	if _, err := m.db.SQL().Exec(q); err != nil {
 		m.t.Fatal(err)

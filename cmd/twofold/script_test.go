@@ -13,6 +13,7 @@ import (
 // TestScripts runs the command as operators do: testdata/script, on SQLite. This
 // test binary is the command, see TestMain.
 func TestScripts(t *testing.T) {
+	t.Parallel() // beside others: it is long
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

@@ -23,6 +23,7 @@ import (
 	"twofold/admin/rest"
 	"twofold/idp"
 	"twofold/idp/op"
+	"twofold/idp/upstream"
 	"twofold/internal/audit"
 	"twofold/internal/db"
 	"twofold/internal/limits"
@@ -136,7 +137,7 @@ func build(ctx context.Context, p parts) (*house, error) {
 	h.idp = idp.New(idp.Config{
 		DB: d, Seal: p.Seal, Now: p.Now, Rand: rand.Reader, Log: p.Log, Tenants: h.tenants, Provider: h.provider, Ceremony: h.ceremony,
 		Outbox: h.outbox, Limits: h.limits, Audit: h.audit, UI: h.ui, PublicURL: p.PublicURL, Observe: h.metrics.signIn,
-		Catalog: p.Catalog, Compose: h.tenants.Env.Compose,
+		Catalog: p.Catalog, Compose: h.tenants.Env.Compose, Upstream: upstream.New(h.tenants.Env.Guarded, p.Now),
 	})
 	h.ceremony.Notify, h.outbox.ReportURL = h.idp.Notify, h.idp.ReportURL
 	h.admin = &admin.Admin{
@@ -284,6 +285,11 @@ func (h *house) sweep(ctx context.Context) {
 	}
 }
 
+// forget erases what others than the tenants keep of something.
+func (h *house) forget(ctx context.Context, kind, id string) error {
+	return errors.Join(h.ceremony.Forget(ctx, kind, id), h.provider.Forget(ctx, kind, id))
+}
+
 // purge erases what was deleted 30 days ago. It reads all users, so not at each sweep.
 func (h *house) purge(ctx context.Context) {
 	now := h.now()
@@ -291,7 +297,7 @@ func (h *house) purge(ctx context.Context) {
 		return
 	}
 	h.purged = now
-	n, err := h.tenants.Purge(ctx, h.ceremony.Forget)
+	n, err := h.tenants.Purge(ctx, h.forget)
 	if err != nil && ctx.Err() == nil {
 		h.log.ErrorContext(ctx, "purge failed", "error", err)
 	}

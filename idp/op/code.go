@@ -52,7 +52,7 @@ func (s *server) redeem(ctx context.Context, app tenants.ClientApp, code authCod
 	}
 	// A replay may overtake us between the two round trips and end the grant. Who
 	// consumed the code still gets its answer; the tokens in it are dead already.
-	if !g.stands(s.p.Now()) && (g.RevokedWhy != whyCodeReplay || !g.subjectStands(s.p.Now())) {
+	if !g.answers(s.p.Now()) {
 		return nil, invalidGrant(badCode)
 	}
 	to, err := targets(g.Resources, g.Resources, form)

@@ -128,3 +128,16 @@ func (p *Provider) WithdrawConsent(ctx context.Context, userID, appID string) (w
 	}
 	return was, nil
 }
+
+// Forget erases what is kept of consents by a user or to an app that is erased, in all
+// tenants: see tenants.Forget.
+func (p *Provider) Forget(ctx context.Context, kind, id string) error {
+	column := map[string]string{"user": "user_id", "client_app": "client_app_id"}[kind]
+	if column == "" {
+		return nil
+	}
+	if err := p.DB.For(db.AllTenants(ctx)).Where(column+" = ?", id).Delete(&consentRow{}).Error; err != nil {
+		return wrap("forget consents", err)
+	}
+	return nil
+}

@@ -270,7 +270,8 @@ func (s *server) DeviceToken(ctx context.Context, r *lib.ClientRequest[oidc.Devi
 		return nil, err
 	}
 	g, err := p.subject(ctx, d.GrantID)
-	if notFound(err) || err == nil && !g.stands(p.Now()) {
+	// As with a code: who was first gets its answer, though a replay may have overtaken it.
+	if notFound(err) || err == nil && !g.answers(p.Now()) {
 		return nil, invalidGrant(badCode)
 	}
 	if err != nil {

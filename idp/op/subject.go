@@ -61,6 +61,12 @@ func (g *subject) stands(now time.Time) bool {
 	return g.RevokedAt == nil && g.subjectStands(now)
 }
 
+// answers reports whether who has just used up a code of the grant gets its answer: it
+// stands, or was ended by somebody who tried the code after him.
+func (g *subject) answers(now time.Time) bool {
+	return g.stands(now) || g.RevokedWhy == whyCodeReplay && g.subjectStands(now)
+}
+
 func (g *subject) subjectStands(now time.Time) bool {
 	switch {
 	case !g.ExpiresAt.After(now), !g.UserActive, !g.IsMember, !g.AppActive, !g.RealmActive, g.SessionEndedAt != nil:

@@ -27,6 +27,7 @@ type Facts struct {
 	Wants     string    `json:"wants,omitempty"`     // what the user came for: to set something up, in words of package idp
 	Recent    bool      `json:"recent,omitempty"`    // what he came for needs proofs of the last minutes
 	Linked    string    `json:"linked,omitempty"`    // the instance whose mailed link was opened in this sign-in
+	Named     string    `json:"named,omitempty"`     // the name that was given before the password was asked for
 	SetUp     bool      `json:"set_up,omitempty"`    // a factor was set up in this sign-in
 	Remember  bool      `json:"remember,omitempty"`  // the user wants this browser to be remembered
 	AuthTime  time.Time `json:"auth_time,omitzero"`  // of the session whose proofs were taken over
@@ -40,12 +41,29 @@ type Proof struct {
 	Strength Strength  `json:"strength"`
 	Alone    bool      `json:"alone,omitempty"` // stands for the password too
 	At       time.Time `json:"at"`
+
+	// Of method Upstream alone: who has vouched for the user, and in what words. What they
+	// count for is asked of the current database each time, and put into Strength and AMR.
+
+	IDPID   string    `json:"idp_id,omitempty"`
+	SaidACR string    `json:"said_acr,omitempty"`
+	SaidAMR []string  `json:"said_amr,omitempty"`
+	Given   time.Time `json:"given,omitzero"` // when it came; At is when the user signed in there
+}
+
+// Since reports whether a proof was given at a time or later.
+func (p Proof) Since(at time.Time) bool {
+	if p.Method == Upstream {
+		return !p.Given.Before(at)
+	}
+	return !p.At.Before(at)
 }
 
 // Methods that are no TwoFactor instance.
 const (
 	Password = "password"
-	Bypass   = "bypass" // a code of the help desk; counts in the sign-in it was given in, and in no other
+	Bypass   = "bypass"   // a code of the help desk; counts in the sign-in it was given in, and in no other
+	Upstream = "upstream" // another OpenID Provider; stands for the password, and for more if it is trusted with that
 )
 
 // Rules is what this sign-in must satisfy.
@@ -148,7 +166,7 @@ func mayEnroll(f Facts, r Rules) bool {
 		return true
 	}
 	return slices.ContainsFunc(young(f, r), func(p Proof) bool {
-		return !isPassword(p) && (slices.Contains(r.Bound, p.Method) || slices.Contains(r.Weak, p.Method) || isBypass(p) && !p.At.Before(r.Since))
+		return !p.anyones() && (slices.Contains(r.Bound, p.Method) || slices.Contains(r.Weak, p.Method) || isBypass(p) && !p.At.Before(r.Since))
 	})
 }
 
@@ -175,7 +193,7 @@ func Fresh(f Facts, r Rules) []Proof {
 		if isBypass(p) {
 			return p.At.Before(r.Since)
 		}
-		return !isPassword(p) && !slices.Contains(r.Bound, p.Method)
+		return !p.anyones() && !slices.Contains(r.Bound, p.Method)
 	})
 }
 
@@ -185,16 +203,23 @@ func young(f Facts, r Rules) []Proof {
 	})
 }
 
-func isPassword(p Proof) bool { return p.Method == Password }
+// anyones reports whether p is a first factor that nothing has to be set up for here.
+func (p Proof) anyones() bool { return p.Method == Password || p.Method == Upstream }
 
 func isBypass(p Proof) bool { return p.Method == Bypass }
 
 // first reports whether p says who the user is, without a second factor beside it.
-func (p Proof) first() bool { return p.Method == Password || p.Alone }
+func (p Proof) first() bool { return p.anyones() || p.Alone }
+
+// second reports whether p shows more than a first factor does: so does another provider
+// that is trusted with having asked for two.
+func (p Proof) second() bool {
+	return p.Method != Password && (p.Method != Upstream || p.Strength >= bypassStrength)
+}
 
 func satisfied(f Facts, fresh []Proof, r Rules) bool {
 	second := !r.SecondFactor || r.Remembered || (r.MayPostpone && f.Later) ||
-		slices.ContainsFunc(fresh, func(p Proof) bool { return !isPassword(p) })
+		slices.ContainsFunc(fresh, Proof.second)
 	return second && Reached(fresh) >= r.MinStrength
 }
 
@@ -222,7 +247,7 @@ func AMR(proofs []Proof) []string {
 			}
 		}
 	}
-	several := slices.ContainsFunc(proofs, isPassword) && len(proofs) > 1 || slices.ContainsFunc(proofs, func(p Proof) bool { return p.Alone })
+	several := slices.ContainsFunc(proofs, Proof.anyones) && slices.ContainsFunc(proofs, Proof.second) || slices.ContainsFunc(proofs, func(p Proof) bool { return p.Alone })
 	if Reached(proofs) >= mfaFrom && several && !slices.Contains(amr, "mfa") {
 		amr = append(amr, "mfa")
 	}
@@ -232,13 +257,20 @@ func AMR(proofs []Proof) []string {
 // AuthTime is when the user authenticated: the end of this sign-in if the password
 // was proven in it, else the time of the session it stands on. A code alone does
 // not make an old authentication young.
+//
+// Who was signed in at another provider before has authenticated then.
 func AuthTime(f Facts, r Rules) time.Time {
+	at := f.AuthTime
 	for _, p := range f.Proofs {
-		if p.first() && !p.At.Before(r.Since) {
+		switch {
+		case !p.first():
+		case !p.At.Before(r.Since):
 			return r.Now
+		case p.Method == Upstream && p.At.After(at):
+			at = p.At
 		}
 	}
-	return f.AuthTime
+	return at
 }
 
 // Add returns f with p; a later proof by the same method takes the place of the

@@ -23,6 +23,8 @@ const (
 	EventWrongCodes        = "wrong_codes"
 	EventLocked            = "locked"
 	EventBrowserRemembered = "browser_remembered"
+	EventLoginLinked       = "login_linked"
+	EventLoginUnlinked     = "login_unlinked"
 )
 
 // eventOther is the sentence for what has none.

@@ -105,6 +105,14 @@ func (b book) signInStories() []Story {
 		{"signin.notice-bad", notice(ui.Bad, b.say("company"))},
 		{"signin.help", b.signIn(func(v *ui.SignIn) { v.Help = ui.Link{Text: b.say("help"), URL: action} })},
 		{"signin.passkey", b.signIn(func(v *ui.SignIn) { v.MayPasskey = true })},
+		{"signin.services", b.signIn(func(v *ui.SignIn) {
+			v.Services = []ui.Service{{ID: "1", Name: "Corp"}, {ID: "2", Name: longName}}
+		})},
+		{"signin.name-first", b.signIn(func(v *ui.SignIn) { v.NameFirst, v.Services = true, []ui.Service{{ID: "1", Name: "Corp"}} })},
+		{"signin.services-only", b.signIn(func(v *ui.SignIn) {
+			v.NoPassword, v.ResetURL, v.Services = true, "", []ui.Service{{ID: "1", Name: "Corp"}}
+			v.Notice = &ui.Notice{Kind: ui.Bad, Text: b.page().Say("upstream.down")}
+		})},
 		{"signin.languages", b.signIn(func(v *ui.SignIn) {
 			v.MayPasskey, v.LanguageURL, v.Help = true, "/stories/?a=b", ui.Link{Text: b.say("help"), URL: action}
 		})},

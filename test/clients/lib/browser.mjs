@@ -4,8 +4,10 @@
 export class Browser {
   #cookies = []
 
-  constructor(site) {
+  /** careful says that the site is ours: its cookies must be as they should. */
+  constructor(site, careful = true) {
     this.site = new URL(site).origin
+    this.careful = careful
   }
 
   /** get opens an address and follows redirects; see #settle for what it returns. */
@@ -59,7 +61,7 @@ export class Browser {
     const cookie = { name: pair.slice(0, at), value: pair.slice(at + 1), path: '/' }
     const has = Object.fromEntries(attributes.map(a => [a.split('=')[0].toLowerCase(), a.slice(a.indexOf('=') + 1)]))
     if (has.path) cookie.path = has.path
-    if (!('secure' in has) || !('httponly' in has) || !('samesite' in has)) throw new Error(`careless cookie from ${url.pathname}: ${line}`)
+    if (this.careful && (!('secure' in has) || !('httponly' in has) || !('samesite' in has))) throw new Error(`careless cookie from ${url.pathname}: ${line}`)
     this.#cookies = this.#cookies.filter(c => c.name !== cookie.name || c.path !== cookie.path)
     if (!(Number(has['max-age'] ?? 1) <= 0)) this.#cookies.push(cookie)
   }

@@ -16,12 +16,18 @@ export const user = n => ({ name: `user${n}`, email: `user${n}@sample.example`, 
 /** at is where an app lives that the real browser opens. */
 const at = ({ url }, callback) => ({ redirect_uris: [`${url}${callback}`], post_logout_redirect_uris: [`${url}bye`] })
 
-export function sample({ smtpPort, sms, secrets, parties, jwks }) {
+export function sample({ smtpPort, sms, secrets, parties, jwks, corp }) {
   const web = { redirect_uris: [apps.callback], post_logout_redirect_uris: [apps.signedOut] }
   return {
     subscriptions: [{
       name: 'sample',
-      idps: [{ name: 'staff' }],
+      idps: [
+        { name: 'staff' },
+        {
+          name: 'corp', title: 'Corp', type: 'oidc', issuer: corp, client_id: 'twofold', client_secret: secrets.corp, scopes: ['email', 'profile'],
+          domains: ['corp.example'], trust: ['amr:mfa = aal2'], create_users: true, update_users: true,
+        },
+      ],
       client_apps: [
         { name: 'expenses', title: 'Expenses', type: 'web', client_secret: secrets.expenses, ...web },
         {
@@ -40,10 +46,11 @@ export function sample({ smtpPort, sms, secrets, parties, jwks }) {
       tenants: [
         { name: 'acme', title: 'Acme', sms_countries: ['US'], idps: ['staff'], client_apps: ['expenses', 'payroll', 'vault', 'phone', 'wiki', 'shop', 'board', 'ledger', 'reports', 'gateway'] },
         { name: 'globex', title: 'Globex', idps: ['staff'], client_apps: ['expenses', 'reports', 'gateway'] },
+        { name: 'initech', title: 'Initech', idps: ['staff', 'corp'], client_apps: ['expenses'] },
       ],
       users: Array.from({ length: people }, (_, n) => ({
         ...user(n), given_name: 'User', family_name: `Number ${n}`, email_verified: true, phone_verified: true, password,
-        idps: ['staff'], tenants: ['acme', 'globex'],
+        idps: ['staff'], tenants: ['acme', 'globex', 'initech'],
       })),
       two_factors: [
         {
@@ -54,6 +61,7 @@ export function sample({ smtpPort, sms, secrets, parties, jwks }) {
       ],
       assignments: [
         { two_factor: 'Code by e-mail', to: { tenant: 'acme' }, required: true },
+        { two_factor: 'Code by e-mail', to: { tenant: 'initech' }, required: true },
         // Offered to two apps only: elsewhere the code comes by mail.
         { two_factor: 'Code by SMS', to: { client_app: 'vault' }, required: false },
         { two_factor: 'Code by SMS', to: { client_app: 'ledger' }, required: false },

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 
+import { Corp } from './corp.mjs'
 import { Inbox, listen, smsServer, smtpServer } from './mail.mjs'
 import { sample, user } from './sample.mjs'
 
@@ -18,12 +19,14 @@ export async function startWorld(work) {
   const texts = smsServer(inbox, sms)
   const smtpPort = await listen(smtp)
   const smsPort = await listen(texts)
-  const secrets = { expenses: hex(20), payroll: awkward(), reports: awkward(), gateway: awkward(), wiki: hex(20), shop: hex(20), ledger: hex(20) }
+  const corp = new Corp()
+  await corp.listen()
+  const secrets = { corp: hex(20), expenses: hex(20), payroll: awkward(), reports: awkward(), gateway: awkward(), wiki: hex(20), shop: hex(20), ledger: hex(20) }
   const key = await signingKey()
   const parties = await addresses(['wiki', 'shop', 'board', 'ledger'])
 
   const file = join(work, 'sample.yaml')
-  await writeFile(file, JSON.stringify(sample({ smtpPort, sms, secrets, parties, jwks: key.jwks }), null, 2))
+  await writeFile(file, JSON.stringify(sample({ smtpPort, sms, secrets, parties, corp: corp.issuer, jwks: key.jwks }), null, 2))
   const others = Object.entries(process.env).filter(([name]) => !name.startsWith('TWOFOLD_'))
   const env = { ...Object.fromEntries(others), TWOFOLD_DATABASE: `sqlite:${join(work, 'twofold.db')}`, TWOFOLD_LOG_FORMAT: 'json', SSL_CERT_FILE: join(work, 'cert.pem') }
   const program = join(work, 'twofold')
@@ -34,7 +37,7 @@ export async function startWorld(work) {
   let users = 0
   const closing = []
   return {
-    inbox, secrets, key: key.pair, url, work, parties,
+    inbox, secrets, corp, key: key.pair, url, work, parties,
     issuer: tenant => new URL(`${url}/t/${tenant}`),
     /** person returns a user that no other test has. */
     person: () => user(users++),
@@ -43,7 +46,8 @@ export async function startWorld(work) {
     async stop() {
       for (const end of closing.reverse()) await end()
       await server.stop()
-      for (const s of [smtp, texts]) s.close()
+      for (const s of [smtp, texts, corp.server]) s.close()
+      corp.server.closeAllConnections?.()
       texts.closeAllConnections?.()
     },
     /** logTail is the end of the server's log. */
@@ -92,7 +96,7 @@ async function addresses(names) {
 
 async function serve(program, url, smsURL, work, env) {
   const p = spawn(program, [
-    'serve', '--public-url', url, '--listen', new URL(url).host, '--ops-listen=', '--endpoint-twilio', smsURL,
+    'serve', '--public-url', url, '--allow-private-addresses', '127.0.0.0/8', '--listen', new URL(url).host, '--ops-listen=', '--endpoint-twilio', smsURL,
     '--tls-cert', join(work, 'cert.pem'), '--tls-key', join(work, 'key.pem'),
   ], { env, stdio: ['ignore', 'ignore', 'pipe'] })
   const gone = new Promise(resolve => p.once('exit', resolve))
