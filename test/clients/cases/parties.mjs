@@ -117,11 +117,11 @@ party('parties: signing out of Apache ends what the others were given', async (p
   assert.deepEqual(person.asked, ['password', 'mail'])
 })
 
-for (const [name, second] of [['shop', 'mail'], ['ledger', 'sms']]) {
+for (const [name, second, signOut] of [['shop', 'mail', 'logout'], ['ledger', 'sms', 'signout']]) {
   party(`parties: signing out of the ${name}`, async (person, at) => {
     await person.open(at[name].url)
     assert.deepEqual(person.asked, ['password', second])
-    await person.open(`${at[name].url}signout`)
+    await person.open(`${at[name].url}${signOut}`)
     assert.deepEqual([person.page.url(), await person.json()], [`${at[name].url}bye`, { bye: true }])
     await signedOut(person, at)
   })

@@ -8,9 +8,9 @@ import { child } from '../lib/child.mjs'
 import { listen as open } from '../lib/mail.mjs'
 
 const modules = '/usr/lib/apache2/modules'
-export const program = '/usr/sbin/apache2'
+const program = '/usr/sbin/apache2'
 
-/** missing says what Debian packages are not there. */
+/** missing says what is not there; empty if nothing. */
 export async function missing() {
   const there = path => access(path).then(() => true, () => false)
   return await there(program) && await there(`${modules}/mod_auth_openidc.so`) ? '' : 'apache2 with libapache2-mod-auth-openidc is missing'
@@ -18,9 +18,12 @@ export async function missing() {
 
 export async function apacheParty(world, { url, listen }) {
   const behind = createServer((request, response) => {
-    const claims = Object.entries(request.headers).filter(([name]) => /^oidc_claim_/.test(name)).map(([name, value]) => [name.slice('oidc_claim_'.length), value])
+    const claims = {}
+    for (const [name, value] of Object.entries(request.headers)) {
+      if (name.startsWith('oidc_claim_')) claims[name.slice('oidc_claim_'.length)] = value
+    }
     response.writeHead(200, { 'content-type': 'application/json' })
-    response.end(JSON.stringify(Object.fromEntries(claims)))
+    response.end(JSON.stringify(claims))
   })
   const port = await open(behind)
   const root = join(world.work, 'apache')
@@ -29,7 +32,7 @@ export async function apacheParty(world, { url, listen }) {
   await writeFile(file, configuration(world, { url, listen, root, port }))
   const p = child(program, ['-D', 'FOREGROUND', '-d', root, '-f', file])
   try {
-    await answers(url, listen, p)
+    await answers(listen, p)
   } catch (e) {
     const log = await readFile(join(root, 'error.log'), 'utf8').catch(() => '')
     throw new Error(`${e.message}\n${p.output}${log}`)
@@ -83,7 +86,7 @@ ProxyPass / http://127.0.0.1:${port}/
 }
 
 /** answers waits until Apache accepts connections. */
-async function answers(url, listen, p) {
+async function answers(listen, p) {
   let ended
   p.gone.then(code => { ended = `apache2 ended with ${code}` })
   for (let i = 0; i < 200; i++) {

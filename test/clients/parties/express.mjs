@@ -12,7 +12,7 @@ export async function expressParty(world, { url, listen }) {
   app.use(oidc.auth({
     issuerBaseURL: world.issuer('acme').href, baseURL: url.slice(0, -1), clientID: 'shop', clientSecret: world.secrets.shop, secret: world.secrets.shop,
     authorizationParams: { response_type: 'code', scope: 'openid profile email' },
-    authRequired: false, idpLogout: true, routes: { login: '/signin', logout: '/signout', postLogoutRedirect: '/bye' },
+    authRequired: false, idpLogout: true, routes: { postLogoutRedirect: '/bye' },
   }))
   app.get('/', oidc.requiresAuth(), (request, response) => response.json(request.oidc.idTokenClaims))
   app.get('/who', async (request, response) => {
