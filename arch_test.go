@@ -93,6 +93,7 @@ const testKit = "internal/fakes internal/testkit/... twofactor/factortest twofac
 var permittedInTests = map[string]string{
 	"admin/apply":       "twofactor/catalog", // files are tried with the real types
 	"cmd/twofold/demo":  "admin/apply",       // the sample is a file like any other
+	"idp":               "internal/outbound", // apps are told by the client that it gets
 	"twofactor/webhook": "internal/outbound", // held to the client that it gets
 	"ui":                "ui/storybook",      // every page in every state
 }

@@ -16,7 +16,7 @@ import (
 func (a *Admin) TenantsOf() Things[tenants.Tenant] {
 	return Things[tenants.Tenant]{
 		admin: a, kept: a.Tenants.Tenants(), name: func(v tenants.Tenant) string { return v.Name },
-		inTenant: func(_ context.Context, e Edit[tenants.Tenant]) error { return tightens(e) }, loosens: loosensTenant,
+		inTenant: a.tightens, loosens: a.loosensTenant,
 	}
 }
 
@@ -24,7 +24,7 @@ func (a *Admin) TenantsOf() Things[tenants.Tenant] {
 // its people in: he must be allowed to.
 func (a *Admin) IDPs() Things[tenants.IDP] {
 	return Things[tenants.IDP]{
-		admin: a, kept: a.Tenants.KeptIDPs(), name: func(v tenants.IDP) string { return v.Name }, loosens: loosensIDP,
+		admin: a, kept: a.Tenants.KeptIDPs(), name: func(v tenants.IDP) string { return v.Name }, loosens: plainly(loosensIDP),
 		rules: func(ctx context.Context, e Edit[tenants.IDP]) error {
 			if e.New == nil || len(e.New.GroupMap) == 0 {
 				return nil
@@ -49,7 +49,7 @@ func (a *Admin) IDPs() Things[tenants.IDP] {
 // ClientApps are the use cases of client apps.
 func (a *Admin) ClientApps() Things[tenants.ClientApp] {
 	return Things[tenants.ClientApp]{
-		admin: a, kept: a.Tenants.ClientApps(), name: func(v tenants.ClientApp) string { return v.Name }, loosens: loosensClientApp,
+		admin: a, kept: a.Tenants.ClientApps(), name: func(v tenants.ClientApp) string { return v.Name }, loosens: plainly(loosensClientApp),
 		rules: func(ctx context.Context, e Edit[tenants.ClientApp]) error {
 			if e.Old == nil {
 				return nil
@@ -108,7 +108,7 @@ func (a *Admin) Users() Things[tenants.User] {
 func (a *Admin) Assignments() Things[tenants.Assignment] {
 	return Things[tenants.Assignment]{
 		admin: a, kept: a.Tenants.Assignments(), name: func(v tenants.Assignment) string { return v.ID },
-		inTenant: a.tightensAssignment, loosens: loosensAssignment,
+		inTenant: a.tightensAssignment, loosens: plainly(loosensAssignment),
 	}
 }
 

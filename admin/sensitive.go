@@ -22,11 +22,22 @@ func Sensitive(a Action) bool { return slices.Contains(sensitive, a) }
 // The changes that ask, by what is changed. What makes stricter never asks.
 
 func loosensSubscription(was, is *tenants.Subscription) bool {
-	return loosensDemand(was.EnforceMFA, is.EnforceMFA, was.MinACR, is.MinACR)
+	session, idle := tenants.Realm{Subscription: *was}.SessionLife()
+	newSession, newIdle := tenants.Realm{Subscription: *is}.SessionLife()
+	return loosensDemand(was.EnforceMFA, is.EnforceMFA, was.MinACR, is.MinACR) || newSession > session || newIdle > idle
 }
 
-func loosensTenant(e Edit[tenants.Tenant]) bool {
-	return e.Old != nil && e.New != nil && loosened(e.Old, e.New) != ""
+func (a *Admin) loosensTenant(ctx context.Context, e Edit[tenants.Tenant]) (bool, error) {
+	if e.Old == nil || e.New == nil {
+		return false, nil
+	}
+	field, err := a.loosened(ctx, e.Old, e.New)
+	return field != "", err
+}
+
+// plainly is for kinds of which a change tells all that there is to know.
+func plainly[V any](loosens func(Edit[V]) bool) func(context.Context, Edit[V]) (bool, error) {
+	return func(_ context.Context, e Edit[V]) (bool, error) { return loosens(e), nil }
 }
 
 // loosensIDP also looks at what another provider is believed: what its word counts for,
@@ -55,22 +66,29 @@ func loosensDemand(enforced, enforces bool, acr, newACR string) bool {
 }
 
 // loosened is the field by which the sign-in rules of a tenant become looser; empty: none.
-func loosened(was, is *tenants.Tenant) (field string) {
+func (a *Admin) loosened(ctx context.Context, was, is *tenants.Tenant) (field string, err error) {
+	realm, err := a.Tenants.RealmByID(ctx, was.ID)
+	if err != nil {
+		return "", err
+	}
+	// What is inherited counts as what it comes to.
+	session, idle := tenants.Realm{Subscription: realm.Subscription, Tenant: *was}.SessionLife()
+	newSession, newIdle := tenants.Realm{Subscription: realm.Subscription, Tenant: *is}.SessionLife()
 	switch {
 	case was.EnforceMFA && !is.EnforceMFA:
-		return "enforce_mfa"
+		return "enforce_mfa", nil
 	case tenants.Strength(is.MinACR) < tenants.Strength(was.MinACR):
-		return "min_acr"
-	case is.SessionSeconds > was.SessionSeconds:
-		return "session_seconds"
-	case is.IdleSeconds > was.IdleSeconds:
-		return "idle_seconds"
+		return "min_acr", nil
+	case newSession > session:
+		return "session_seconds", nil
+	case newIdle > idle:
+		return "idle_seconds", nil
 	case is.RememberDays > was.RememberDays:
-		return "remember_days"
+		return "remember_days", nil
 	case is.PasskeySignIn && !was.PasskeySignIn:
-		return "passkey_sign_in"
+		return "passkey_sign_in", nil
 	}
-	return ""
+	return "", nil
 }
 
 // joinsRole asks for a fresh sign-in of who takes somebody into a group that has a role:

@@ -18,7 +18,7 @@ type Session struct {
 	IdleExpiresAt, ExpiresAt    time.Time // whichever comes first ends it
 	ACR                         string
 	AMR                         []string
-	ClientApps                  []string // ids of those that hold something granted in it
+	ClientApps                  []string // ids of those that somebody signed in to by it
 }
 
 // Sessions is what this package needs of who keeps sessions. All work on the
@@ -33,6 +33,9 @@ type Sessions struct {
 	// browsers; EndAll those of all tenants. They say how many sessions there were.
 	EndTenant func(ctx context.Context, tenantID, actor, why string) (int, error)
 	EndAll    func(ctx context.Context, actor, why string) (int, error)
+	// ToldOf lists how a client app was told of sessions of these tenants, nil is all,
+	// that have ended lately, the last one first, n at most.
+	ToldOf func(ctx context.Context, appID string, tenants []string, n int) ([]Told, error)
 }
 
 // SessionPage is a page of sessions.

@@ -22,12 +22,16 @@ func loosens(field string) error {
 
 // tightens decides a change of a tenant by who runs it: looks and language are his,
 // rules may only become stricter.
-func tightens(e Edit[tenants.Tenant]) error {
+func (a *Admin) tightens(ctx context.Context, e Edit[tenants.Tenant]) error {
 	if e.Old == nil || e.New == nil || !slices.Contains(e.Tenants, e.Old.ID) {
 		return errMayNot
 	}
 	was, is := e.Old, e.New
-	if field := loosened(was, is); field != "" {
+	field, err := a.loosened(ctx, was, is)
+	if err != nil {
+		return err
+	}
+	if field != "" {
 		return loosens(field)
 	}
 	switch {

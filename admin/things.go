@@ -23,7 +23,7 @@ type Things[V any] struct {
 	rules func(ctx context.Context, e Edit[V]) error
 	// loosens says that a change asks for a fresh sign-in although its action does not: see
 	// sensitive.go; nil: never.
-	loosens func(e Edit[V]) bool
+	loosens func(ctx context.Context, e Edit[V]) (bool, error)
 	// after runs in the transaction, once the change is made; nil: nothing follows.
 	after func(ctx context.Context, e Edit[V]) error
 	// shuts says that a change may take the role system_admin from somebody: it must leave
@@ -229,8 +229,14 @@ func (t Things[V]) change(ctx context.Context, e Edit[V], do func(context.Contex
 			return err
 		}
 	}
-	if t.loosens != nil && t.loosens(e) && !e.Who.Fresh(t.admin.Now()) {
-		return ErrAgain
+	if t.loosens != nil && !e.Who.Fresh(t.admin.Now()) {
+		looser, err := t.loosens(ctx, e)
+		if err != nil {
+			return err
+		}
+		if looser {
+			return ErrAgain
+		}
 	}
 	d, err := do(ctx)
 	if err != nil {

@@ -243,10 +243,18 @@ func TestTightens(t *testing.T) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
+		// What is inherited counts as what it comes to.
+		inherit := func(v *tenants.Tenant) { v.SessionSeconds, v.IdleSeconds = 0, 0 }
+		wantCode(t, set(inherit), "loosens")
+		_, err := h.UpdateSubscription(ctx, admin.Operator(), h.one, 0, func(v *tenants.Subscription) error { v.SessionSeconds, v.IdleSeconds = 3600, 60; return nil })
+		must(t, err)
+		must(t, set(inherit))
+		wantCode(t, set(func(v *tenants.Tenant) { v.SessionSeconds = 3601 }), "loosens")
+
 		v := tenants.Assignment{TwoFactorID: h.ids["token one"], Level: tenants.LevelTenant, TargetID: in.Tenant, Required: true}
 		must(t, h.Assignments().Create(ctx, bob, h.one, &v))
 		wantCode(t, h.Assignments().Delete(ctx, bob, h.one, v.ID, 0), "loosens")
-		_, err := h.Assignments().Update(ctx, bob, h.one, v.ID, 0, func(a *tenants.Assignment) error { a.Required = false; return nil })
+		_, err = h.Assignments().Update(ctx, bob, h.one, v.ID, 0, func(a *tenants.Assignment) error { a.Required = false; return nil })
 		wantCode(t, err, "loosens")
 		wide := tenants.Assignment{TwoFactorID: h.ids["token one"], Level: tenants.LevelSubscription, TargetID: h.one, Required: true}
 		wantCode(t, h.Assignments().Create(ctx, bob, h.one, &wide), "may_not")

@@ -1,12 +1,14 @@
 package idp
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 
 	"twofold/internal/audit"
+	"twofold/internal/db"
 	"twofold/internal/phone"
 	"twofold/tenants"
 	"twofold/twofactor"
@@ -37,6 +39,10 @@ func (s *IDP) showAccount(w http.ResponseWriter, r *http.Request, m *member, sta
 	if err != nil {
 		return err
 	}
+	apps, err := s.appNames(ctx, live)
+	if err != nil {
+		return err
+	}
 	marks, err := s.remembered(ctx, user.ID)
 	if err != nil {
 		return err
@@ -58,13 +64,13 @@ func (s *IDP) showAccount(w http.ResponseWriter, r *http.Request, m *member, sta
 		page.Sections = append(page.Sections, services)
 		page.FormAlso = scheme
 	}
-	page.Sections = append(page.Sections, d.sessions(live, m.session.ID))
-	apps, any, err := s.consentsSection(ctx, d, user.ID)
+	page.Sections = append(page.Sections, d.sessions(live, apps, m.session.ID))
+	granted, any, err := s.consentsSection(ctx, d, user.ID)
 	if err != nil {
 		return err
 	}
 	if any {
-		page.Sections = append(page.Sections, apps)
+		page.Sections = append(page.Sections, granted)
 	}
 	if len(marks) > 0 {
 		page.Sections = append(page.Sections, d.remembered(marks))
@@ -195,10 +201,45 @@ func (d drawing) password() ui.Section {
 	return ui.Section{Title: d.Say("account.password"), Adds: []ui.Action{{Label: d.Say("account.password-change"), Do: ui.DoAnswer}}}
 }
 
-func (d drawing) sessions(live []sessionRow, mine string) ui.Section {
+// appNames are the client apps that hold each of some sessions of a user of the tenant
+// in ctx, as people call them.
+func (s *IDP) appNames(ctx context.Context, live []sessionRow) (map[string][]string, error) {
+	var sids, ids []string
+	for _, row := range live {
+		sids = append(sids, row.ID)
+	}
+	apps, err := s.appsIn(ctx, []string{db.ScopeOf(ctx).Tenant}, sids)
+	if err != nil {
+		return nil, err
+	}
+	for _, of := range apps {
+		ids = append(ids, of...)
+	}
+	slices.Sort(ids)
+	called, err := s.Tenants.Called(ctx, "client_app", slices.Compact(ids))
+	if err != nil {
+		return nil, err
+	}
+	out := map[string][]string{}
+	for sid, of := range apps {
+		for _, app := range of {
+			if n, ok := called[app]; ok && !n.Gone {
+				out[sid] = append(out[sid], n.Name)
+			}
+		}
+		slices.Sort(out[sid])
+	}
+	return out, nil
+}
+
+// sessions lists where a user is signed in, with the apps that hold each session.
+func (d drawing) sessions(live []sessionRow, apps map[string][]string, mine string) ui.Section {
 	sec := ui.Section{Title: d.Say("account.sessions"), Intro: d.Say("account.sessions-intro")}
 	for _, row := range live {
 		it := d.when(ui.Item{Title: browserName(row.UserAgent), Detail: row.Address}, "account.last-used", row.SeenAt)
+		if names := apps[row.ID]; len(names) > 0 {
+			it.Detail = d.Say("account.session-apps", "address", row.Address, "apps", strings.Join(names, ", "))
+		}
 		if row.ID == mine {
 			it.Badge = d.Say("account.this-browser")
 		} else {

@@ -14,8 +14,8 @@ import (
 )
 
 // Ending is done in one order by all who do it, so that of two at once one waits for the
-// other and never each for each: sessions by tenant and id, then what was granted in
-// them, likewise, then remembered browsers, then the audit trail, whose lock all of a
+// other and never each for each: sessions by tenant and id, each lot with the client apps
+// that hold them, then what was granted in them, likewise, then remembered browsers, then the audit trail, whose lock all of a
 // subscription want. A sign-in takes its session before it grants something in it, so
 // that whoever ends the session finds the grant, or the sign-in finds the session ended.
 
@@ -138,8 +138,11 @@ func (s *IDP) endSessions(ctx context.Context, those func(*gorm.DB) *gorm.DB) ([
 	err := s.inOrder(ctx, &sessionRow{}, func(q *gorm.DB) *gorm.DB { return those(s.running(q)) }, func(lot lot) error {
 		var rows []sessionRow
 		err := lot.of(s.DB.For(ctx).Model(&rows).Clauses(db.Returning())).Updates(map[string]any{"ended_at": db.Micros(s.Now())}).Error
+		if err != nil {
+			return err
+		}
 		all = append(all, rows...)
-		return err
+		return s.letGo(ctx, lot)
 	})
 	return all, wrap("end sessions", err)
 }
@@ -148,7 +151,10 @@ func (s *IDP) endSessions(ctx context.Context, those func(*gorm.DB) *gorm.DB) ([
 func (s *IDP) endAllSessions(ctx context.Context) (n int, err error) {
 	err = s.inOrder(ctx, &sessionRow{}, s.running, func(lot lot) error {
 		n += len(lot.ids)
-		return lot.of(s.DB.For(ctx).Model(&sessionRow{})).Updates(map[string]any{"ended_at": db.Micros(s.Now())}).Error
+		if err := lot.of(s.DB.For(ctx).Model(&sessionRow{})).Updates(map[string]any{"ended_at": db.Micros(s.Now())}).Error; err != nil {
+			return err
+		}
+		return s.letGo(ctx, lot)
 	})
 	return n, wrap("end sessions", err)
 }

@@ -42,8 +42,10 @@ type Config struct {
 	Catalog   twofactor.Catalog  // whose scripts are served
 	Compose   twofactor.Compose  // puts the house's own letters into words
 	Upstream  *upstream.Party    // this server as a client of other providers
+	Guarded   *http.Client       // for the addresses at which client apps want to be told
 	PublicURL string             // scheme://host[:port], without a trailing slash
 	Observe   func(event string) // for metrics: "done", "refused", "wrong_password", …
+	TellEvery time.Duration      // how often to look for apps to be told of sessions that ended elsewhere; 0: 1 s
 }
 
 // IDP serves sign-ins.
@@ -54,6 +56,7 @@ type IDP struct {
 	cross      *http.CrossOriginProtection
 	scripts    map[string]script
 	background sync.WaitGroup // work that goes on after its request was answered
+	toTell     chan struct{}  // there are apps to be told
 }
 
 // New makes an IDP.
@@ -61,8 +64,11 @@ func New(c Config) *IDP {
 	if c.Observe == nil {
 		c.Observe = func(string) {}
 	}
+	if c.TellEvery == 0 {
+		c.TellEvery = time.Second
+	}
 	s := &IDP{
-		Config: c, secure: strings.HasPrefix(c.PublicURL, "https://"), cross: http.NewCrossOriginProtection(),
+		toTell: make(chan struct{}, 1), Config: c, secure: strings.HasPrefix(c.PublicURL, "https://"), cross: http.NewCrossOriginProtection(),
 		scripts: loadScripts(c.Catalog),
 	}
 	if u, err := url.Parse(c.PublicURL); err == nil {

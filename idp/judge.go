@@ -195,6 +195,11 @@ func (s *IDP) grant(ctx context.Context, r *http.Request, have *sessionRow, a *a
 		if err != nil {
 			return outcome{}, err
 		}
+		if resp.Error == "" {
+			if err := s.holdBy(ctx, sid, a); err != nil {
+				return outcome{}, err
+			}
+		}
 	}
 	if v.policy.ProveFirst && !a.facts.SetUp {
 		// A bypass was given, and there is nothing to set up here: that is all there is.

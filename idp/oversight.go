@@ -27,7 +27,7 @@ type Session struct {
 	IdleExpiresAt, ExpiresAt    time.Time // whichever comes first ends it
 	ACR                         string    // what its proofs reach
 	AMR                         []string
-	ClientApps                  []string // ids of those that hold something granted in it
+	ClientApps                  []string // ids of those that somebody signed in to by it
 }
 
 // Filters of SessionList, by their names in page.Query.
@@ -157,13 +157,9 @@ func (s *IDP) shown(ctx context.Context, p page.Page[sessionRow]) (page.Page[Ses
 		in, ids = append(in, r.TenantID), append(ids, r.ID)
 	}
 	slices.Sort(in)
-	holders, err := s.Provider.AppsInSessions(db.AllTenants(ctx), slices.Compact(in), ids)
+	apps, err := s.appsIn(db.AllTenants(ctx), slices.Compact(in), ids)
 	if err != nil {
 		return page.Page[Session]{Items: []Session{}}, err
-	}
-	apps := map[string][]string{}
-	for _, h := range holders {
-		apps[h.SessionID] = append(apps[h.SessionID], h.ClientAppID)
 	}
 	return page.Map(p, func(r sessionRow) Session {
 		v := Session{

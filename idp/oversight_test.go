@@ -67,6 +67,10 @@ func (w *world) give(user, sid, app string) {
 SELECT tenant_id, '%s', '%s', '%s', '%s', '', '', '', '', created_at, %v, 0, created_at, expires_at, expires_at, '' FROM sessions WHERE id = '%s'`
 	_, err := w.DB.SQL().ExecContext(w.t.Context(), fmt.Sprintf(q, id.New(), app, user, sid, strings.HasPrefix(app, "offline"), sid))
 	must(w.t, err)
+	q = `INSERT INTO session_clients (tenant_id, session_id, client_app_id, user_id, state, attempts, next_at, error, created_at)
+SELECT tenant_id, id, '%s', '%s', 'held', 0, created_at, '', created_at FROM sessions WHERE id = '%s' ON CONFLICT DO NOTHING`
+	_, err = w.DB.SQL().ExecContext(w.t.Context(), fmt.Sprintf(q, app, user, sid))
+	must(w.t, err)
 }
 
 func (w *world) list(ctx context.Context, q page.Query, tenants []string) []Session {
@@ -320,7 +324,8 @@ func TestEndRefuses(t *testing.T) {
 			_, err2 := w.EndTenant(ctx, acme, "root", "x")
 			_, err3 := w.EndUser(ctx, w.users["acme"], "root", "x")
 			_, err4 := w.SessionList(ctx, page.Query{}, nil)
-			for _, err := range []error{err1, err2, err3, err4, w.EndSession(ctx, acme, sid, "root", "x")} {
+			_, err5 := w.ToldOf(ctx, "none", nil, 1)
+			for _, err := range []error{err1, err2, err3, err4, err5, w.EndSession(ctx, acme, sid, "root", "x")} {
 				if !errors.Is(err, db.ErrNoScope) {
 					t.Errorf("%s: %v", name, err)
 				}
@@ -434,8 +439,8 @@ JOIN (SELECT id, row_number() OVER (ORDER BY name, id) AS k FROM users) u ON u.k
 		testkit.Bulk(t, url, "users", w.copied(people))
 		// The second series of one statement has another step.
 		testkit.Bulk(t, url, "sessions", fill)
-		testkit.Bulk(t, url, "grants", `INSERT INTO grants (tenant_id, id, client_app_id, user_id, session_id, scopes, claims, acr, amr, auth_time, offline, generation, created_at, expires_at, idle_expires_at, revoked_why)
-SELECT s.tenant_id, 'g' || n.i || s.id, 'app' || (n.i % 3), s.user_id, s.id, '', '', '', '', s.created_at, false, 0, s.created_at, s.expires_at, s.expires_at, '' FROM sessions s JOIN SERIES(3, 1) ON 1 = 1`)
+		testkit.Bulk(t, url, "session_clients", `INSERT INTO session_clients (tenant_id, session_id, client_app_id, user_id, state, attempts, next_at, error, created_at)
+SELECT s.tenant_id, s.id, 'app' || (n.i % 3), s.user_id, 'held', 0, s.created_at, '', s.created_at FROM sessions s JOIN SERIES(3, 1) ON 1 = 1`)
 		w.clock.Set(time.Date(2026, 1, 1, 14, 0, 0, 0, time.UTC))
 		recorder := testkit.Record(t, w.DB.For(t.Context()))
 		some := []string{w.tenantID("annex"), w.tenantID("acme"), "none"}

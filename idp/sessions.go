@@ -47,13 +47,15 @@ const seenEvery = time.Minute
 // was planted by a sibling host, and there is no telling which: then it is nobody.
 func (s *IDP) session(r *http.Request) (*sessionRow, error) {
 	rows, err := s.sessions(r)
+	rows = slices.DeleteFunc(rows, func(row sessionRow) bool { return row.rests(s.Now()) })
 	if err != nil || len(rows) != 1 {
 		return nil, err
 	}
 	return &rows[0], nil
 }
 
-// sessions returns all live sessions that the browser has a cookie of.
+// sessions returns all sessions that the browser has a cookie of and that have not
+// ended, also those that rest.
 func (s *IDP) sessions(r *http.Request) ([]sessionRow, error) {
 	var hashes []string
 	for _, v := range s.cookies(r, sessionCookie) {
@@ -62,15 +64,17 @@ func (s *IDP) sessions(r *http.Request) ([]sessionRow, error) {
 	if len(hashes) == 0 {
 		return nil, nil
 	}
-	now := s.Now()
 	var rows []sessionRow
-	err := s.DB.For(r.Context()).Where("token_hash IN ? AND ended_at IS NULL AND expires_at > ? AND idle_expires_at > ?", hashes, now, now).
-		Order("id").Find(&rows).Error
+	err := s.DB.For(r.Context()).Where("token_hash IN ? AND ended_at IS NULL AND expires_at > ?", hashes, s.Now()).Order("id").Find(&rows).Error
 	if err != nil {
 		return nil, fmt.Errorf("idp: session: %w", err)
 	}
 	return rows, nil
 }
+
+// rests reports whether a session was not used for too long: nobody is signed in by it
+// any more, but what was granted in it stands.
+func (row *sessionRow) rests(now time.Time) bool { return !row.IdleExpiresAt.After(now) }
 
 // proofs takes a session's proofs over into facts.
 func (row *sessionRow) facts(f signin.Facts) (signin.Facts, error) {
@@ -86,8 +90,8 @@ func (row *sessionRow) facts(f signin.Facts) (signin.Facts, error) {
 // session begins. Nothing new proven, nothing but use is noted and token is empty.
 func (s *IDP) keepSession(ctx context.Context, r *http.Request, have *sessionRow, a *attempt, authTime time.Time) (sessionID, token string, err error) {
 	now := db.Micros(s.Now())
-	tenant := tenants.RealmFrom(ctx).Tenant
-	idle := now.Add(time.Duration(tenant.IdleSeconds) * time.Second)
+	life, rest := tenants.RealmFrom(ctx).SessionLife()
+	expires, idle := now.Add(life), now.Add(rest)
 	if have != nil && have.UserID != a.facts.UserID {
 		if err := s.endUntold(ctx, have, whyAnother); err != nil {
 			return "", "", err
@@ -106,7 +110,7 @@ func (s *IDP) keepSession(ctx context.Context, r *http.Request, have *sessionRow
 		err := db.One(s.DB.For(ctx).Model(&sessionRow{}).Where("id = ? AND token_hash = ? AND ended_at IS NULL", have.ID, have.TokenHash).
 			Updates(map[string]any{
 				"token_hash": id.Hash(token), "proofs": string(proofs), "auth_time": authTime, "idp_id": a.facts.IDPID, "seen_at": now,
-				"idle_expires_at": idle, "expires_at": now.Add(time.Duration(tenant.SessionSeconds) * time.Second),
+				"idle_expires_at": idle, "expires_at": expires,
 			}))
 		if !errors.Is(err, db.ErrStale) {
 			return have.ID, token, wrap("renew session", err)
@@ -119,7 +123,7 @@ func (s *IDP) keepSession(ctx context.Context, r *http.Request, have *sessionRow
 	row := sessionRow{
 		ID: id.New(), TokenHash: id.Hash(token), UserID: a.facts.UserID, IDPID: a.facts.IDPID, Proofs: string(proofs), AuthTime: authTime,
 		Address: audit.OriginOf(ctx).Address, UserAgent: cut(r.UserAgent(), 200), CreatedAt: now, SeenAt: now, IdleExpiresAt: idle,
-		ExpiresAt: now.Add(time.Duration(tenant.SessionSeconds) * time.Second),
+		ExpiresAt: expires,
 	}
 	return row.ID, token, wrap("create session", s.DB.For(ctx).Create(&row).Error)
 }
@@ -131,7 +135,8 @@ func (s *IDP) touch(ctx context.Context, row *sessionRow) error {
 	// in it now, or after, and then it takes that back.
 	set := map[string]any{"seen_at": row.SeenAt}
 	if now.Sub(row.SeenAt) >= seenEvery {
-		set = map[string]any{"seen_at": now, "idle_expires_at": now.Add(time.Duration(tenants.RealmFrom(ctx).Tenant.IdleSeconds) * time.Second)}
+		_, rest := tenants.RealmFrom(ctx).SessionLife()
+		set = map[string]any{"seen_at": now, "idle_expires_at": now.Add(rest)}
 	}
 	err := db.One(s.DB.For(ctx).Model(&sessionRow{}).Where("id = ? AND ended_at IS NULL", row.ID).Updates(set))
 	if errors.Is(err, db.ErrStale) {
@@ -169,6 +174,9 @@ func (s *IDP) endUntold(ctx context.Context, row *sessionRow, why string) error 
 	res := s.DB.For(ctx).Model(&sessionRow{}).Where("id = ? AND ended_at IS NULL", row.ID).Updates(map[string]any{"ended_at": now})
 	if res.Error != nil {
 		return wrap("end session", res.Error)
+	}
+	if err := s.letGo(ctx, lot{tenants: []string{row.TenantID}, ids: []string{row.ID}}); err != nil {
+		return err
 	}
 	return s.Provider.RevokeSession(ctx, row.ID, why)
 }

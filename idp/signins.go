@@ -230,8 +230,8 @@ func (s *IDP) capOpen(ctx context.Context, userID string) error {
 func (s *IDP) Sweep(ctx context.Context) error {
 	ctx, before := db.AllTenants(ctx), s.Now().Add(-time.Hour)
 	var errs []error
-	for _, row := range []any{&signInRow{}, &sessionRow{}, &rememberedRow{}, &linkRow{}, &flowRow{}} {
+	for _, row := range []any{&signInRow{}, &rememberedRow{}, &linkRow{}, &flowRow{}} {
 		errs = append(errs, s.DB.For(ctx).Where("expires_at < ?", before).Delete(row).Error)
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, s.sweepSessions(ctx, before), s.sweepTold(ctx))...)
 }

@@ -3,6 +3,7 @@ package idp
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"twofold/idp/op"
@@ -32,10 +33,12 @@ func (s *IDP) endSession(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	// All of them: signing out must not leave the one that a sibling host has hidden.
-	live, err := s.sessions(r)
+	// One that rests ends too: its apps hold on to it.
+	all, err := s.sessions(r)
 	if err != nil {
 		return err
 	}
+	live := slices.DeleteFunc(slices.Clone(all), func(row sessionRow) bool { return row.rests(s.Now()) })
 	confirmed := false
 	if ours {
 		if err := s.cross.Check(r); err != nil {
@@ -48,15 +51,16 @@ func (s *IDP) endSession(w http.ResponseWriter, r *http.Request) error {
 		confirmed = true
 	}
 	switch {
-	case len(live) == 0:
-	case confirmed, len(live) == 1 && es.HintSessionID == live[0].ID:
-		for _, row := range live {
+	case len(all) == 0:
+	case confirmed, len(all) == 1 && es.HintSessionID == all[0].ID:
+		for _, row := range all {
 			if err := s.end(r.Context(), &row, "signed out"); err != nil {
 				return err
 			}
 		}
 		s.dropCookie(w, sessionCookie, path(r, ""))
 		s.Observe("signed_out")
+	case len(live) == 0: // nobody is signed in here, and there is nothing to ask
 	default:
 		return s.confirmSignOut(w, r, es, &live[0])
 	}

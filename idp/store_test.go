@@ -31,7 +31,7 @@ func TestMain(m *testing.M) { os.Exit(testkit.Main(m)) }
 
 func TestModels(t *testing.T) {
 	testkit.EachDatabase(t, func(t *testing.T, url string) {
-		testkit.CheckModels(t, url, signInRow{}, sessionRow{}, rememberedRow{}, linkRow{}, flowRow{})
+		testkit.CheckModels(t, url, signInRow{}, sessionRow{}, rememberedRow{}, linkRow{}, flowRow{}, sessionClientRow{})
 	})
 }
 

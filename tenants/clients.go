@@ -66,6 +66,17 @@ func (s *Store) ClientAppByID(ctx context.Context, appID string) (ClientApp, err
 	return row.ClientApp, nil
 }
 
+// LogoutApps are the ids of the client apps of the subscription in ctx, whatever its
+// reach, that want to hear of sessions that have ended.
+func (s *Store) LogoutApps(ctx context.Context) (ids []string, err error) {
+	ctx = db.WithScope(ctx, db.ScopeOf(ctx))
+	err = s.DB.For(ctx).Model(&clientAppRow{}).Where("backchannel_logout_uri <> ''").Order("id").Pluck("id", &ids).Error
+	if err != nil {
+		return nil, fmt.Errorf("tenants: logout apps: %w", err)
+	}
+	return ids, nil
+}
+
 // AddClientSecret makes a secret, shown once and kept only as a MAC.
 func (s *Store) AddClientSecret(ctx context.Context, appID string) (string, error) {
 	return s.NewClientSecret(ctx, appID, nil)

@@ -21,7 +21,7 @@ func TestTwoTenants(t *testing.T) {
 		done[Difference](t)(w.SetGroupMembers(b.admin, b.group.ID, []string{b.anna.ID}))
 		done[Difference](t)(w.PutTwoFactor(b.admin, &b.letter, Options{"Sender": []byte(`"globex"`)}))
 		bob := w.user(b, User{Name: "bob of globex", Active: true})
-		b.app.EnforceMFA = true
+		b.app.EnforceMFA, b.app.LogoutURI = true, "https://globex.example/logout"
 		done[Difference](t)(w.PutClientApp(b.admin, &b.app))
 		must(t, w.PutClientSecret(b.admin, b.app.ID, "secret of an app", nil))
 		done[Difference](t)(w.PutSettings(b.admin, "letter", Options{"Sender": []byte(`"globex"`)}))
@@ -222,6 +222,7 @@ func (w *world) isolationCases(b *customer, bob User, assignment Assignment, exe
 		{Method: "IDPs", Do: func(ctx context.Context, see see) { see(w.IDPs(ctx)) }},
 		{Method: "ListTenants", Do: func(ctx context.Context, see see) { see(w.ListTenants(ctx)) }},
 		{Method: "ListIDPs", Do: func(ctx context.Context, see see) { see(w.ListIDPs(ctx)) }},
+		{Method: "LogoutApps", Do: func(ctx context.Context, see see) { see(w.LogoutApps(ctx)) }},
 		{Method: "ListClientApps", Do: func(ctx context.Context, see see) { see(w.ListClientApps(ctx)) }},
 		{Method: "ListGroups", Do: func(ctx context.Context, see see) { see(w.ListGroups(ctx)) }},
 		{Method: "ListTwoFactors", Do: func(ctx context.Context, see see) { see(w.ListTwoFactors(ctx)) }},

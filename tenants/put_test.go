@@ -185,6 +185,8 @@ func TestPutRefuses(t *testing.T) {
 			"tenant, logo by script":         {&Tenant{Name: "x", LogoURL: "javascript:alert(1)"}, "logo_url"},
 			"tenant, session too long":       {&Tenant{Name: "x", SessionSeconds: 91 * 24 * 3600}, "session_seconds"},
 			"tenant, session negative":       {&Tenant{Name: "x", SessionSeconds: -1}, "session_seconds"},
+			"subscription, session too long": {&Subscription{Name: "x", SessionSeconds: 91 * 24 * 3600}, "session_seconds"},
+			"subscription, idle negative":    {&Subscription{Name: "x", IdleSeconds: -1}, "idle_seconds"},
 			"tenant, idle above session":     {&Tenant{Name: "x", SessionSeconds: 60, IdleSeconds: 61}, "idle_seconds"},
 			"IDP without a name":             {&IDP{Type: IDPLocal}, "name"},
 			"IDP of another type":            {&IDP{Name: "i", Type: "saml"}, "type"},
@@ -297,17 +299,29 @@ func TestPutAgainstAnotherChange(t *testing.T) {
 	})
 }
 
-func TestTenantDefaults(t *testing.T) {
+// What a tenant does not say, its subscription does; what that does not say is as usual.
+func TestSessionLife(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		c := w.customer("acme")
-		for name, tc := range map[string]struct{ session, idle, wantSession, wantIdle int64 }{
-			"none": {0, 0, 86400, 3600}, "short-session": {600, 0, 600, 600}, "both": {7200, 1800, 7200, 1800}, "longest": {90 * 86400, 90 * 86400, 90 * 86400, 90 * 86400},
+		for name, tc := range map[string]struct{ subSession, subIdle, session, idle, wantSession, wantIdle int64 }{
+			"none":               {0, 0, 0, 0, 86400, 3600},
+			"short-session":      {0, 0, 600, 0, 600, 600},
+			"both":               {0, 0, 7200, 1800, 7200, 1800},
+			"longest":            {0, 0, 90 * 86400, 90 * 86400, 90 * 86400, 90 * 86400},
+			"of-subscription":    {43200, 900, 0, 0, 43200, 900},
+			"over-subscription":  {43200, 900, 7200, 1800, 7200, 1800},
+			"idle-inherited":     {43200, 900, 600, 0, 600, 600},
+			"idle-above-session": {1800, 0, 0, 7200, 1800, 1800},
+			"short-subscription": {1800, 0, 0, 0, 1800, 1800},
 		} {
+			c.sub.SessionSeconds, c.sub.IdleSeconds = tc.subSession, tc.subIdle
+			done[Difference](t)(w.PutSubscription(t.Context(), &c.sub))
 			v := Tenant{Name: name, SessionSeconds: tc.session, IdleSeconds: tc.idle, Active: true}
 			done[Difference](t)(w.PutTenant(c.admin, &v))
 			r, err := w.RealmByID(t.Context(), v.ID)
-			if err != nil || r.Tenant.SessionSeconds != tc.wantSession || r.Tenant.IdleSeconds != tc.wantIdle || r.Tenant.SubscriptionID != c.sub.ID {
-				t.Errorf("%s: %+v, %v", name, r.Tenant, err)
+			session, idle := r.SessionLife()
+			if err != nil || session.Seconds() != float64(tc.wantSession) || idle.Seconds() != float64(tc.wantIdle) || r.Tenant.SessionSeconds != tc.session {
+				t.Errorf("%s: %v, %v, %v", name, session, idle, err)
 			}
 		}
 	})

@@ -10,7 +10,7 @@ import (
 
 // PutSubscription creates or changes a subscription, found by name.
 func (s *Store) PutSubscription(ctx context.Context, v *Subscription) (Difference, error) {
-	if err := checkEntity(v.Name, &v.MinACR); err != nil {
+	if err := checkSubscription(v); err != nil {
 		return Difference{}, err
 	}
 	row := subscriptionRow{*v}

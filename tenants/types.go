@@ -1,6 +1,7 @@
 package tenants
 
 import (
+	"cmp"
 	"database/sql/driver"
 	"fmt"
 	"strings"
@@ -28,6 +29,8 @@ type Subscription struct {
 	ID, Name, Title string
 	EnforceMFA      bool
 	MinACR          string // weakest acr accepted, empty: none
+	SessionSeconds  int64  // of its tenants that do not say it themselves; 0: 24 hours
+	IdleSeconds     int64  // likewise; 0: an hour
 	Active          bool
 	Stamp
 	Trash
@@ -43,8 +46,8 @@ type Tenant struct {
 	LogoURL        string
 	EnforceMFA     bool
 	MinACR         string
-	SessionSeconds int64  // absolute life of a session
-	IdleSeconds    int64  // and without use
+	SessionSeconds int64  // absolute life of a session; 0: the subscription's, see Realm.SessionLife
+	IdleSeconds    int64  // and without use; 0: likewise
 	RememberDays   int64  // for how long a browser may be remembered; 0: never
 	IDTokenAlg     string // of apps that leave it to the tenant: RS256 or ES256
 	PasskeySignIn  bool   // a passkey may stand for name and password too
@@ -88,7 +91,11 @@ type ClientApp struct {
 	MinACR                 string
 	Accent                 string // "#rrggbb" or empty: the tenant's
 	LogoURL                string // empty: the tenant's
-	Active                 bool
+	// LogoutURI is where the app hears of sessions that have ended (Back-Channel Logout
+	// §2.2); empty: nowhere. LogoutSession says that it needs the sid to make use of it.
+	LogoutURI     string `gorm:"column:backchannel_logout_uri"`
+	LogoutSession bool   `gorm:"column:backchannel_logout_session_required"`
+	Active        bool
 	Stamp
 	Trash
 }
@@ -202,6 +209,14 @@ type Exemption struct {
 type Realm struct {
 	Subscription Subscription
 	Tenant       Tenant
+}
+
+// SessionLife is how long a session of the tenant lives at most, and how long without
+// use: as the tenant says, or its subscription, or as usual.
+func (r Realm) SessionLife() (session, idle time.Duration) {
+	s := cmp.Or(r.Tenant.SessionSeconds, r.Subscription.SessionSeconds, usualSession)
+	i := min(cmp.Or(r.Tenant.IdleSeconds, r.Subscription.IdleSeconds, usualIdle), s)
+	return time.Duration(s) * time.Second, time.Duration(i) * time.Second
 }
 
 // List is a list of words without line breaks, kept as lines.

@@ -50,6 +50,13 @@ func checkClientApp(c *ClientApp) error {
 		return invalid("accent", "must be a colour such as #1a73e8")
 	case !ValidLogo(c.LogoURL):
 		return invalid("logo_url", "must be an https address")
+	case c.LogoutURI != "" && c.Type == AppMachine:
+		return invalid("backchannel_logout_uri", "is for apps that people sign in to")
+	case c.LogoutURI == "" && c.LogoutSession:
+		return invalid("backchannel_logout_session_required", "needs a back-channel logout address")
+	}
+	if why := CheckLogoutURI(c.LogoutURI); why != "" {
+		return invalid("backchannel_logout_uri", why)
 	}
 	for _, s := range c.Scopes {
 		if s == "" || strings.ContainsFunc(s, notScopeChar) {
@@ -134,16 +141,28 @@ func validLocale(s string) bool {
 	return err == nil && len(s) <= 35
 }
 
-// checkTenant also sets the times and the algorithm that are not given.
+// checkLife checks the times of sessions; 0 is inherited.
+func checkLife(session, idle int64) error {
+	switch {
+	case session < 0 || session > maxSession:
+		return invalid("session_seconds", "must be at most 90 days")
+	case idle < 0 || idle > maxSession || session != 0 && idle > session:
+		return invalid("idle_seconds", "must be at most the life of a session")
+	}
+	return nil
+}
+
+func checkSubscription(v *Subscription) error {
+	if err := checkLife(v.SessionSeconds, v.IdleSeconds); err != nil {
+		return err
+	}
+	return checkEntity(v.Name, &v.MinACR)
+}
+
+// checkTenant also sets the algorithm that is not given.
 func checkTenant(t *Tenant) error {
 	if t.IDTokenAlg == "" {
 		t.IDTokenAlg = "RS256"
-	}
-	if t.SessionSeconds == 0 {
-		t.SessionSeconds = usualSession
-	}
-	if t.IdleSeconds == 0 {
-		t.IdleSeconds = min(usualIdle, t.SessionSeconds)
 	}
 	switch {
 	case !validName(t.Name):
@@ -154,8 +173,6 @@ func checkTenant(t *Tenant) error {
 		return invalid("logo_url", "must be an https address")
 	case !slices.Contains([]string{"RS256", "ES256"}, t.IDTokenAlg):
 		return invalid("id_token_alg", "must be RS256 or ES256")
-	case t.SessionSeconds < 0 || t.SessionSeconds > maxSession:
-		return invalid("session_seconds", "must be at most 90 days")
 	case t.RememberDays < 0 || t.RememberDays > maxRemember:
 		return invalid("remember_days", "must be at most 30")
 	case t.SMSPerDay < 0 || t.SMSPerDay > maxSMSPerDay:
@@ -164,8 +181,9 @@ func checkTenant(t *Tenant) error {
 		return invalid("sms_countries", "must be country codes of two capital letters, such as CH")
 	case t.Locale != "" && !validLocale(t.Locale):
 		return invalid("locale", "must be a language tag such as de or de-CH")
-	case t.IdleSeconds < 0 || t.IdleSeconds > t.SessionSeconds:
-		return invalid("idle_seconds", "must be at most the life of a session")
+	}
+	if err := checkLife(t.SessionSeconds, t.IdleSeconds); err != nil {
+		return err
 	}
 	return checkEntity(t.Name, &t.MinACR)
 }
@@ -222,6 +240,31 @@ func checkRedirect(raw, appType string) string {
 	}
 	return "has a scheme that is not allowed"
 }
+
+// CheckLogoutURI says why an address cannot be one that logout tokens are posted to, or
+// nothing (Back-Channel Logout §2.2). Whether it may be called is found out when it is:
+// a name can stand for another address by then.
+func CheckLogoutURI(raw string) string {
+	if raw == "" {
+		return ""
+	}
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil || !u.IsAbs() || strings.ContainsFunc(raw, notVSChar) || len(raw) > maxLogoutURI:
+		return "is not an absolute address"
+	case strings.Contains(raw, "#"):
+		return "must have no fragment"
+	case u.User != nil:
+		return "must have no user name"
+	case u.Hostname() == "" || strings.Contains(u.Host, "*"):
+		return "must name one host"
+	case u.Scheme == "https", u.Scheme == "http" && isLoopback(u.Hostname()):
+		return ""
+	}
+	return "must use https"
+}
+
+const maxLogoutURI = 2048
 
 func isLoopback(host string) bool {
 	if host == "localhost" {

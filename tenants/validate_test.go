@@ -49,6 +49,10 @@ func TestCheckClientApp(t *testing.T) {
 		"space in scope":              {func(c *ClientApp) { c.Scopes = List{"a b"} }, "scopes"},
 		"quote in scope":              {func(c *ClientApp) { c.Scopes = List{`a"b`} }, "scopes"},
 		"backslash in scope":          {func(c *ClientApp) { c.Scopes = List{`a\b`} }, "scopes"},
+		"logout address":              {func(c *ClientApp) { c.LogoutURI, c.LogoutSession = "https://x.example/out", true }, ""},
+		"bad logout address":          {func(c *ClientApp) { c.LogoutURI = "http://x.example/out" }, "backchannel_logout_uri"},
+		"logout address of a machine": {func(c *ClientApp) { c.Type, c.LogoutURI = AppMachine, "https://x.example/out" }, "backchannel_logout_uri"},
+		"sid without logout address":  {func(c *ClientApp) { c.LogoutSession = true }, "backchannel_logout_session_required"},
 		"empty scope":                 {func(c *ClientApp) { c.Scopes = List{""} }, "scopes"},
 	} {
 		app := good
@@ -111,6 +115,23 @@ func TestCheckRedirect(t *testing.T) {
 			if why := checkRedirect(uri, typ); (why == "") != strings.Contains(types, typ) {
 				t.Errorf("%q for %s: %q", uri, typ, why)
 			}
+		}
+	}
+}
+
+func TestCheckLogoutURI(t *testing.T) {
+	for uri, want := range map[string]string{
+		"": "", "https://x.example/out": "", "https://x.example:8443/out?a=b": "", "https://[2001:db8::1]/out": "", "https://10.0.0.1/out": "",
+		"http://127.0.0.1:8080/out": "", "http://localhost/out": "", "http://[::1]/out": "",
+		"http://x.example/out": "must use https", "http://10.0.0.1/out": "must use https", "http://localhost.x.example/out": "must use https",
+		"ftp://x.example/out": "must use https", "com.example.app://cb/out": "must use https", "javascript:alert(1)": "must name one host",
+		"https://x.example/out#": "must have no fragment", "https://x.example/out#a": "must have no fragment", "https://a:b@x.example/out": "must have no user name",
+		"https:///out": "must name one host", "https://:443/out": "must name one host", "https://*.x.example/out": "must name one host",
+		"/out": "is not an absolute address", "//x.example/out": "is not an absolute address", "https://x.example/ out": "is not an absolute address",
+		"https://x.example/\r\nout": "is not an absolute address", "https://x.example/" + strings.Repeat("x", maxLogoutURI): "is not an absolute address",
+	} {
+		if got := CheckLogoutURI(uri); got != want {
+			t.Errorf("%q: %q, want %q", uri, got, want)
 		}
 	}
 }

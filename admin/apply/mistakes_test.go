@@ -20,6 +20,7 @@ func TestMistakes(t *testing.T) {
 		w := newBase(t, url)
 		w.env["EMPTY"] = ""
 		w.secret("SHORT", "short-secret")
+		w.apply("subscriptions: [{name: sample, idle: 1h, tenants: [{name: acme, session: 24h}, {name: globex, idle: 1h}]}]\n")
 		w.files["conf/empty"], w.files["conf/binary"] = "\n", "\xff"
 		for name, c := range map[string]struct {
 			text string // of the subscription, from line 3
@@ -107,6 +108,10 @@ func TestMistakes(t *testing.T) {
 					":3:34: subscriptions[0].tenants[0].idle: leaves an idle time of 25h with a session of 24h; give both",
 					":3:64: subscriptions[0].tenants[1].session: leaves an idle time of 1h with a session of 30m; give both",
 				},
+			},
+			"and of a subscription": {
+				"    session: 30m\n",
+				[]string{":3:14: subscriptions[0].session: leaves an idle time of 1h with a session of 30m; give both"},
 			},
 			"another type": {
 				"    two_factors: [{name: new, type: email}, {name: mail, type: twilio}]\n",

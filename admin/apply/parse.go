@@ -67,13 +67,10 @@ func (p *parser) whole(d *document) {
 	for i := range d.Subscriptions {
 		s := &d.Subscriptions[i]
 		p.unique(subscriptions, kindSubscription, s.Name)
+		p.spans(s.SessionSeconds, s.IdleSeconds)
 		for _, t := range s.Tenants {
 			p.unique(tenantNames, kindTenant, t.Name)
-			if t.SessionSeconds.set {
-				p.spans(t.SessionSeconds, t.IdleSeconds)
-			} else {
-				p.idleAlone(t.IdleSeconds)
-			}
+			p.spans(t.SessionSeconds, t.IdleSeconds)
 		}
 		for _, c := range s.ClientApps {
 			p.unique(clientIDs, "client_id", c.ClientID)

@@ -49,6 +49,11 @@ func (j *job) putSubscription(ctx context.Context) error {
 	assign(&want.EnforceMFA, s.EnforceMFA)
 	assign(&want.MinACR, s.MinACR)
 	assign(&want.Active, s.Active)
+	assignSpan(&want.SessionSeconds, s.SessionSeconds)
+	assignSpan(&want.IdleSeconds, s.IdleSeconds)
+	if !j.spansFit(s.SessionSeconds, s.IdleSeconds, want.SessionSeconds, want.IdleSeconds) {
+		return nil
+	}
 	d, err := j.store.PutSubscription(ctx, &want)
 	if err != nil {
 		return orProblems(j.run, j.refused(s.at, s, err))
@@ -133,12 +138,7 @@ func (j *job) putTenants(ctx context.Context) error {
 	for _, s := range j.spec.Tenants {
 		have, exists := j.tenants[s.Name.v]
 		want, s := wantedTenant(s, have, exists)
-		if session, idle := spanOf(want.SessionSeconds), spanOf(want.IdleSeconds); idle > session {
-			at := s.SessionSeconds.place
-			if s.IdleSeconds.set {
-				at = s.IdleSeconds.place
-			}
-			j.found(at, "leaves an idle time of %s with a session of %s; give both", shownSpan(idle), shownSpan(session))
+		if !j.spansFit(s.SessionSeconds, s.IdleSeconds, want.SessionSeconds, want.IdleSeconds) {
 			continue
 		}
 		d, err := j.store.PutTenant(ctx, &want)
@@ -189,18 +189,34 @@ func wantedTenant(s tenant, have tenants.Tenant, exists bool) (tenants.Tenant, t
 	if s.SMSCountries.set {
 		want.SMSCountries = words(s.SMSCountries)
 	}
-	if s.SessionSeconds.set {
-		want.SessionSeconds = secondsOf(s.SessionSeconds.v)
-	}
-	if s.IdleSeconds.set {
-		want.IdleSeconds = secondsOf(s.IdleSeconds.v)
-	}
+	assignSpan(&want.SessionSeconds, s.SessionSeconds)
+	assignSpan(&want.IdleSeconds, s.IdleSeconds)
 	return want, s
+}
+
+func assignSpan(to *int64, s span) {
+	if s.set {
+		*to = secondsOf(s.v)
+	}
+}
+
+// spansFit finds an idle time that is longer than the session, as they would become:
+// one of them may be kept already.
+func (j *job) spansFit(session, idle span, wantSession, wantIdle int64) bool {
+	if wantSession == 0 || wantIdle <= wantSession {
+		return true
+	}
+	at := session.place
+	if idle.set {
+		at = idle.place
+	}
+	j.found(at, "leaves an idle time of %s with a session of %s; give both", shownSpan(spanOf(wantIdle)), shownSpan(spanOf(wantSession)))
+	return false
 }
 
 // usualTenant is what a new tenant is before the file has its say.
 func usualTenant(s tenant) tenants.Tenant {
-	return tenants.Tenant{Name: s.Name.v, Title: s.Name.v, IdleSeconds: secondsOf(min(usualIdle, s.SessionSeconds.v))}
+	return tenants.Tenant{Name: s.Name.v, Title: s.Name.v}
 }
 
 func secondsOf(d time.Duration) int64 { return int64(d / time.Second) }

@@ -59,6 +59,8 @@ func (j *job) wantedApp(s clientApp, have tenants.ClientApp, exists bool) (tenan
 	assign(&want.LogoURL, s.LogoURL)
 	assign(&want.Accent, s.Accent)
 	assign(&want.Active, s.Active)
+	assign(&want.LogoutURI, s.LogoutURI)
+	assign(&want.LogoutSession, s.LogoutSession)
 	for _, l := range []struct {
 		to   *tenants.List
 		from texts

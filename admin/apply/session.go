@@ -7,11 +7,15 @@ const (
 	minSession = 5 * time.Minute
 	maxSession = 90 * 24 * time.Hour
 	minIdle    = time.Minute
-	usualIdle  = time.Hour
 )
 
-// spans checks the session of a tenant, and its idle time if both are in the file.
+// spans checks the session of a tenant or a subscription, and its idle time if both are
+// in the file. Zero is inherited.
 func (p *parser) spans(session, idle span) {
+	if !session.set || session.v == 0 {
+		p.idleAlone(idle)
+		return
+	}
 	if session.v < minSession || session.v > maxSession {
 		p.found(session.place, "must be from 5m to 90d")
 		return
@@ -24,7 +28,7 @@ func (p *parser) spans(session, idle span) {
 }
 
 func (p *parser) idleAlone(idle span) {
-	if idle.set && (idle.v < minIdle || idle.v > maxSession) {
+	if idle.set && idle.v != 0 && (idle.v < minIdle || idle.v > maxSession) {
 		p.found(idle.place, "must be from 1m to the length of the session")
 	}
 }

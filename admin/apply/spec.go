@@ -25,22 +25,24 @@ type document struct {
 
 type subscription struct {
 	entry
-	Name        text         `key:"name" must:"true" check:"name" help:"Finds the subscription."`
-	Title       text         `key:"title" derived:"the name" help:"What people read."`
-	EnforceMFA  flag         `key:"enforce_mfa" default:"false" help:"Every sign-in in this subscription asks for a second factor."`
-	MinACR      text         `key:"min_acr" default:"\"\"" check:"acr" help:"Weakest sign-in that is accepted; empty: none is refused."`
-	Active      flag         `key:"active" default:"true" help:"Whether anybody can sign in at all."`
-	Settings    bases        `key:"settings" help:"Base settings of this subscription, by factor type. They win over the platform's."`
-	IDPs        []idp        `key:"idps" help:"Where users prove who they are."`
-	ClientApps  []clientApp  `key:"client_apps" help:"The web apps and machines that ask for sign-ins and tokens."`
-	Tenants     []tenant     `key:"tenants" help:"The realms, each an issuer of its own."`
-	Users       []user       `key:"users" help:"People and machines."`
-	Groups      []group      `key:"groups" help:"Sets of users, for assignments and for apps."`
-	TwoFactors  []twoFactor  `key:"two_factors" help:"TwoFactor instances: configured second factors."`
-	Assignments []assignment `key:"assignments" help:"Which instance is for whom."`
-	Exemptions  []exemption  `key:"exemptions" help:"Who is let off a required second factor, why and until when."`
-	Templates   []template   `key:"templates" help:"Words of messages, other than those that come with Twofold."`
-	Roles       []role       `key:"roles" help:"Who administers the subscription, or a tenant of it."`
+	Name           text         `key:"name" must:"true" check:"name" help:"Finds the subscription."`
+	Title          text         `key:"title" derived:"the name" help:"What people read."`
+	EnforceMFA     flag         `key:"enforce_mfa" default:"false" help:"Every sign-in in this subscription asks for a second factor."`
+	MinACR         text         `key:"min_acr" default:"\"\"" check:"acr" help:"Weakest sign-in that is accepted; empty: none is refused."`
+	SessionSeconds span         `key:"session" default:"0s" help:"How long a session lives at most in its tenants that do not say it themselves: 5m to 90d; 0s: 24h."`
+	IdleSeconds    span         `key:"idle" default:"0s" help:"How long it lives without use: at least 1m, at most the session; 0s: 1h."`
+	Active         flag         `key:"active" default:"true" help:"Whether anybody can sign in at all."`
+	Settings       bases        `key:"settings" help:"Base settings of this subscription, by factor type. They win over the platform's."`
+	IDPs           []idp        `key:"idps" help:"Where users prove who they are."`
+	ClientApps     []clientApp  `key:"client_apps" help:"The web apps and machines that ask for sign-ins and tokens."`
+	Tenants        []tenant     `key:"tenants" help:"The realms, each an issuer of its own."`
+	Users          []user       `key:"users" help:"People and machines."`
+	Groups         []group      `key:"groups" help:"Sets of users, for assignments and for apps."`
+	TwoFactors     []twoFactor  `key:"two_factors" help:"TwoFactor instances: configured second factors."`
+	Assignments    []assignment `key:"assignments" help:"Which instance is for whom."`
+	Exemptions     []exemption  `key:"exemptions" help:"Who is let off a required second factor, why and until when."`
+	Templates      []template   `key:"templates" help:"Words of messages, other than those that come with Twofold."`
+	Roles          []role       `key:"roles" help:"Who administers the subscription, or a tenant of it."`
 }
 
 type idp struct {
@@ -74,8 +76,8 @@ type tenant struct {
 	Accent         text  `key:"accent" default:"\"\"" check:"accent" help:"Colour of the sign-in pages, as \"#rrggbb\"; empty: the standard one. Quote it: # begins a comment."`
 	EnforceMFA     flag  `key:"enforce_mfa" default:"false" help:"Every sign-in to this tenant asks for a second factor."`
 	MinACR         text  `key:"min_acr" default:"\"\"" check:"acr" help:"Weakest sign-in that is accepted; empty: none is refused."`
-	SessionSeconds span  `key:"session" default:"24h" help:"How long a session lives at most: 5m to 90d."`
-	IdleSeconds    span  `key:"idle" derived:"1h, or the session if that is shorter" help:"How long it lives without use: at least 1m, at most the session."`
+	SessionSeconds span  `key:"session" derived:"the subscription's" help:"How long a session lives at most: 5m to 90d; 0s: as the subscription says."`
+	IdleSeconds    span  `key:"idle" derived:"the subscription's" help:"How long it lives without use: at least 1m, at most the session; 0s: as the subscription says."`
 	RememberDays   count `key:"remember_days" default:"0" most:"30" help:"For how many days a browser may be remembered, so that it is not asked for a second factor each time; 0: never, 30 at most."`
 	PasskeySignIn  flag  `key:"passkey_sign_in" default:"false" help:"A passkey may stand for name and password too."`
 	IDTokenAlg     text  `key:"id_token_alg" default:"RS256" choices:"RS256,ES256" help:"Signature of ID tokens, for apps that leave it to the tenant."`
@@ -97,6 +99,8 @@ type clientApp struct {
 	AuthMethod             text   `key:"auth_method" derived:"client_secret_basic; none for spa and native" choices:"client_secret_basic,client_secret_post,private_key_jwt,none" help:"How the app proves itself at the token endpoint."`
 	RedirectURIs           texts  `key:"redirect_uris" default:"[]" help:"Where users may be sent back to. Compared character by character; https, or http on this machine only."`
 	PostLogoutRedirectURIs texts  `key:"post_logout_redirect_uris" default:"[]" help:"Where users may be sent after signing out."`
+	LogoutURI              text   `key:"backchannel_logout_uri" default:"\"\"" check:"logout" help:"Where Twofold posts a logout token when a session ends that the app holds; empty: nowhere. Https, or http on this machine only."`
+	LogoutSession          flag   `key:"backchannel_logout_session_required" default:"false" help:"The app needs to be told which session it is. Twofold always tells."`
 	GrantTypes             texts  `key:"grant_types" derived:"[authorization_code, refresh_token]; [client_credentials] for machine" choices:"authorization_code,refresh_token,client_credentials,urn:ietf:params:oauth:grant-type:device_code" help:"How the app may get tokens."`
 	Scopes                 texts  `key:"scopes" derived:"[openid, profile, email, phone, groups, offline_access]; none for machine" check:"scope" help:"What the app may ask for. Names of your own are carried in access tokens."`
 	Resources              texts  `key:"resources" default:"[]" help:"Addresses of the APIs that the app may ask tokens for. A token asked for one is good there alone (RFC 8707)."`

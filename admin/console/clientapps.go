@@ -191,9 +191,13 @@ func appAddresses(v tenants.ClientApp) ui.AdminSection {
 	if v.Type == tenants.AppNative {
 		help += " A scheme of the app's own must hold a dot, such as com.example.app:/callback; on http://127.0.0.1 any port will do."
 	}
+	address := text("backchannel_logout_uri", "Back-channel logout", v.LogoutURI, "Where this server tells the app that a session has ended, by posting a logout token. Empty: nowhere.")
+	address.Mono = true
 	return ui.AdminSection{Title: "Addresses", Fields: []ui.AdminField{
 		required(lines("redirect_uris", "Redirect URIs", v.RedirectURIs, help)),
 		lines("post_logout_redirect_uris", "After signing out", v.PostLogoutRedirectURIs, "Where people may be sent after signing out, one address a line."),
+		address,
+		toggle("backchannel_logout_session_required", "Tell which session", v.LogoutSession, "The app needs to know which session ended.", "The app does not mind. It is told anyway."),
 	}}
 }
 
@@ -263,6 +267,11 @@ func readApp(d *desk, v *tenants.ClientApp, fresh bool) []ui.FieldError {
 	r.text("accent", &v.Accent)
 	r.addresses("redirect_uris", v.Type, (*[]string)(&v.RedirectURIs))
 	r.addresses("post_logout_redirect_uris", v.Type, (*[]string)(&v.PostLogoutRedirectURIs))
+	r.text("backchannel_logout_uri", &v.LogoutURI)
+	r.toggle("backchannel_logout_session_required", &v.LogoutSession)
+	if v.LogoutURI == "" {
+		v.LogoutSession = false // it says nothing then
+	}
 	r.toggle("consent", &v.Consent)
 	r.toggle("enforce_mfa", &v.EnforceMFA)
 	r.text("min_acr", &v.MinACR)
@@ -338,6 +347,13 @@ func showApp(d *desk, v tenants.ClientApp, p *ui.AdminDetail) error {
 	if v.Type != tenants.AppMachine {
 		p.Parts = append(p.Parts, logoPart(d, "client-apps", v.ID, v.LogoURL, d.may(admin.ClientAppWrite)))
 	}
+	if v.LogoutURI != "" {
+		told, err := toldPart(d, v)
+		if err != nil {
+			return err
+		}
+		p.Parts = append(p.Parts, told)
+	}
 	if v.AuthMethod == tenants.AuthBasic || v.AuthMethod == tenants.AuthPost {
 		secrets, err := secretsPart(d, v)
 		if err != nil {
@@ -363,6 +379,9 @@ func appFacts(d *desk, v tenants.ClientApp) []ui.AdminFact {
 		if len(v.PostLogoutRedirectURIs) > 0 {
 			facts = append(facts, ui.AdminFact{Name: "After signing out", AdminCell: ui.AdminCell{Text: strings.Join(v.PostLogoutRedirectURIs, "  "), Mono: true}})
 		}
+	}
+	if v.LogoutURI != "" {
+		facts = append(facts, ui.AdminFact{Name: "Back-channel logout", AdminCell: ui.AdminCell{Text: v.LogoutURI, Mono: true}})
 	}
 	facts = append(facts, ui.AdminFact{Name: "Proves itself by", AdminCell: ui.AdminCell{Text: proofName(v)}})
 	if v.PKCEOptional {

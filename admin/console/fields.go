@@ -195,6 +195,21 @@ func (r *reading) length(name string, into *int64) {
 	r.wrong(name, "Give a length of time, such as 30 minutes, 8 hours or 14 days.")
 }
 
+// lengthOrNone is length where nothing is an answer too: 0.
+func (r *reading) lengthOrNone(name string, into *int64) {
+	if strings.TrimSpace(one(r.d.r, name)) == "" {
+		*into = 0
+		return
+	}
+	r.length(name, into)
+}
+
+// lengthsOf are the two times of a session in words.
+func lengthsOf(r tenants.Realm) (session, idle string) {
+	s, i := r.SessionLife()
+	return lengthOf(int64(s.Seconds())), lengthOf(int64(i.Seconds()))
+}
+
 func seconds(s string) (int64, bool) {
 	m := lengthForm.FindStringSubmatch(strings.ToLower(strings.TrimSpace(s)))
 	if m == nil {

@@ -78,17 +78,24 @@ func (d *desk) subscriptionForm(v tenants.Subscription) []ui.AdminSection {
 		name = fixed("Name", v.Name, "Only system administrators change it.")
 		on = fixed("Active", active(v.Active).Text, "Only system administrators change it.")
 	}
+	usualSession, usualIdle := lengthsOf(tenants.Realm{})
 	return []ui.AdminSection{
 		{Fields: []ui.AdminField{name, text("title", "Title", v.Title, "What people read."), on}},
 		{Title: "What every sign-in is asked for", Intro: "It counts for all tenants, identity providers, apps and users. None of them can loosen it.", Fields: []ui.AdminField{
 			toggle("enforce_mfa", "Second factor", v.EnforceMFA, "Every sign-in asks for a second factor.", "Other levels decide whether a second factor is asked for."),
 			choose("min_acr", "Strength", v.MinACR, "The weakest sign-in that is accepted.", strengths()...),
 		}},
+		{Title: "Sessions", Intro: "For the tenants that do not say it themselves.", Fields: []ui.AdminField{
+			lengthField(d, "session_seconds", "Session life", v.SessionSeconds, "After this time everybody signs in again. At most 90 days. Empty: "+usualSession+"."),
+			lengthField(d, "idle_seconds", "Idle time", v.IdleSeconds, "A session that is not used for this long ends. Empty: "+usualIdle+"."),
+		}},
 	}
 }
 
-func (d *desk) readSubscription(v *tenants.Subscription) {
+func (d *desk) readSubscription(v *tenants.Subscription) []ui.FieldError {
 	r := reading{d: d}
+	r.lengthOrNone("session_seconds", &v.SessionSeconds)
+	r.lengthOrNone("idle_seconds", &v.IdleSeconds)
 	r.text("title", &v.Title)
 	r.toggle("enforce_mfa", &v.EnforceMFA)
 	v.MinACR = one(d.r, "min_acr")
@@ -96,6 +103,7 @@ func (d *desk) readSubscription(v *tenants.Subscription) {
 		r.text("name", &v.Name)
 		r.toggle("active", &v.Active)
 	}
+	return r.errs
 }
 
 func newSubscription(d *desk) error {
@@ -118,7 +126,9 @@ func makeSubscription(d *desk) error {
 		return err
 	}
 	var v tenants.Subscription
-	d.readSubscription(&v)
+	if errs := d.readSubscription(&v); len(errs) > 0 {
+		return drawNewSubscription(d, http.StatusUnprocessableEntity, v, errs)
+	}
 	err := d.Admin.CreateSubscription(d.r.Context(), d.who, &v)
 	if errs, ok := atFields(err); ok {
 		return drawNewSubscription(d, http.StatusUnprocessableEntity, v, errs)
@@ -151,6 +161,7 @@ func subscription(d *desk) error {
 		{Name: "Name", AdminCell: ui.AdminCell{Text: d.sub.Name, Mono: true}},
 		{Name: "Second factor", AdminCell: ui.AdminCell{Text: enforced}},
 		{Name: "Weakest sign-in", AdminCell: ui.AdminCell{Text: strength}},
+		{Name: "Sessions", AdminCell: ui.AdminCell{Text: sessionsFact(tenants.Realm{Subscription: d.sub})}},
 		{Name: "Created", AdminCell: ui.AdminCell{Time: d.when(d.sub.CreatedAt)}},
 		{Name: "Changed", AdminCell: ui.AdminCell{Time: d.when(d.sub.UpdatedAt)}},
 		{Name: "ID", AdminCell: ui.AdminCell{Text: d.sub.ID, Mono: true, Copy: true}},
@@ -207,7 +218,9 @@ func saveSubscription(d *desk) error {
 		return errMayNot
 	}
 	wanted := d.sub
-	d.readSubscription(&wanted)
+	if errs := d.readSubscription(&wanted); len(errs) > 0 {
+		return d.drawSubscription(http.StatusUnprocessableEntity, wanted, nil, errs)
+	}
 	if shown, err := d.foreseeSubscription(wanted, version); shown || err != nil {
 		return err
 	}

@@ -41,7 +41,7 @@ func tenantsPages() resource[tenants.Tenant] {
 		},
 		filters: func(*desk) []ui.AdminFilter { return []ui.AdminFilter{activeFilter()} },
 		blank: func(*desk) tenants.Tenant {
-			return tenants.Tenant{IDTokenAlg: "RS256", SessionSeconds: 24 * 3600, IdleSeconds: 3600, Active: true}
+			return tenants.Tenant{IDTokenAlg: "RS256", Active: true}
 		},
 		form: tenantForm,
 		read: readTenant,
@@ -153,8 +153,12 @@ func tenantRules(d *desk, v tenants.Tenant, l limits) ui.AdminSection {
 	if d.sub.MinACR != "" {
 		strength.Source = "The subscription asks for at least: " + strengthName(d.sub.MinACR) + "."
 	}
-	session := l.atMost(lengthField(d, "session_seconds", "Session life", v.SessionSeconds, "After this time everybody signs in again. At most 90 days."), lengthOf(l.was.SessionSeconds))
-	idle := l.atMost(lengthField(d, "idle_seconds", "Idle time", v.IdleSeconds, "A session that is not used for this long ends."), lengthOf(l.was.IdleSeconds))
+	session := lengthField(d, "session_seconds", "Session life", v.SessionSeconds, "After this time everybody signs in again. At most 90 days.")
+	idle := lengthField(d, "idle_seconds", "Idle time", v.IdleSeconds, "A session that is not used for this long ends.")
+	aboveSession, aboveIdle := lengthsOf(tenants.Realm{Subscription: d.sub})
+	session.Source, idle.Source = "Empty: as the subscription says, "+aboveSession+".", "Empty: as the subscription says, "+aboveIdle+"."
+	wasSession, wasIdle := lengthsOf(tenants.Realm{Subscription: d.sub, Tenant: l.was})
+	session, idle = l.atMost(session, wasSession), l.atMost(idle, wasIdle)
 	remember := l.atMost(number("remember_days", "Remember browsers for", v.RememberDays, "days", "People may skip the second factor in a browser of theirs for this long. 0: never. At most 30."), count(l.was.RememberDays, "day"))
 	passkey := toggle("passkey_sign_in", "Sign in by passkey alone", v.PasskeySignIn, "A passkey may stand for name and password too.", "Name and password come first.")
 	return ui.AdminSection{Title: "Sign-in rules", Fields: []ui.AdminField{
@@ -208,8 +212,8 @@ func readTenant(d *desk, v *tenants.Tenant, fresh bool) []ui.FieldError {
 	r.text("accent", &v.Accent)
 	r.text("locale", &v.Locale)
 	r.text("min_acr", &v.MinACR)
-	r.length("session_seconds", &v.SessionSeconds)
-	r.length("idle_seconds", &v.IdleSeconds)
+	r.lengthOrNone("session_seconds", &v.SessionSeconds)
+	r.lengthOrNone("idle_seconds", &v.IdleSeconds)
 	r.number("remember_days", &v.RememberDays)
 	r.words("sms_countries", &v.SMSCountries)
 	for i, c := range v.SMSCountries {
@@ -243,13 +247,18 @@ func tenantApps() tie {
 	}
 }
 
+func sessionsFact(r tenants.Realm) string {
+	session, idle := lengthsOf(r)
+	return fmt.Sprintf("End after %s, or %s without use", session, idle)
+}
+
 func showTenant(d *desk, v tenants.Tenant, p *ui.AdminDetail) error {
 	state := active(v.Active)
 	p.State, p.Intro = &state, second(v.Title, v.Name)
 	p.Facts = []ui.AdminFact{
 		copied("Issuer", d.issuer(v.Name)), copied("Discovery", d.issuer(v.Name)+discoveryPath), fact("Second factor", d.enforced(v.EnforceMFA)),
 		fact("Strength at least", strengthName(v.MinACR)),
-		fact("Sessions", fmt.Sprintf("End after %s, or %s without use", lengthOf(v.SessionSeconds), lengthOf(v.IdleSeconds))),
+		fact("Sessions", sessionsFact(tenants.Realm{Subscription: d.sub, Tenant: v})),
 		fact("Remembered browsers", yesNo(v.RememberDays > 0, "For "+count(v.RememberDays, "day"), "Never")),
 		fact("ID tokens", v.IDTokenAlg+", for apps that leave it to the tenant"),
 		fact("Passkey alone", yesNo(v.PasskeySignIn, "May stand for name and password too", "Not enough")),

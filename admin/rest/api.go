@@ -73,6 +73,7 @@ func New(c Config) *API {
 	a.jobs()
 	a.links()
 	a.secrets()
+	a.logouts()
 	a.help()
 	a.roles()
 	a.settings()

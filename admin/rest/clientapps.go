@@ -11,6 +11,8 @@ type ClientAppUpdate struct {
 	AuthMethod             string   `json:"auth_method" enum:"client_secret_basic,client_secret_post,private_key_jwt,none" doc:"How it proves itself."`
 	RedirectURIs           []string `json:"redirect_uris" maxItems:"100" doc:"Where users may be sent back to, compared character by character." example:"[\"https://shop.example/callback\"]"`
 	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris" maxItems:"100" doc:"Where users may be sent after signing out."`
+	LogoutURI              string   `json:"backchannel_logout_uri" maxLength:"2048" doc:"Where the server posts a logout token when a session ends that the app holds; empty: nowhere. It must be at a public address, unless the operator allows others." example:"https://shop.example/backchannel-logout"`
+	LogoutSession          bool     `json:"backchannel_logout_session_required" doc:"The app needs to be told which session it is. Twofold always tells."`
 	GrantTypes             []string `json:"grant_types" maxItems:"10" doc:"What it may ask for tokens by."`
 	Scopes                 []string `json:"scopes" maxItems:"100" doc:"What it may ask for."`
 	Resources              []string `json:"resources" maxItems:"100" doc:"APIs that it may ask tokens for, by their addresses: a token is then good there alone (RFC 8707)." example:"[\"https://shop.example/api\"]"`

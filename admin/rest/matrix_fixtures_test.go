@@ -250,6 +250,7 @@ func fixtures() []fixture {
 		fixture{name: "client_apps.update", do: func(s *site) request { return change(s.app().ID, `{"title":"App"}`) }},
 		fixture{name: "client_apps.delete", do: func(s *site) request { return at(s.app().ID) }},
 		fixture{name: "client_apps.restore", do: func(s *site) request { return deleted(s, s.store.ClientApps(), s.app().ID) }},
+		fixture{name: "client_apps.logouts.list", do: func(s *site) request { return at(s.app().ID) }},
 		fixture{name: "client_apps.secrets.list", do: func(s *site) request { return at(s.app().ID) }},
 		fixture{name: "client_apps.secrets.create", do: func(s *site) request { return change(s.app().ID, `{"days":30}`) }},
 		fixture{name: "client_apps.secrets.delete", do: func(s *site) request {

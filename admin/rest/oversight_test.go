@@ -187,6 +187,11 @@ func TestSessions(t *testing.T) {
 		}
 		want(t, w.do("ten one", http.MethodGet, w.in("one", "/sessions?idp=x"), ""), 422, "filter_unknown", "idp")
 		want(t, w.do("aud one", http.MethodGet, w.in("one", "/sessions"), ""), 403, "may_not")
+		r = w.do("sub one", http.MethodGet, w.in("one", "/client-apps/"+w.ids["app one"]+"/logouts"), "")
+		if want(t, r, 200, ""); !strings.Contains(r.text, `"state":"queued","error":"HTTP 503","attempts":1,"ended_at":"2026-11-26T12:00:00Z","next_at":"2026-11-26T12:01:00Z"}`) {
+			t.Errorf("how an app was told: %s", r.text)
+		}
+		want(t, w.do("sub one", http.MethodGet, w.in("one", "/client-apps/"+w.ids["app two"]+"/logouts"), ""), 404, "unknown")
 		acme, session := w.in("one", "/tenants/"+w.ids["acme"]), w.ids["factor one"]
 		want(t, w.do("ten one", http.MethodDelete, acme+"/sessions/"+session, ""), 204, "")
 		want(t, w.do("ten one", http.MethodDelete, w.in("one", "/tenants/"+w.ids["globex"])+"/sessions/"+session, ""), 404, "unknown")

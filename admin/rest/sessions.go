@@ -25,7 +25,8 @@ type Session struct {
 	ExpiresAt     time.Time `json:"expires_at" doc:"When it ends in any case."`
 	ACR           string    `json:"acr" doc:"What the sign-in reaches."`
 	AMR           []string  `json:"amr" doc:"How the user proved himself."`
-	ClientApps    []string  `json:"client_apps" doc:"Ids of the client apps that were granted something in it."`
+	ClientApps    []string  `json:"client_apps" doc:"Ids of the client apps that the user signed in to by it."`
+	AppNames      []string  `json:"client_app_names" doc:"What they are called, in the same order."`
 }
 
 // Ended is how many sessions were ended.
@@ -77,8 +78,13 @@ func (a *API) sessions() {
 }
 
 func showSession(s admin.Session, names admin.Names) Session {
+	apps := []string{}
+	for _, a := range s.ClientApps {
+		apps = append(apps, nameIn(names, "client_app", a))
+	}
 	return Session{
-		ID: s.ID, TenantID: s.TenantID, Tenant: nameIn(names, "tenant", s.TenantID), UserID: s.UserID, User: nameIn(names, "user", s.UserID), IDPID: s.IDPID,
+		AppNames: apps,
+		ID:       s.ID, TenantID: s.TenantID, Tenant: nameIn(names, "tenant", s.TenantID), UserID: s.UserID, User: nameIn(names, "user", s.UserID), IDPID: s.IDPID,
 		Address: s.Address, UserAgent: s.UserAgent, CreatedAt: s.CreatedAt, SeenAt: s.SeenAt, AuthTime: s.AuthTime,
 		IdleExpiresAt: s.IdleExpiresAt, ExpiresAt: s.ExpiresAt, ACR: s.ACR, AMR: append([]string{}, s.AMR...), ClientApps: append([]string{}, s.ClientApps...),
 	}

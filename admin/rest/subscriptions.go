@@ -10,11 +10,13 @@ import (
 
 // SubscriptionUpdate is what can be changed of a subscription.
 type SubscriptionUpdate struct {
-	Name       string `json:"name" maxLength:"254" doc:"Its name. Only operators change it." example:"acme"`
-	Title      string `json:"title" maxLength:"254" doc:"What people read." example:"Acme AG"`
-	EnforceMFA bool   `json:"enforce_mfa" doc:"Every sign-in asks for a second factor."`
-	MinACR     string `json:"min_acr" maxLength:"64" doc:"Weakest sign-in that is accepted; empty: none is refused."`
-	Active     bool   `json:"active" doc:"Whether anybody can sign in at all. Only operators change it."`
+	Name           string `json:"name" maxLength:"254" doc:"Its name. Only operators change it." example:"acme"`
+	Title          string `json:"title" maxLength:"254" doc:"What people read." example:"Acme AG"`
+	EnforceMFA     bool   `json:"enforce_mfa" doc:"Every sign-in asks for a second factor."`
+	MinACR         string `json:"min_acr" maxLength:"64" doc:"Weakest sign-in that is accepted; empty: none is refused."`
+	SessionSeconds int64  `json:"session_seconds" doc:"How long a session lives at most in its tenants that do not say it themselves; 0: 24 hours." example:"86400"`
+	IdleSeconds    int64  `json:"idle_seconds" doc:"And how long without use; 0: an hour." example:"3600"`
+	Active         bool   `json:"active" doc:"Whether anybody can sign in at all. Only operators change it."`
 }
 
 // SubscriptionCreate is what a subscription is made of.

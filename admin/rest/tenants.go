@@ -9,8 +9,8 @@ type TenantUpdate struct {
 	LogoURL        string   `json:"logo_url" maxLength:"2048" doc:"Address of its logo; empty: none." example:"https://acme.example/logo.svg"`
 	EnforceMFA     bool     `json:"enforce_mfa" doc:"Every sign-in asks for a second factor."`
 	MinACR         string   `json:"min_acr" maxLength:"64" doc:"Weakest sign-in that is accepted; empty: none is refused." example:"urn:twofold:acr:2fa"`
-	SessionSeconds int64    `json:"session_seconds" doc:"How long a session lives at most; 0: 24 hours." example:"86400"`
-	IdleSeconds    int64    `json:"idle_seconds" doc:"And how long without use; 0: an hour." example:"3600"`
+	SessionSeconds int64    `json:"session_seconds" doc:"How long a session lives at most; 0: as the subscription says." example:"86400"`
+	IdleSeconds    int64    `json:"idle_seconds" doc:"And how long without use; 0: as the subscription says." example:"3600"`
 	RememberDays   int64    `json:"remember_days" doc:"For how many days a browser may be remembered; 0: never." example:"0"`
 	PasskeySignIn  bool     `json:"passkey_sign_in" doc:"A passkey may stand for name and password too."`
 	IDTokenAlg     string   `json:"id_token_alg" enum:"RS256,ES256" doc:"Signature of the ID tokens of apps that leave it to the tenant."`

@@ -168,6 +168,13 @@ func (w *world) sessions() admin.Sessions {
 			}
 			return out, nil
 		},
+		ToldOf: func(ctx context.Context, _ string, in []string, n int) (out []admin.Told, _ error) {
+			if tenant, _ := of(ctx); in == nil || slices.Contains(in, tenant) {
+				next := w.clock.Now().Add(time.Minute)
+				out = append(out, admin.Told{TenantID: tenant, SessionID: "s", State: "queued", Error: "HTTP 503", Attempts: 1, EndedAt: w.clock.Now(), NextAt: &next})
+			}
+			return out[:min(n, len(out))], nil
+		},
 		End: func(ctx context.Context, tenant, session, _, _ string) error {
 			if at, _ := of(ctx); tenant != at {
 				return problem.New(problem.NotFound, "unknown", "There is no such tenant.")

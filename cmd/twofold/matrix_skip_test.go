@@ -293,7 +293,7 @@ func otherPaths(m *matrix) {
 	p := m.world.rp("acme", "expenses")
 	for grant, want := range map[string]string{
 		"urn:ietf:params:oauth:grant-type:token-exchange": "unsupported_grant_type",
-		"urn:openid:params:grant-type:ciba": "unsupported_grant_type", "password": "unsupported_grant_type", "implicit": "unsupported_grant_type",
+		"urn:openid:params:grant-type:ciba":               "unsupported_grant_type", "password": "unsupported_grant_type", "implicit": "unsupported_grant_type",
 		"urn:ietf:params:oauth:grant-type:jwt-bearer": "unsupported_grant_type",
 	} {
 		got := p.token(url.Values{

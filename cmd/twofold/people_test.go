@@ -421,8 +421,10 @@ func TestConsoleClientApp(t *testing.T) {
 		page := o.open("client-apps/new").RequireText("Single-page app").Link("Web app")
 		f := page.FormWith("name").Set("name", "wiki").Set("title", "Wiki").Set("redirect_uris", "http://wiki.example/cb\nhttps://wiki.example/cb\nwiki")
 		page = f.Press("Create client app").Require(http.StatusUnprocessableEntity).RequireText("Line 1: http://wiki.example/cb must use https", "Line 3: wiki is not an absolute address")
-		f = page.FormWith("name").Set("redirect_uris", "https://wiki.example/cb").Set("client_id", "wiki").Set("require_pkce", "")
-		page = f.Press("Create client app").Follow().RequireText("Client app created.", "Not required", "without PKCE", "It has none yet")
+		f = page.FormWith("name").Set("redirect_uris", "https://wiki.example/cb").Set("client_id", "wiki").Set("require_pkce", "").Set("backchannel_logout_uri", "http://wiki.example/out")
+		page = f.Press("Create client app").Require(http.StatusUnprocessableEntity).RequireText("Must use https")
+		f = page.FormWith("name").Set("backchannel_logout_uri", "https://wiki.example/out")
+		page = f.Press("Create client app").Follow().RequireText("Client app created.", "Not required", "without PKCE", "It has none yet", "https://wiki.example/out", "No session that the app holds has ended lately.")
 		id := page.URL.Path[strings.LastIndexByte(page.URL.Path, '/')+1:]
 		page = o.post("client-apps/"+id+"/tenants", "do", "add", "other", w.ids["tenant acme"]).Follow()
 		page.RequireText("How to connect at Acme", w.url+"/t/acme", "OIDC_CLIENT_ID=wiki")

@@ -137,7 +137,7 @@ func build(ctx context.Context, p parts) (*house, error) {
 	h.idp = idp.New(idp.Config{
 		DB: d, Seal: p.Seal, Now: p.Now, Rand: rand.Reader, Log: p.Log, Tenants: h.tenants, Provider: h.provider, Ceremony: h.ceremony,
 		Outbox: h.outbox, Limits: h.limits, Audit: h.audit, UI: h.ui, PublicURL: p.PublicURL, Observe: h.metrics.signIn,
-		Catalog: p.Catalog, Compose: h.tenants.Env.Compose, Upstream: upstream.New(h.tenants.Env.Guarded, p.Now),
+		Catalog: p.Catalog, Compose: h.tenants.Env.Compose, Upstream: upstream.New(h.tenants.Env.Guarded, p.Now), Guarded: h.tenants.Env.Guarded,
 	})
 	h.ceremony.Notify, h.outbox.ReportURL = h.idp.Notify, h.idp.ReportURL
 	h.admin = &admin.Admin{
@@ -260,6 +260,7 @@ func (h *house) handler(https bool, proxies []netip.Prefix) http.Handler {
 func (h *house) work(ctx context.Context) {
 	var wg sync.WaitGroup
 	wg.Go(func() { h.outbox.Run(ctx) })
+	wg.Go(func() { h.idp.TellApps(ctx) })
 	wg.Go(func() { h.sweep(ctx) })
 	wg.Go(func() { h.jobs(ctx) })
 	wg.Go(func() { h.tendKeys(ctx) })

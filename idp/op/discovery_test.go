@@ -60,6 +60,7 @@ func TestDiscoverySaysWhatIsTrue(t *testing.T) {
 		"claim_types_supported":                                    list("normal"), "claims_supported": list(supportedClaims()...), "claims_parameter_supported": true,
 		"request_parameter_supported": false, "request_uri_parameter_supported": false,
 		"code_challenge_methods_supported": list("S256"), "authorization_response_iss_parameter_supported": true,
+		"backchannel_logout_supported": true, "backchannel_logout_session_supported": true,
 	}
 	got := w.get("/t/acme" + pathDiscovery)
 	if d := cmp.Diff(want, got.body); d != "" || got.status != 200 {

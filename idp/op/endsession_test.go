@@ -20,6 +20,8 @@ func TestEndSession(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	g, a := w.tokensOf("web")
 	hint, out := a.str("id_token"), "https://app.example/out"
+	told, err := w.p.LogoutToken(w.in(w.acme), w.apps["web"], w.ada.ID, g.session.ID)
+	w.must(err)
 	w.clock.Advance(40 * 24 * time.Hour) // hints do not expire
 	ask := func(realm tenants.Realm, method string, v url.Values) (EndSessionRequest, error) {
 		r := httptest.NewRequest(http.MethodGet, "/end_session?"+v.Encode(), nil)
@@ -47,6 +49,10 @@ func TestEndSession(t *testing.T) {
 		{"hint, address and state", form("id_token_hint", hint, "post_logout_redirect_uri", out, "state", "a&b"), "web", w.ada.ID, out + "?state=a%26b", ""},
 		{"hint and its client", form("id_token_hint", hint, "client_id", "web"), "web", w.ada.ID, "", ""},
 		{"client and address, no hint", form("client_id", "web", "post_logout_redirect_uri", out), "web", "", out, ""},
+		{"logout hint and languages", form("logout_hint", "ada", "ui_locales", "de fr"), "", "", "", ""},
+		{"state alone", form("state", "s"), "", "", "", ""},
+		{"query added to the address", form("id_token_hint", hint, "post_logout_redirect_uri", out+"?a=b"), "", "", "", "redirect_unknown"},
+		{"hint a logout token", form("id_token_hint", told), "", "", "", "hint_unknown"},
 		{"address alone", form("post_logout_redirect_uri", out), "", "", "", "client_unknown"},
 		{"address not registered", form("id_token_hint", hint, "post_logout_redirect_uri", out+"/"), "", "", "", "redirect_unknown"},
 		{"callback is no logout address", form("client_id", "web", "post_logout_redirect_uri", appCallback), "", "", "", "redirect_unknown"},

@@ -16,6 +16,7 @@ import (
 const (
 	typAccess = "at+jwt"
 	typID     = "JWT"
+	typLogout = "logout+jwt" // Back-Channel Logout §2.4
 )
 
 // maxToken bounds what is parsed at all.

@@ -111,7 +111,7 @@ func (p *Provider) openKey(row signingKeyRow) (*key, error) {
 	if err := json.Unmarshal([]byte(row.PublicJWK), &k.public); err != nil {
 		return nil, fmt.Errorf("op: signing key %s: public part: %w", row.ID, err)
 	}
-	for _, typ := range []string{typAccess, typID} {
+	for _, typ := range []string{typAccess, typID, typLogout} {
 		opts := (&jose.SignerOptions{}).WithType(jose.ContentType(typ)).WithHeader("kid", row.ID)
 		signer, err := jose.NewSigner(jose.SigningKey{Algorithm: k.alg, Key: private}, opts)
 		if err != nil {

@@ -143,22 +143,3 @@ func (p *Provider) revoke(ctx context.Context, why string, those func(*gorm.DB) 
 	}
 	return n, nil
 }
-
-// InSession is an app that holds a grant in a session.
-type InSession struct{ SessionID, ClientAppID string }
-
-// AppsInSessions lists which client apps hold grants in these sessions of these
-// tenants, in one round trip. It reaches as far as ctx does.
-func (p *Provider) AppsInSessions(ctx context.Context, tenantIDs, sessionIDs []string) ([]InSession, error) {
-	if len(sessionIDs) == 0 {
-		return nil, nil
-	}
-	var list []InSession
-	err := p.DB.For(ctx).Model(&grantRow{}).Distinct("session_id", "client_app_id").
-		Where("tenant_id IN ? AND session_id IN ? AND revoked_at IS NULL AND expires_at > ?", tenantIDs, sessionIDs, p.now()).
-		Order("session_id, client_app_id").Find(&list).Error
-	if err != nil {
-		return nil, wrap("apps in sessions", err)
-	}
-	return list, nil
-}

@@ -345,9 +345,12 @@ func tidy(t *testing.T, w *world) {
 			t.Errorf("forgotten by %s: %+v, %v", kind, held, err)
 		}
 	}
-	if err := w.Forget(ctx, "group", anna); err == nil {
-		t.Error("a group is forgotten")
+	w.enrol(steps, "stays")
+	must(t, w.Forget(ctx, "client_app", anna))
+	if held, err := w.Held(ctx, anna); err != nil || len(held) != 1 {
+		t.Errorf("forgotten by what has nothing set up: %+v, %v", held, err)
 	}
+	must(t, w.Forget(ctx, "user", anna))
 	for i := range 10 {
 		w.enrol(steps, fmt.Sprint("k", i))
 	}

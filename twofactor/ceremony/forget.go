@@ -6,7 +6,7 @@ import (
 )
 
 // Forget erases what was set up by a user, or with an instance, that is erased for good:
-// kind is "user" or "two_factor", in the subscription in ctx.
+// kind is "user" or "two_factor", in the subscription in ctx; nothing hangs on others.
 func (c *Ceremony) Forget(ctx context.Context, kind, id string) error {
 	column := map[string]string{"user": "user_id", "two_factor": "two_factor_id"}[kind]
 	if column == "" {
