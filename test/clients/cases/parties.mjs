@@ -87,7 +87,19 @@ party('parties: four apps, one sign-on, step-up, silent renewal, signing out eve
   await person.press('[data-do=signout]')
   assert.deepEqual([person.page.url(), await board(person)], [`${at.board.url}bye`, null])
   await signedOut(person, at)
+  await told(person, at.wiki, 'Apache') // by the back channel
+  await told(person, at.shop, 'express')
 })
+
+/** told waits until an app knows that the session has ended: it sends its user to sign in. */
+async function told(person, { url }, app) {
+  for (let i = 0; i < 50; i++) {
+    await person.page.goto(url)
+    if (person.atTwofold) return
+    await new Promise(done => setTimeout(done, 100))
+  }
+  throw new Error(`${app} goes on as if nothing had happened`)
+}
 
 /** signedOut holds that nothing is left of the session at Twofold. */
 async function signedOut(person, at) {
@@ -108,13 +120,28 @@ party('parties: signing out of Apache ends what the others were given', async (p
   await person.open(`${at.wiki.url}oidc?logout=${encodeURIComponent(`${at.wiki.url}bye`)}`)
   assert.deepEqual([person.page.url(), person.asked], [`${at.wiki.url}bye`, []])
   await signedOut(person, at)
-  await person.open(`${at.shop.url}who`)
-  assert.deepEqual(await person.json(), { refused: 401 })
+  await told(person, at.shop, 'express')
   await person.open(at.board.url)
   await board(person)
   assert.equal((await board(person, 'renew')).error, 'invalid_grant')
   await person.open(at.wiki.url)
   assert.deepEqual(person.asked, ['password', 'mail'])
+})
+
+party('parties: the back channel names one session', async (person, at, world) => {
+  const elsewhere = Object.assign(await visitor(world), { name: person.name, email: person.email, phone: person.phone })
+  try {
+    for (const somebody of [person, elsewhere]) {
+      for (const { url } of [at.ledger, at.wiki, at.shop]) await somebody.open(url)
+    }
+    await person.open(`${at.ledger.url}signout`)
+    for (const [app, name] of [[at.wiki, 'Apache'], [at.shop, 'express']]) await told(person, app, name)
+    const goesOn = async ({ url }) => (await elsewhere.page.goto(url)).request().redirectChain().length === 0
+    assert.equal(await goesOn(at.wiki), true)
+    assert.equal(await goesOn(at.shop), false, 'its own default is to end all sessions of the user')
+  } finally {
+    await elsewhere.leave()
+  }
 })
 
 for (const [name, second, signOut] of [['shop', 'mail', 'logout'], ['ledger', 'sms', 'signout']]) {

@@ -13,8 +13,10 @@ export const password = 'correct horse battery staple'
 
 export const user = n => ({ name: `user${n}`, email: `user${n}@sample.example`, phone: `+121255501${String(n).padStart(2, '0')}` })
 
-/** at is where an app lives that the real browser opens. */
-const at = ({ url }, callback) => ({ redirect_uris: [`${url}${callback}`], post_logout_redirect_uris: [`${url}bye`] })
+/** at is where an app lives that the real browser opens. Twofold itself knows no .example. */
+const at = ({ url, near }, callback, told) => ({
+  redirect_uris: [`${url}${callback}`], post_logout_redirect_uris: [`${url}bye`], ...(told && { backchannel_logout_uri: `${near}${told}` }),
+})
 
 export function sample({ smtpPort, sms, secrets, parties, jwks, corp }) {
   const web = { redirect_uris: [apps.callback], post_logout_redirect_uris: [apps.signedOut] }
@@ -36,8 +38,8 @@ export function sample({ smtpPort, sms, secrets, parties, jwks, corp }) {
         },
         { name: 'vault', title: 'Vault', type: 'web', auth_method: 'private_key_jwt', jwks: JSON.stringify(jwks), ...web },
         { name: 'phone', title: 'Phone', type: 'native', redirect_uris: [apps.loopback] },
-        { name: 'wiki', title: 'Wiki', type: 'web', client_secret: secrets.wiki, ...at(parties.wiki, 'oidc') },
-        { name: 'shop', title: 'Shop', type: 'web', client_secret: secrets.shop, ...at(parties.shop, 'callback') },
+        { name: 'wiki', title: 'Wiki', type: 'web', client_secret: secrets.wiki, ...at(parties.wiki, 'oidc', 'oidc?logout=backchannel') },
+        { name: 'shop', title: 'Shop', type: 'web', client_secret: secrets.shop, ...at(parties.shop, 'callback', 'backchannel-logout') },
         { name: 'board', title: 'Board', type: 'spa', redirect_uris: [parties.board.url, parties.board.near].flatMap(u => [u, `${u}silent`]), post_logout_redirect_uris: [`${parties.board.url}bye`] },
         { name: 'ledger', title: 'Ledger', type: 'web', client_secret: secrets.ledger, ...at(parties.ledger, 'callback') },
         { name: 'reports', type: 'machine', client_secret: secrets.reports, scopes: ['reports:read', 'reports:write'] },

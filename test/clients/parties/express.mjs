@@ -9,15 +9,15 @@ import memorystore from 'memorystore'
 
 export async function expressParty(world, { url, listen }) {
   const app = express()
+  const MemoryStore = memorystore(oidc.auth)
   app.use(oidc.auth({
     issuerBaseURL: world.issuer('acme').href, baseURL: url.slice(0, -1), clientID: 'shop', clientSecret: world.secrets.shop, secret: world.secrets.shop,
     authorizationParams: { response_type: 'code', scope: 'openid profile email' },
-    authRequired: false, idpLogout: true, routes: { postLogoutRedirect: '/bye' },
+    authRequired: false, idpLogout: true, backchannelLogout: { store: new MemoryStore({ checkPeriod: 0 }) },
+    routes: { postLogoutRedirect: '/bye' },
   }))
   app.get('/', oidc.requiresAuth(), (request, response) => response.json(request.oidc.idTokenClaims))
-  app.get('/who', async (request, response) => {
-    response.json(await request.oidc.fetchUserInfo().catch(e => ({ refused: e.response?.statusCode })))
-  })
+  app.get('/who', oidc.requiresAuth(), async (request, response) => response.json(await request.oidc.fetchUserInfo()))
   app.get('/bye', (request, response) => response.json({ bye: !request.oidc.isAuthenticated() }))
   return serve(world, app, listen)
 }
