@@ -79,22 +79,19 @@ export class Person {
   }
 
   async #answer() {
-    for (let step = 0; step < 5 && this.atTwofold; step++) {
-      if (await this.page.$('input[name=username]')) await this.#give('password', { username: this.name, password })
-      else if (await this.page.$('input[name=code]')) await this.#code()
-      else throw new Error(`no way on from ${this.page.url()}\n${await this.page.evaluate(() => document.body.innerText)}`)
+    while (this.atTwofold) {
+      const what = await this.#asks()
+      if (!what || this.asked.includes(what)) throw new Error(`no way on from ${this.page.url()}\n${await this.page.evaluate(() => document.body.innerText)}`)
+      this.asked.push(what)
+      const values = what === 'password' ? { username: this.name, password } : { code: await this.world.inbox.code(what === 'sms' ? this.phone : this.email) }
+      for (const [name, value] of Object.entries(values)) await this.page.type(`input[name=${name}]`, value)
+      await this.#follow(() => this.page.keyboard.press('Enter'))
     }
   }
 
-  async #code() {
-    const bySMS = (await this.page.content()).includes('Code by SMS')
-    await this.#give(bySMS ? 'sms' : 'mail', { code: await this.world.inbox.code(bySMS ? this.phone : this.email) })
-  }
-
-  async #give(what, values) {
-    this.asked.push(what)
-    for (const [name, value] of Object.entries(values)) await this.page.type(`input[name=${name}]`, value)
-    await this.#follow(() => this.page.keyboard.press('Enter'))
+  async #asks() {
+    if (await this.page.$('input[name=username]')) return 'password'
+    if (await this.page.$('input[name=code]')) return (await this.page.content()).includes('Code by SMS') ? 'sms' : 'mail'
   }
 
   async #follow(act) {

@@ -1,4 +1,5 @@
 // A Twofold of its own on SQLite, with all that the tests need to know of it.
+import assert from 'node:assert/strict'
 import { spawn, execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
@@ -9,7 +10,7 @@ import { promisify } from 'node:util'
 
 import { Corp } from './corp.mjs'
 import { Inbox, listen, smsServer, smtpServer } from './mail.mjs'
-import { sample, user } from './sample.mjs'
+import { people, sample, user } from './sample.mjs'
 
 /** startWorld applies the sample and serves it; work holds program and certificate. */
 export async function startWorld(work) {
@@ -40,7 +41,10 @@ export async function startWorld(work) {
     inbox, secrets, corp, key: key.pair, url, work, parties,
     issuer: tenant => new URL(`${url}/t/${tenant}`),
     /** person returns a user that no other test has. */
-    person: () => user(users++),
+    person() {
+      assert.ok(users < people, 'the sample has too few people')
+      return user(users++)
+    },
     /** closing are what else ends with the world, the last first. */
     closing,
     async stop() {
