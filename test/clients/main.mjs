@@ -9,8 +9,8 @@ globalThis.CryptoKey ??= webcrypto.CryptoKey
 const { startWorld } = await import('./lib/world.mjs')
 const { run } = await import('./lib/tap.mjs')
 
-const limit = 120_000 // for all together
-for (const name of ['discovery', 'signin', 'answers', 'session', 'tokens', 'clientauth', 'logout', 'upstream', 'authlib']) {
+const limit = 180_000 // for all together
+for (const name of ['discovery', 'signin', 'answers', 'session', 'tokens', 'clientauth', 'logout', 'upstream', 'authlib', 'parties']) {
   await import(`./cases/${name}.mjs`)
 }
 const late = setTimeout(() => {

@@ -8,12 +8,17 @@ export const apps = {
 }
 
 // Every test has people of its own, so that none meets the limits on codes of another.
-const people = 80
+export const people = 99
 export const password = 'correct horse battery staple'
 
 export const user = n => ({ name: `user${n}`, email: `user${n}@sample.example`, phone: `+121255501${String(n).padStart(2, '0')}` })
 
-export function sample({ smtpPort, sms, secrets, jwks, corp }) {
+/** at is where an app lives that the real browser opens. Twofold itself knows no .example. */
+const at = ({ url, near }, callback, told) => ({
+  redirect_uris: [`${url}${callback}`], post_logout_redirect_uris: [`${url}bye`], ...(told && { backchannel_logout_uri: `${near}${told}` }),
+})
+
+export function sample({ smtpPort, sms, secrets, parties, jwks, corp }) {
   const web = { redirect_uris: [apps.callback], post_logout_redirect_uris: [apps.signedOut] }
   return {
     subscriptions: [{
@@ -33,11 +38,15 @@ export function sample({ smtpPort, sms, secrets, jwks, corp }) {
         },
         { name: 'vault', title: 'Vault', type: 'web', auth_method: 'private_key_jwt', jwks: JSON.stringify(jwks), ...web },
         { name: 'phone', title: 'Phone', type: 'native', redirect_uris: [apps.loopback] },
+        { name: 'wiki', title: 'Wiki', type: 'web', client_secret: secrets.wiki, ...at(parties.wiki, 'oidc', 'oidc?logout=backchannel') },
+        { name: 'shop', title: 'Shop', type: 'web', client_secret: secrets.shop, ...at(parties.shop, 'callback', 'backchannel-logout') },
+        { name: 'board', title: 'Board', type: 'spa', redirect_uris: [parties.board.url, parties.board.near].flatMap(u => [u, `${u}silent`]), post_logout_redirect_uris: [`${parties.board.url}bye`] },
+        { name: 'ledger', title: 'Ledger', type: 'web', client_secret: secrets.ledger, ...at(parties.ledger, 'callback') },
         { name: 'reports', type: 'machine', client_secret: secrets.reports, scopes: ['reports:read', 'reports:write'] },
         { name: 'gateway', type: 'machine', client_secret: secrets.gateway, scopes: ['introspect'] },
       ],
       tenants: [
-        { name: 'acme', title: 'Acme', sms_countries: ['US'], idps: ['staff'], client_apps: ['expenses', 'payroll', 'vault', 'phone', 'reports', 'gateway'] },
+        { name: 'acme', title: 'Acme', sms_countries: ['US'], idps: ['staff'], client_apps: ['expenses', 'payroll', 'vault', 'phone', 'wiki', 'shop', 'board', 'ledger', 'reports', 'gateway'] },
         { name: 'globex', title: 'Globex', idps: ['staff'], client_apps: ['expenses', 'reports', 'gateway'] },
         { name: 'initech', title: 'Initech', idps: ['staff', 'corp'], client_apps: ['expenses'] },
       ],
@@ -55,8 +64,9 @@ export function sample({ smtpPort, sms, secrets, jwks, corp }) {
       assignments: [
         { two_factor: 'Code by e-mail', to: { tenant: 'acme' }, required: true },
         { two_factor: 'Code by e-mail', to: { tenant: 'initech' }, required: true },
-        // Offered to one app only: elsewhere the code comes by mail.
+        // Offered to two apps only: elsewhere the code comes by mail.
         { two_factor: 'Code by SMS', to: { client_app: 'vault' }, required: false },
+        { two_factor: 'Code by SMS', to: { client_app: 'ledger' }, required: false },
       ],
     }],
   }

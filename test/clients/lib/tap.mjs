@@ -2,10 +2,10 @@
 // TAP (https://testanything.org).
 
 const tests = []
-const limit = 20_000 // for one test, in ms
 
-export function test(name, body) {
-  tests.push({ name, body })
+/** test adds a test; limit is how long it may take, in ms. */
+export function test(name, body, limit = 20_000) {
+  tests.push({ name, body, limit })
 }
 
 /** skip lets a test end where a program it needs is missing. */
@@ -30,7 +30,7 @@ export async function run(world, only) {
 async function outcome(t, world) {
   let timer
   const late = new Promise((_, no) => {
-    timer = setTimeout(() => no(new Error(`not done after ${limit / 1000} s`)), limit)
+    timer = setTimeout(() => no(new Error(`not done after ${t.limit / 1000} s`)), t.limit)
   })
   try {
     await Promise.race([t.body(world), late])

@@ -1,4 +1,5 @@
 // A Twofold of its own on SQLite, with all that the tests need to know of it.
+import assert from 'node:assert/strict'
 import { spawn, execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
@@ -9,7 +10,7 @@ import { promisify } from 'node:util'
 
 import { Corp } from './corp.mjs'
 import { Inbox, listen, smsServer, smtpServer } from './mail.mjs'
-import { sample, user } from './sample.mjs'
+import { people, sample, user } from './sample.mjs'
 
 /** startWorld applies the sample and serves it; work holds program and certificate. */
 export async function startWorld(work) {
@@ -21,25 +22,33 @@ export async function startWorld(work) {
   const smsPort = await listen(texts)
   const corp = new Corp()
   await corp.listen()
-  const secrets = { corp: hex(20), expenses: hex(20), payroll: awkward(), reports: awkward(), gateway: awkward() }
+  const secrets = { corp: hex(20), expenses: hex(20), payroll: awkward(), reports: awkward(), gateway: awkward(), wiki: hex(20), shop: hex(20), ledger: hex(20) }
   const key = await signingKey()
+  const parties = await addresses(['wiki', 'shop', 'board', 'ledger'])
 
   const file = join(work, 'sample.yaml')
-  await writeFile(file, JSON.stringify(sample({ smtpPort, sms, secrets, corp: corp.issuer, jwks: key.jwks }), null, 2))
+  await writeFile(file, JSON.stringify(sample({ smtpPort, sms, secrets, parties, corp: corp.issuer, jwks: key.jwks }), null, 2))
   const others = Object.entries(process.env).filter(([name]) => !name.startsWith('TWOFOLD_'))
-  const env = { ...Object.fromEntries(others), TWOFOLD_DATABASE: `sqlite:${join(work, 'twofold.db')}`, TWOFOLD_LOG_FORMAT: 'json' }
+  const env = { ...Object.fromEntries(others), TWOFOLD_DATABASE: `sqlite:${join(work, 'twofold.db')}`, TWOFOLD_LOG_FORMAT: 'json', SSL_CERT_FILE: join(work, 'cert.pem') }
   const program = join(work, 'twofold')
   await apply(program, file, env)
 
   const url = `https://127.0.0.1:${await freePort()}`
   const server = await serve(program, url, `http://127.0.0.1:${smsPort}`, work, env)
   let users = 0
+  const closing = []
   return {
-    inbox, secrets, corp, key: key.pair, url,
+    inbox, secrets, corp, key: key.pair, url, work, parties,
     issuer: tenant => new URL(`${url}/t/${tenant}`),
     /** person returns a user that no other test has. */
-    person: () => user(users++),
+    person() {
+      assert.ok(users < people, 'the sample has too few people')
+      return user(users++)
+    },
+    /** closing are what else ends with the world, the last first. */
+    closing,
     async stop() {
+      for (const end of closing.reverse()) await end()
       await server.stop()
       for (const s of [smtp, texts, corp.server]) s.close()
       corp.server.closeAllConnections?.()
@@ -77,6 +86,16 @@ async function freePort() {
   const port = await listen(probe)
   await new Promise(done => probe.close(done))
   return port
+}
+
+/** addresses finds a place for apps: each is a site of its own to the browser, or near, on that of Twofold. */
+async function addresses(names) {
+  const found = {}
+  for (const name of names) {
+    const port = await freePort()
+    found[name] = { url: `https://${name}.example:${port}/`, near: `https://127.0.0.1:${port}/`, listen: `127.0.0.1:${port}` }
+  }
+  return found
 }
 
 async function serve(program, url, smsURL, work, env) {
