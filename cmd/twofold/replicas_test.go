@@ -26,9 +26,10 @@ import (
 
 // process is one replica: this test binary, run as the command.
 type process struct {
-	cmd  *exec.Cmd
-	addr string
-	log  *syncBuffer
+	cmd     *exec.Cmd
+	addr    string
+	keyFile string
+	log     *syncBuffer
 }
 
 type syncBuffer struct {
@@ -52,7 +53,7 @@ func (s *syncBuffer) String() string {
 func start(t *testing.T, databaseURL, keyFile, publicURL string) *process {
 	t.Helper()
 	addr, ops := freeAddr(t), freeAddr(t)
-	p := &process{addr: addr, log: &syncBuffer{}}
+	p := &process{addr: addr, keyFile: keyFile, log: &syncBuffer{}}
 	p.cmd = exec.Command(os.Args[0], "serve", "--listen", addr, "--ops-listen", ops, "--public-url", publicURL, "--master-key-file", keyFile)
 	p.cmd.Env = append(os.Environ(), "TWOFOLD_TEST_EXEC=1", "TWOFOLD_DATABASE="+databaseURL)
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
