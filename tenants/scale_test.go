@@ -27,6 +27,7 @@ SELECT subscription_id, 'e' || id, id, FACTOR, '', '', '', 0, false, 1, created_
 // TestUsersByTheHundredThousand: each page of the list goes by an index, whatever it is
 // filtered by and however rare that is.
 func TestUsersByTheHundredThousand(t *testing.T) {
+	testkit.Later(t)
 	testkit.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
 		mine, other := w.customer("acme"), w.customer("globex")

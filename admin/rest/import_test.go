@@ -5,9 +5,12 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"twofold/internal/testkit"
 )
 
 func TestImportUsers(t *testing.T) {
+	testkit.Later(t)
 	t.Parallel() // beside others: it is long
 	each(t, func(t *testing.T, w *world) {
 		path := w.in("one", "/users/import")

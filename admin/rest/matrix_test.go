@@ -21,6 +21,7 @@ import (
 //
 // An operation without a fixture fails the test, so whoever adds one thinks of it.
 func TestRoleMatrix(t *testing.T) {
+	testkit.Later(t)
 	t.Parallel() // beside others: it is long
 	testkit.EachDatabase(t, func(t *testing.T, url string) {
 		m := newRoleMatrix(t, url)
@@ -37,6 +38,7 @@ func TestRoleMatrix(t *testing.T) {
 // TestSensitiveOperations: who signed in more than five minutes ago is asked for a fresh
 // sign-in by all that is sensitive and by nothing else. Machines prove themselves each time.
 func TestSensitiveOperations(t *testing.T) {
+	testkit.Later(t)
 	t.Parallel() // beside others: it is long
 	testkit.EachDatabase(t, func(t *testing.T, url string) {
 		m := newRoleMatrix(t, url)

@@ -54,6 +54,8 @@ func TestBrowserAdministration(t *testing.T) {
 
 	u.rail("Identity providers")
 	u.ClickText("Create identity provider")
+	u.seen("idp-type")
+	u.ClickText("Continue")
 	u.form(map[string]string{"#f-name": "staff", "#f-title": "Staff"})
 	u.seen("idp-new")
 	u.save()

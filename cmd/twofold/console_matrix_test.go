@@ -124,6 +124,7 @@ func operationsOf(t *testing.T, w *world) map[string]string {
 // its own tenant, in another of its subscription, and in a subscription of somebody else's.
 // Who may is by SPEC: see testkit.MayDo. What is refused must change nothing.
 func TestConsoleMatrix(t *testing.T) {
+	testkit.Later(t)
 	t.Parallel() // beside others: it is long
 	// The roles are held to both databases by TestRoleMatrix; here are the pages.
 	t.Run("sqlite", func(t *testing.T) {

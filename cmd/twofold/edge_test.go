@@ -15,6 +15,7 @@ import (
 // TestBadRequests: what cannot be answered to an app gets a page and never a
 // redirect; what can, gets an OAuth error with state and iss.
 func TestBadRequests(t *testing.T) {
+	testkit.Later(t)
 	t.Parallel() // beside others: it is long
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := newWorld(t, db)

@@ -220,6 +220,7 @@ func resultOf(o tenants.Outcome) string {
 // TestExplainAgrees: what an administrator is told of a sign-in beforehand is what its
 // user then meets.
 func TestExplainAgrees(t *testing.T) {
+	testkit.Later(t)
 	t.Parallel() // beside others: it is long
 	testkit.EachDatabase(t, func(t *testing.T, url string) {
 		w, _ := explainWorld(t, url)

@@ -33,6 +33,7 @@ import (
 // the OpenAPI document. What is shown once (a client secret, a bypass, a link) is not
 // looked at where it is shown, and everywhere afterwards.
 func TestNoSecretAnywhere(t *testing.T) {
+	testkit.Later(t)
 	t.Parallel() // beside others: it is long
 	testkit.EachDatabase(t, func(t *testing.T, databaseURL string) {
 		m := &mole{world: newWorld(t, databaseURL), seen: map[string]bool{}}

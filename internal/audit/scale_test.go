@@ -26,6 +26,7 @@ SELECT 'e' || (1000000 + i), c, i, at, c, CASE WHEN c <> 'big' THEN 'of ' || c W
 FROM (SELECT n.*, CASE WHEN i % 11 < 8 THEN 'big' WHEN i % 11 < 10 THEN 'mid' ELSE 'small' || (i % 199) END AS c FROM SERIES(1000000, 8)) m`
 
 func TestSearchAMillion(t *testing.T) {
+	testkit.Later(t)
 	testkit.EachDatabase(t, func(t *testing.T, url string) {
 		began := time.Now()
 		testkit.Bulk(t, url, "audit_events", mac(million),
