@@ -86,6 +86,9 @@ func readIDP(d *desk, v *tenants.IDP, fresh bool) []ui.FieldError {
 	r.text("name", &v.Name)
 	r.text("title", &v.Title)
 	r.toggle("active", &v.Active)
+	if fresh && !d.r.PostForm.Has("name") {
+		v.Active = true // the page before asked for the type alone
+	}
 	r.toggle("enforce_mfa", &v.EnforceMFA)
 	if v.Type != tenants.IDPOIDC {
 		return r.errs
