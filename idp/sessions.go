@@ -58,8 +58,8 @@ func (s *IDP) session(r *http.Request) (*sessionRow, error) {
 // ended, also those that rest.
 func (s *IDP) sessions(r *http.Request) ([]sessionRow, error) {
 	var hashes []string
-	for _, v := range s.cookies(r, sessionCookie) {
-		hashes = append(hashes, id.Hash(v))
+	for _, v := range s.cookies(r, sessionCookie()) {
+		hashes = append(hashes, tenants.HashHere(r.Context(), v))
 	}
 	if len(hashes) == 0 {
 		return nil, nil
@@ -109,7 +109,7 @@ func (s *IDP) keepSession(ctx context.Context, r *http.Request, have *sessionRow
 	if have != nil {
 		err := db.One(s.DB.For(ctx).Model(&sessionRow{}).Where("id = ? AND token_hash = ? AND ended_at IS NULL", have.ID, have.TokenHash).
 			Updates(map[string]any{
-				"token_hash": id.Hash(token), "proofs": string(proofs), "auth_time": authTime, "idp_id": a.facts.IDPID, "seen_at": now,
+				"token_hash": tenants.HashHere(ctx, token), "proofs": string(proofs), "auth_time": authTime, "idp_id": a.facts.IDPID, "seen_at": now,
 				"idle_expires_at": idle, "expires_at": expires,
 			}))
 		if !errors.Is(err, db.ErrStale) {
@@ -121,7 +121,7 @@ func (s *IDP) keepSession(ctx context.Context, r *http.Request, have *sessionRow
 		// Two sign-ins of one browser finished at once: the later gets its own session.
 	}
 	row := sessionRow{
-		ID: id.New(), TokenHash: id.Hash(token), UserID: a.facts.UserID, IDPID: a.facts.IDPID, Proofs: string(proofs), AuthTime: authTime,
+		ID: id.New(), TokenHash: tenants.HashHere(ctx, token), UserID: a.facts.UserID, IDPID: a.facts.IDPID, Proofs: string(proofs), AuthTime: authTime,
 		Address: audit.OriginOf(ctx).Address, UserAgent: cut(r.UserAgent(), 200), CreatedAt: now, SeenAt: now, IdleExpiresAt: idle,
 		ExpiresAt: expires,
 	}
@@ -221,7 +221,7 @@ func (s *IDP) holdSession(ctx context.Context, row *sessionRow) error {
 // renewSession gives a session a new cookie: whoever may have the old one is out.
 func (s *IDP) renewSession(ctx context.Context, row *sessionRow) (token string, err error) {
 	token = id.Token(s.Rand)
-	return token, s.changeSession(ctx, row, map[string]any{"token_hash": id.Hash(token)})
+	return token, s.changeSession(ctx, row, map[string]any{"token_hash": tenants.HashHere(ctx, token)})
 }
 
 func (s *IDP) changeSession(ctx context.Context, row *sessionRow, set map[string]any) error {
