@@ -79,8 +79,9 @@ func (s *Store) ownName(hostport string) (string, bool) {
 	if err != nil {
 		return "", false
 	}
-	asked, err := url.Parse("//" + strings.ToLower(hostport))
-	if err != nil || asked.Hostname() == "" || strings.EqualFold(asked.Hostname(), own.Hostname()) {
+	hostport = strings.ToLower(hostport)
+	asked, err := url.Parse("//" + hostport)
+	if err != nil || asked.Host != hostport || strings.EqualFold(asked.Hostname(), own.Hostname()) {
 		return "", false
 	}
 	usual := map[string]string{"http": "80", "https": "443"}[own.Scheme]

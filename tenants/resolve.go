@@ -73,13 +73,13 @@ type Policy struct { //nolint:recvcheck // Resolve builds it by steps; whoever h
 	// stands in for a lost one and is not set up yet.
 	Weaker, Settable, Spares []Candidate
 	Elsewhere                []Candidate // what he has set up, but at another host name
-	Held                     bool       // he holds a second factor, usable or not: who has only the password may set up no other
-	GraceUntil               time.Time  // until then who has nothing to use may sign in without; zero: no grace
-	User                     User       // whose policy it is
-	Epoch                    int64      // the user's credential epoch
-	ProveFirst               bool       // his factors were reset: a bypass first, then a new factor
-	Exempt                   *Exemption // what lifted rule 2, if it did
-	Chain                    []Link     // why, outermost level first
+	Held                     bool        // he holds a second factor, usable or not: who has only the password may set up no other
+	GraceUntil               time.Time   // until then who has nothing to use may sign in without; zero: no grace
+	User                     User        // whose policy it is
+	Epoch                    int64       // the user's credential epoch
+	ProveFirst               bool        // his factors were reset: a bypass first, then a new factor
+	Exempt                   *Exemption  // what lifted rule 2, if it did
+	Chain                    []Link      // why, outermost level first
 }
 
 // Unusable is an assigned instance that cannot be used, and the reason.
