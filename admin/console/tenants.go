@@ -132,8 +132,12 @@ func tenantForm(d *desk, v tenants.Tenant, fresh bool) ([]ui.AdminSection, error
 	if fresh {
 		logo.Help = "You can add one on the tenant's page, once it is created."
 	}
+	host, err := hostField(d, v)
+	if err != nil {
+		return nil, err
+	}
 	names := ui.AdminSection{Title: "Names and looks", Fields: []ui.AdminField{
-		name, hostField(d, v), text("title", "Title", v.Title, "What people read on the sign-in page."), accent, logo,
+		name, host, text("title", "Title", v.Title, "What people read on the sign-in page."), accent, logo,
 		choose("locale", "Language", v.Locale, "Of pages and messages, when nobody asks for another.", languages()...),
 		l.only(toggle("active", "Active", v.Active, "People can sign in.", "Nobody can sign in, and apps get no tokens."), true),
 	}}
@@ -143,17 +147,25 @@ func tenantForm(d *desk, v tenants.Tenant, fresh bool) ([]ui.AdminSection, error
 	return []ui.AdminSection{names, tenantRules(d, v, l), tokens, tenantTexts(v, l)}, nil
 }
 
-// hostField is for a host name of its own. Whoever may not give one sees it, if there is any.
-func hostField(d *desk, v tenants.Tenant) ui.AdminField {
+// hostField is for a host name of its own. Whoever may not give one sees it. What goes with
+// the one that is kept is said, whatever the form has in its place.
+func hostField(d *desk, v tenants.Tenant) (ui.AdminField, error) {
 	f := text("host_name", "Host name", v.HostName, "The tenant is reached by it too, as an issuer of its own beside the one above: login.example.com. "+
 		"Its DNS entry must lead here, and whoever serves TLS needs a certificate for it.")
-	if v.HostName != "" {
+	if v.ID != "" {
+		was, err := d.Admin.TenantsOf().Get(d.r.Context(), d.who, d.sub.ID, v.ID)
+		if err != nil {
+			return f, err
+		}
+		v = was
+	}
+	if v.ID != "" && v.HostName != "" {
 		f.Source = "Apps that are set up with " + d.originOf(v) + " stop working when this is changed or removed, and passkeys that were made there too."
 	}
 	if !d.who.May(admin.TenantHost, db.Scope{Subscription: d.sub.ID}) {
-		return locked(f, "Set by those who run the server.")
+		return locked(f, "Set by those who run the server."), nil
 	}
-	return f
+	return f, nil
 }
 
 func tenantRules(d *desk, v tenants.Tenant, l limits) ui.AdminSection {

@@ -15,6 +15,7 @@ import (
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
 
+	"twofold/admin"
 	"twofold/idp/op"
 	"twofold/internal/testkit"
 	"twofold/tenants"
@@ -509,6 +510,48 @@ func TestAdministrationTakesNoTokensOfHostNames(t *testing.T) {
 		text, err := json.Marshal(list)
 		if err != nil || status != http.StatusOK || !strings.Contains(string(text), `"host_name":"`+acmeHost+`"`) {
 			t.Errorf("a token of the path: %d %s", status, text)
+		}
+	})
+}
+
+// TestConsoleHostName: a system administrator gives a tenant its host name in the console,
+// which tells what goes with it; an administrator of the subscription sees it.
+func TestConsoleHostName(t *testing.T) {
+	testkit.EachDatabase(t, func(t *testing.T, db string) {
+		w := newWorld(t, db)
+		w.customer()
+		root, sue := w.officer("root", tenants.RoleSubscriptionAdmin, ""), w.officer("sue", tenants.RoleSubscriptionAdmin, "")
+		g := tenants.Grant{Role: tenants.RoleSystemAdmin, SubjectKind: tenants.SubjectUser, SubjectID: root.id, HomeID: w.sub.ID}
+		if err := w.admin.Grant(t.Context(), admin.Operator(), &g); err != nil {
+			t.Fatal(err)
+		}
+		acme, globex := "tenants/"+w.ids["tenant acme"], "tenants/"+w.ids["tenant globex"]
+		issuer := "http://" + acmeHost + ":" + mustURL(w.url).Port()
+
+		f := sue.open(acme + "/edit").RequireText("Set by those who run the server").FormWith("title")
+		if f.Has("host_name") {
+			t.Error("offered to an administrator of the subscription")
+		}
+		f.Forge("host_name", acmeHost).Press("Save").Follow()
+		if page := sue.open(acme); strings.Contains(page.Text, acmeHost) {
+			t.Error("taken from an administrator of the subscription")
+		}
+		for bad, why := range map[string]string{"https://" + acmeHost: "without https://", "10.0.0.1": "be a name and not", "acme": "be a host name such"} {
+			root.open(acme+"/edit").FormWith("title").Set("host_name", bad).Press("Save").Require(http.StatusUnprocessableEntity).RequireText(why)
+		}
+		page := root.open(acme+"/edit").FormWith("title").Set("host_name", "Login.Acme.Test").Press("Save").Follow()
+		page.RequireText("Issuer by its host name", issuer, w.url+"/t/acme")
+		root.open(acme + "/edit").RequireText("Apps that are set up with " + issuer + " stop working")
+		root.open(acme + "/delete").RequireText(issuer)
+		root.open(globex+"/edit").FormWith("title").Set("host_name", acmeHost).Press("Save").Require(http.StatusUnprocessableEntity).RequireText("Is taken already")
+		root.open("client-apps/"+w.ids["client_app expenses"]).RequireText("by its host name", issuer+"/.well-known/openid-configuration")
+		sue.open(acme).RequireText(issuer)
+		sue.open(acme+"/edit").FormWith("title").Set("title", "Acme Ltd").Press("Save").Follow().RequireText("Acme Ltd", issuer)
+		w.browserTo().Get(issuer + "/.well-known/openid-configuration").Require(http.StatusOK)
+
+		root.open(acme+"/edit").FormWith("title").Set("host_name", "").Press("Save").Follow()
+		if page := root.open(acme); strings.Contains(page.Text, acmeHost) {
+			t.Error("not taken away")
 		}
 	})
 }
