@@ -25,10 +25,13 @@ import (
 // acmeHost is what acme is called in these tests.
 const acmeHost = "login.acme.test"
 
-// toHere leads every host name to the server.
+// toHere leads the host names of these tests to the server.
 func (w *world) toHere() http.RoundTripper {
-	at := mustURL(w.url).Host
-	return &http.Transport{DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+	here := mustURL(w.url).Host
+	return &http.Transport{DialContext: func(ctx context.Context, network, at string) (net.Conn, error) {
+		if host, _, _ := net.SplitHostPort(at); strings.HasSuffix(host, ".test") {
+			at = here
+		}
 		return (&net.Dialer{}).DialContext(ctx, network, at)
 	}}
 }
@@ -408,6 +411,29 @@ func TestLogoutTokensOfAHostName(t *testing.T) {
 			t.Fatal(err)
 		}
 		h.require("expenses " + sid + " " + w.ids["user anna"])
+	})
+}
+
+// TestUpstreamAtAHostName: who goes on to another provider comes back to where he left, and
+// its answer counts there alone.
+func TestUpstreamAtAHostName(t *testing.T) {
+	testkit.EachDatabase(t, func(t *testing.T, db string) {
+		w := newUpstreamWorld(t, db, "anna")
+		issuer := w.called("acme", acmeHost)
+		p, c := w.rpAt(issuer, "acme", "expenses"), w.browserTo()
+		page := c.Get(p.authorizeURL()).Follow().Press("Continue with Corp")
+		callback := issuer + "/upstream/" + w.ids["idp corp"] + "/callback"
+		if got := page.Location().Query().Get("redirect_uri"); got != callback {
+			t.Fatalf("redirect URI %q, want %q", got, callback)
+		}
+		for !strings.HasPrefix(page.Header.Get("Location"), callback) {
+			page = page.FollowOnce()
+		}
+		_, path, _ := strings.Cut(page.Header.Get("Location"), issuer)
+		c.Get(w.url + "/t/acme" + path).Require(http.StatusGone)
+		if got := p.tokenOf(through(page)); got["iss"] != issuer || got["name"] == "" {
+			t.Errorf("claims %v", got)
+		}
 	})
 }
 
