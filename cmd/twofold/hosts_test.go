@@ -29,7 +29,7 @@ const acmeHost = "login.acme.test"
 func (w *world) toHere() http.RoundTripper {
 	here := mustURL(w.url).Host
 	return &http.Transport{DialContext: func(ctx context.Context, network, at string) (net.Conn, error) {
-		if host, _, _ := net.SplitHostPort(at); strings.HasSuffix(host, ".test") {
+		if host, _, _ := net.SplitHostPort(at); (strings.HasSuffix(host, ".test") || strings.HasSuffix(host, ".localhost")) {
 			at = here
 		}
 		return (&net.Dialer{}).DialContext(ctx, network, at)
@@ -246,7 +246,7 @@ func TestHostNamesServeTheirTenantAlone(t *testing.T) {
 			acme + "/admin": 404, acme + "/admin/": 404, acme + "/admin/sign-in": 404, acme + "/admin/v1/openapi.json": 404, acme + "/admin/v1/subscriptions": 404,
 			acme + "/t/acme" + config: 404, acme + "/t/acme/account": 404, acme + "/t/globex" + config: 404, acme + "/t/globex/account": 404,
 			acme + "/.well-known/oauth-authorization-server/t/acme": 404, acme + "/report/" + w.ids["two_factor mail"]: 404,
-			acme + "//evil.test/?lang=de": 404, acme + "//evil.test/%2e%2e?ui_lang=de": 404,
+			acme + "//evil.test/?lang=de": 404, acme + "/%2Fevil.test/?lang=de": 404,
 			unknown + config: 404, unknown + "/t/acme" + config: 200, w.url + config: 404, w.url + "/t/acme" + config: 200,
 			"http://" + acmeHost + ":9" + config: 404, // not the port of the server
 		} {
@@ -279,7 +279,7 @@ func TestHostNamesServeTheirTenantAlone(t *testing.T) {
 		if page.Status != http.StatusOK || !strings.Contains(page.Text, "127.0.0.1") {
 			t.Errorf("account: %d %s", page.Status, page.Text)
 		}
-		see(see(c.Get(page.URL.String() + "?ui_lang=de")).Follow())
+		see(see(c.Get(page.URL.String() + "?lang=de")).Follow())
 		see(c.Get(acme + "/end_session"))
 		see(see(see(c.PostForm(acme+"/end_session", url.Values{"do": {"signout"}}))))
 		see(c.Get(acme + "/reset"))
@@ -511,6 +511,32 @@ func TestKeysOfAHostName(t *testing.T) {
 	})
 }
 
+// TestPasskeysAreAskedForByTheHostName: the relying party of a passkey is the host that its
+// user is at, with no factor knowing of any other.
+func TestPasskeysAreAskedForByTheHostName(t *testing.T) {
+	testkit.EachDatabase(t, func(t *testing.T, db string) {
+		w := newWorld(t, db)
+		w.tenant("acme", "anna")
+		w.factorWith("passkey", "webauthn", true, map[string]any{})
+		w.assign("passkey", "tenant acme", false)
+		w.tune("acme", func(v *tenants.Tenant) { v.PasskeySignIn = true })
+		for _, host := range []string{"login.acme.localhost", "sso.acme.localhost"} {
+			issuer := w.called("acme", host)
+			p := w.rpAt(issuer, "acme", "expenses")
+			page := w.browserTo().Get(p.authorizeURL()).Follow().Press("passkey").Follow().Require(http.StatusOK)
+			if !strings.Contains(page.Body, `rpId&#34;:&#34;`+host+`&#34;`) && !strings.Contains(page.Body, `"rpId":"`+host+`"`) {
+				t.Errorf("%s is not asked for: %s", host, page.Body)
+			}
+			c := w.browserTo()
+			p.callback(p.signIn(c, "anna"))
+			c.PostForm(issuer+"/account", url.Values{"do": {"add"}, "id": {"enroll " + w.ids["two_factor passkey"]}}).Follow().RequireText("passkey")
+		}
+		// At the server's own address, which has no name here, there are none.
+		old := w.rp("acme", "expenses")
+		w.browserTo().Get(old.authorizeURL()).Follow().Press("passkey").Require(http.StatusUnprocessableEntity)
+	})
+}
+
 // TestAdministrationTakesNoTokensOfHostNames: it is not there, and what is given there does
 // not reach it.
 func TestAdministrationTakesNoTokensOfHostNames(t *testing.T) {
@@ -580,4 +606,16 @@ func TestConsoleHostName(t *testing.T) {
 			t.Error("not taken away")
 		}
 	})
+}
+
+func TestRoutesOfMetrics(t *testing.T) {
+	for path, want := range map[string]string{
+		"/t/acme/authorize": "/authorize", "/authorize": "/authorize", "/t/acme/signin/1/status": "/signin/status", "/signin/1/status": "/signin/status",
+		"/t/acme/signin/1": "/signin", "/signin/1": "/signin", "/t/acme": "other", "/t/acme/nothing": "other", "/admin/users": "other", "/": "other",
+		"/.well-known/openid-configuration": "/.well-known", "/t/acme/.well-known/openid-configuration": "/.well-known", "/assets/x.css": "/assets", "/t/t/t": "other",
+	} {
+		if got := route(path); got != want {
+			t.Errorf("%s: %s, want %s", path, got, want)
+		}
+	}
 }
