@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -109,7 +110,8 @@ func (s *IDP) inSignOns(ctx context.Context, hashes []string) ([]sessionRow, err
 	running := s.DB.For(all).Model(&signOnRow{}).Select("id").
 		Where("subscription_id = ? AND token_hash IN ? AND ended_at IS NULL AND expires_at > ?", db.ScopeOf(ctx).Subscription, hashes, s.Now())
 	var rows []sessionRow
-	err := s.DB.For(all).Where("sign_on_id IN (?)", running).Order("id DESC").Limit(mostInSignOn + 1).Find(&rows).Error
+	err := s.DB.For(all).Where("sign_on_id IN (?)", running).Limit(mostInSignOn + 1).Find(&rows).Error
+	slices.SortFunc(rows, func(a, b sessionRow) int { return strings.Compare(b.ID, a.ID) })
 	return rows, wrap("sign-ons", err)
 }
 
@@ -202,11 +204,15 @@ func (s *IDP) signOnOf(ctx context.Context, r *http.Request, userID string) (str
 // than this transaction. What is borrowed does not live longer than what it is borrowed of.
 func (s *IDP) borrow(ctx context.Context, row, lender *sessionRow) error {
 	row.SignOnID = lender.SignOnID
-	if live, err := s.holdSignOn(ctx, lender.SignOnID); err != nil || !live {
-		return errors.Join(err, errSignInMoved)
+	live, err := s.holdSignOn(ctx, lender.SignOnID)
+	if err != nil {
+		return err
+	}
+	if !live {
+		return errSignInMoved
 	}
 	var held sessionRow
-	err := s.DB.For(db.AllTenants(ctx)).Select("tenant_id", "id").Clauses(clause.Locking{Strength: "UPDATE"}).
+	err = s.DB.For(db.AllTenants(ctx)).Select("tenant_id", "id").Clauses(clause.Locking{Strength: "UPDATE"}).
 		Where("tenant_id = ? AND id = ? AND ended_at IS NULL", lender.TenantID, lender.ID).Take(&held).Error
 	if db.IsNotFound(err) {
 		return errSignInMoved // look again: perhaps another one lends

@@ -147,6 +147,12 @@ func TestSharedSignOn(t *testing.T) {
 		}
 
 		c = testkit.NewClient(t)
+		acme.enters(c, "carl")
+		if page := c.Get(w.account("globex")).Follow(); len(page.Forms) == 0 || !page.Forms[0].Has("password") || strings.Contains(page.Text, "Carl") {
+			t.Errorf("account of no member: %d %s", page.Status, page.Text)
+		}
+
+		c = testkit.NewClient(t)
 		acme.enters(c, "anna")
 		w.share(false)
 		if globex.arrives(c) || !acme.arrives(c) {
@@ -277,7 +283,7 @@ func TestSharedSignOnEnds(t *testing.T) {
 
 		// By an administrator, at one.
 		c = testkit.NewClient(t)
-		atAcme, atGlobex = both(c)
+		_, atGlobex = both(c)
 		if err := w.idp.EndSession(w.ctx(), w.ids["tenant globex"], idIn(atGlobex), "root", "ended by an administrator"); err != nil {
 			t.Fatal(err)
 		}
