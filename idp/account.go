@@ -224,9 +224,6 @@ func (s *IDP) holdMember(ctx context.Context, m *member) error {
 	if err := s.Tenants.HoldUser(ctx, m.session.UserID, m.verdict.policy.Epoch); err != nil {
 		return err
 	}
-	if _, err := s.holdSignOn(ctx, m.session.SignOnID); err != nil {
-		return err
-	}
 	return s.holdSession(ctx, m.session)
 }
 
@@ -314,7 +311,7 @@ const byUser = "ended by the user"
 func (s *IDP) accountEndOthers(w http.ResponseWriter, r *http.Request, m *member) error {
 	var signOn string
 	err := s.DB.Tx(r.Context(), func(ctx context.Context) (err error) {
-		if err := s.holdMember(ctx, m); err != nil {
+		if err := s.holdToEnd(ctx, m); err != nil {
 			return err
 		}
 		// Sign-ins that are half done and remembered browsers go too (SECURITY I6).
@@ -362,7 +359,7 @@ func (s *IDP) accountPassword(w http.ResponseWriter, r *http.Request, m *member)
 	}
 	var token, signOn string
 	err = s.DB.Tx(ctx, func(ctx context.Context) (err error) {
-		if err := s.holdMember(ctx, m); err != nil {
+		if err := s.holdToEnd(ctx, m); err != nil {
 			return err
 		}
 		if err := set(ctx); err != nil {

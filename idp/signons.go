@@ -303,6 +303,21 @@ func (s *IDP) endSignOn(ctx context.Context, signOnID, but, why string) ([]sessi
 	return rows, nil
 }
 
+// holdToEnd is holdMember for who goes on to endOthers: his sign-ons come before any
+// session, in the order of endSignOns.
+func (s *IDP) holdToEnd(ctx context.Context, m *member) error {
+	if err := s.Tenants.HoldUser(ctx, m.session.UserID, m.verdict.policy.Epoch); err != nil {
+		return err
+	}
+	var ids []string
+	err := s.DB.For(ctx).Model(&signOnRow{}).Where("user_id = ? AND ended_at IS NULL", m.session.UserID).Order("id").
+		Clauses(clause.Locking{Strength: "UPDATE"}).Pluck("id", &ids).Error
+	if err != nil {
+		return wrap("hold sign-ons", err)
+	}
+	return s.holdSession(ctx, m.session)
+}
+
 // endOthers is endAll for the member whose session goes on: alone, in a new sign-on, for
 // others may have the cookie of the old one. It returns the new one.
 func (s *IDP) endOthers(ctx context.Context, m *member, why string) (token string, err error) {

@@ -142,7 +142,7 @@ func (s *IDP) accountUnlink(w http.ResponseWriter, r *http.Request, _ *member) e
 	}
 	var signOn string
 	err = s.DB.Tx(ctx, func(ctx context.Context) error {
-		if err := s.holdMember(ctx, m); err != nil {
+		if err := s.holdToEnd(ctx, m); err != nil {
 			return err
 		}
 		was, err := s.Tenants.UnlinkUpstream(ctx, m.session.UserID, idpID)
