@@ -23,6 +23,7 @@ func asksConsent(page *testkit.Page) bool { return strings.Contains(page.Text, "
 
 // TestConsent: an app of another house gets what a user lets it have, once he was asked.
 func TestConsent(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := askingWorld(t, db)
 		c := testkit.NewClient(t)
@@ -95,6 +96,7 @@ func TestConsent(t *testing.T) {
 
 // TestConsentWithdrawn: what a user takes back is dead at once, and asked for again.
 func TestConsentWithdrawn(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := askingWorld(t, db)
 		c := testkit.NewClient(t)
@@ -142,6 +144,7 @@ func TestConsentWithdrawn(t *testing.T) {
 
 // TestConsentErased: who is erased leaves no consents, nor does an app.
 func TestConsentErased(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := askingWorld(t, db)
 		for _, user := range []string{"anna", "bruno"} {

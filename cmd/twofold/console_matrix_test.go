@@ -92,6 +92,7 @@ var pagesAlone = map[string]string{
 // TestConsoleRoutesAreOperations: all that the console does, the API does too, by the
 // same name (SPEC §8.1).
 func TestConsoleRoutesAreOperations(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, testkit.SQLite(t))
 	ops := operationsOf(t, w)
 	for _, r := range consoleRoutes(w) {
@@ -125,7 +126,7 @@ func operationsOf(t *testing.T, w *world) map[string]string {
 // Who may is by SPEC: see testkit.MayDo. What is refused must change nothing.
 func TestConsoleMatrix(t *testing.T) {
 	testkit.Later(t)
-	t.Parallel() // beside others: it is long
+	t.Parallel()
 	// The roles are held to both databases by TestRoleMatrix; here are the pages.
 	t.Run("sqlite", func(t *testing.T) {
 		databaseURL := testkit.SQLite(t)
