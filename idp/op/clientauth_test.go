@@ -18,7 +18,6 @@ import (
 
 	jose "github.com/go-jose/go-jose/v4"
 
-	"twofold/internal/outbound"
 	"twofold/internal/testkit"
 )
 
@@ -233,29 +232,6 @@ func TestKeysAtAnAddress(t *testing.T) {
 		status = http.StatusOK
 		w.clock.Advance(10 * time.Second)
 		step("there again", "ed", 200, 1)
-	})
-}
-
-// TestKeysAtAnAddressOfOurs: the address of an app's keys leads to no place that is not
-// public.
-func TestKeysAtAnAddressOfOurs(t *testing.T) {
-	eachWorld(t, func(t *testing.T, w *world) {
-		called := false
-		inside := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
-			called = true
-			_, _ = io.WriteString(rw, w.clientJWKS())
-		}))
-		defer inside.Close()
-		w.p.Guarded = outbound.Client(outbound.Config{})
-		app := w.apps["jwt"]
-		app.JWKS, app.JWKSURI = "", inside.URL
-		w.put(w.store.PutClientApp(w.in(w.acme), &app))
-		got := w.send(formRequest(http.MethodPost, "/t/acme/token", url.Values{
-			"grant_type": {"client_credentials"}, "client_assertion_type": {assertionType}, "client_assertion": {w.assertion("ec", nil)},
-		}))
-		if got.status != 503 || called {
-			t.Errorf("status %d, called: %v", got.status, called)
-		}
 	})
 }
 

@@ -14,7 +14,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"net/url"
 	"os"
 	"strings"
@@ -28,7 +27,6 @@ import (
 	"twofold/internal/audit"
 	"twofold/internal/db"
 	"twofold/internal/id"
-	"twofold/internal/outbound"
 	"twofold/internal/seal"
 	"twofold/internal/testkit"
 	"twofold/tenants"
@@ -117,8 +115,7 @@ func newWorld(t testing.TB, dbURL string) *world {
 	w.trail = &audit.Trail{DB: w.db, Seal: sealer, Now: w.clock.Now}
 	w.p, err = New(Config{
 		DB: w.db, Seal: sealer, Now: w.clock.Now, Rand: rand.Reader, Log: log, Tenants: w.store, Audit: w.trail,
-		Guarded:   outbound.Client(outbound.Config{Allowed: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}),
-		PublicURL: publicURL, RSABits: 2048, NewRSA: testkit.RSA,
+		Guarded: http.DefaultClient, PublicURL: publicURL, RSABits: 2048, NewRSA: testkit.RSA,
 	})
 	w.must(err)
 	w.populate()
