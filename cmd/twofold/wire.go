@@ -143,7 +143,7 @@ func build(ctx context.Context, p parts) (*house, error) {
 	h.admin = &admin.Admin{
 		DB: d, Tenants: h.tenants, Ceremony: h.ceremony, Outbox: h.outbox, Audit: h.audit, Limits: h.limits, HelpDesk: h.helpDesk(),
 		Now: p.Now, Log: p.Log, PublicURL: p.PublicURL, Preview: h.previewLetter, Letters: knownLetters(), Sessions: h.sessions(),
-		SigningKeys: h.signingKeys(),
+		SigningKeys: h.signingKeys(), Consents: h.consents(),
 	}
 	h.root = mux.NewRouter().SkipClean(true)
 	h.idp.Mount(h.root)
