@@ -57,6 +57,8 @@ var permitted = map[string]string{
 	"ui/storybook":     "twofactor ui",
 	"ui/storybook/cmd": "twofactor ui ui/storybook",
 
+	"examples/resourceserver": "",
+
 	"migrations": "",
 
 	"internal/db":        "",
@@ -93,6 +95,7 @@ const testKit = "internal/fakes internal/testkit/... twofactor/factortest twofac
 
 var permittedInTests = map[string]string{
 	"admin/apply":       "twofactor/catalog", // files are tried with the real types
+	"cmd/twofold":       "examples/...",      // they are tried with the whole
 	"cmd/twofold/demo":  "admin/apply",       // the sample is a file like any other
 	"idp":               "internal/outbound", // apps are told by the client that it gets
 	"twofactor/webhook": "internal/outbound", // held to the client that it gets
@@ -102,7 +105,7 @@ var permittedInTests = map[string]string{
 // vendors are the libraries that stay in one place, by the start of their paths.
 var vendors = map[string]string{
 	"github.com/zitadel/":        "idp/op/...",
-	"github.com/coreos/go-oidc":  "admin/console cmd/twofold/demo idp/upstream test/clients/parties/go",
+	"github.com/coreos/go-oidc":  "admin/console cmd/twofold/demo examples/resourceserver idp/upstream test/clients/parties/go",
 	"gorm.io/driver/":            "internal/db",
 	"github.com/glebarez/":       "internal/db internal/testkit/...",
 	"github.com/jackc/":          "internal/db internal/testkit/...",
