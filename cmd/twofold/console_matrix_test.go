@@ -517,6 +517,11 @@ func (s *stall) vars(t *testing.T, r consoleRoute) map[string]string {
 	switch first {
 	case "users":
 		out["id"] = s.user()
+		if strings.Contains(rest, "/consents/") {
+			out["client_app"] = s.w.ids["client_app expenses"]
+			_, err := s.db.SQL().Exec(fmt.Sprintf("INSERT INTO consents (tenant_id, user_id, client_app_id, scopes, created_at, updated_at) VALUES ('%s', '%s', '%s', '[]', '2026-11-22 12:00:00', '2026-11-22 12:00:00')", tenant, out["id"], out["client_app"]))
+			s.check(err)
+		}
 		if strings.HasSuffix(rest, "/unlock") {
 			_, err := s.db.SQL().Exec(fmt.Sprintf("INSERT INTO user_failures (subscription_id, user_id, failures, last_us, blocked_until_us) VALUES ('%s', '%s', 9, 0, 0)", s.w.sub.ID, out["id"]))
 			s.check(err)

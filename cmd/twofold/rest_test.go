@@ -67,7 +67,7 @@ func (w *world) callREST(token, method, path, body string) (status int, out map[
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if err := json.Unmarshal(text, &out); err != nil {
+	if err := json.Unmarshal(text, &out); err != nil && res.StatusCode != http.StatusNoContent {
 		w.t.Fatalf("%s: %v", text, err)
 	}
 	return res.StatusCode, out
