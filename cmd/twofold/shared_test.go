@@ -85,6 +85,7 @@ func (w *world) live() int { return w.count("sessions", "ended_at IS NULL") }
 // TestSharedSignOn: who has signed in at one tenant is asked nothing at the other, as long
 // as the subscription wants that.
 func TestSharedSignOn(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := sharing(t, db)
 		acme, globex := w.rp("acme", "expenses"), w.rp("globex", "expenses")
@@ -171,6 +172,7 @@ func TestSharedSignOn(t *testing.T) {
 // TestSharedSignOnStepsUp: each tenant's own rules hold: what is missing is asked for, and
 // no more.
 func TestSharedSignOnStepsUp(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := sharing(t, db)
 		w.factor("mail", "email")
@@ -230,6 +232,7 @@ func (w *world) heardFrom() chan string {
 // TestSharedSignOnEnds: who signs out at one tenant is out at all; who is ended at one by an
 // administrator is out there alone, and does not come back by himself.
 func TestSharedSignOnEnds(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := sharing(t, db)
 		heard := w.heardFrom()
@@ -349,6 +352,7 @@ func TestSharedSignOnEnds(t *testing.T) {
 // TestSharedSignOnCookies: the cookie is as good as that of a session, and no better; and a
 // session lends as long as it lives, in a tenant and by an IDP that count.
 func TestSharedSignOnCookies(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := sharing(t, db)
 		acme, globex := w.rp("acme", "expenses"), w.rp("globex", "expenses")
@@ -469,6 +473,7 @@ func TestSharedSignOnCookies(t *testing.T) {
 // TestSharedSignOnRaces: of somebody who signs out at one tenant and arrives at another in
 // the same moment nothing is left, whoever comes first.
 func TestSharedSignOnRaces(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := sharing(t, db)
 		acme, globex := w.rp("acme", "expenses"), w.rp("globex", "expenses")
