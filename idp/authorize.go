@@ -205,6 +205,7 @@ func (s *IDP) answer(w http.ResponseWriter, r *http.Request, out outcome) error 
 	if out.session != "" {
 		s.setCookie(w, r, sessionCookie(), out.session, sessionCookieLife)
 	}
+	s.setSignOnCookie(w, r, out.signOn)
 	if out.remember != "" {
 		s.setCookie(w, r, rememberCookie(), out.remember, rememberCookieLife)
 	}

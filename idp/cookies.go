@@ -16,7 +16,8 @@ import (
 // is none.
 
 // cookie is one by its name and by where below the tenant it is for; empty: for all of it.
-type cookie struct{ name, below string }
+// One that reaches beyond the tenant has a path instead.
+type cookie struct{ name, below, path string }
 
 func (s *IDP) cookieName(ctx context.Context, c cookie) string {
 	prefix, name := "", "twofold-"+c.name
@@ -36,6 +37,9 @@ func (s *IDP) cookieName(ctx context.Context, c cookie) string {
 func cookiePath(ctx context.Context, c cookie) string {
 	if tenants.RealmFrom(ctx).Host != "" {
 		return "/"
+	}
+	if c.path != "" {
+		return c.path
 	}
 	return pathIn(ctx, c.below)
 }
@@ -71,7 +75,7 @@ func sessionCookie() cookie { return cookie{name: "session"} }
 
 // signInCookie ties a browser to one sign-in and to no other, so any number can be open
 // side by side and none survives another.
-func signInCookie(signInID string) cookie { return cookie{"signin", "/signin/" + signInID} }
+func signInCookie(signInID string) cookie { return cookie{name: "signin", below: "/signin/" + signInID} }
 
 // viaGet sends a browser that posted from an app's page here once more by GET:
 // SameSite=Lax keeps the session's cookie from a cross-site post, but not from the

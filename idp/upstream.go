@@ -46,7 +46,7 @@ func (f *flowRow) cookie() cookie {
 	if of == "" {
 		of = f.UserID
 	}
-	return cookie{"upstream-" + id.Hash(of)[:16], "/upstream"}
+	return cookie{name: "upstream-" + id.Hash(of)[:16], below: "/upstream"}
 }
 
 // ways are how users of a tenant may say who they are.

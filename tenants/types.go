@@ -31,6 +31,7 @@ type Subscription struct {
 	MinACR          string // weakest acr accepted, empty: none
 	SessionSeconds  int64  // of its tenants that do not say it themselves; 0: 24 hours
 	IdleSeconds     int64  // likewise; 0: an hour
+	SharedSignOn    bool   // who has signed in at one of its tenants is signed in at the others (docs/adr/0033)
 	Active          bool
 	Stamp
 	Trash
@@ -83,6 +84,7 @@ type ClientApp struct {
 	Scopes                 List
 	Resources              List   // APIs that it may ask tokens for, by their addresses (RFC 8707)
 	JWKS                   string // public keys for private_key_jwt
+	JWKSURI                string `gorm:"column:jwks_uri"`      // or where the app publishes them
 	PKCEOptional           bool   `gorm:"column:pkce_optional"` // an older confidential client without PKCE
 	RequirePAR             bool   `gorm:"column:require_par"`   // its requests must be pushed (RFC 9126)
 	IDTokenAlg             string // RS256, ES256 or AlgOfTenant

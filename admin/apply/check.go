@@ -60,8 +60,8 @@ func checkRule(s, rule string) string {
 		}
 		_, why := tenants.NormalHost(s)
 		return why
-	case "logout":
-		why := tenants.CheckLogoutURI(s)
+	case "called":
+		why := tenants.CheckCalledURI(s)
 		return when(why != "", why)
 	case "acr":
 		return when(s != "" && !slices.Contains(twofactor.ACRs(), s), "must be empty or "+oneOf(twofactor.ACRs()))

@@ -17,6 +17,7 @@ type ClientAppUpdate struct {
 	Scopes                 []string `json:"scopes" maxItems:"100" doc:"What it may ask for."`
 	Resources              []string `json:"resources" maxItems:"100" doc:"APIs that it may ask tokens for, by their addresses: a token is then good there alone (RFC 8707)." example:"[\"https://shop.example/api\"]"`
 	JWKS                   string   `json:"jwks" maxLength:"32768" doc:"Its public keys, for private_key_jwt."`
+	JWKSURI                string   `json:"jwks_uri" maxLength:"2048" doc:"Where it publishes them instead. It must be at a public address, unless the operator allows others." example:"https://shop.example/jwks"`
 	PKCEOptional           bool     `json:"pkce_optional" doc:"Lets an older confidential app off PKCE. Avoid it."`
 	RequirePAR             bool     `json:"require_par" doc:"Takes pushed authorization requests only (RFC 9126)."`
 	IDTokenAlg             string   `json:"id_token_alg" enum:"tenant,RS256,ES256" doc:"Signature of its ID tokens; tenant: as each tenant says."`

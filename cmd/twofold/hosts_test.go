@@ -29,7 +29,7 @@ const acmeHost = "login.acme.test"
 func (w *world) toHere() http.RoundTripper {
 	here := mustURL(w.url).Host
 	return &http.Transport{DialContext: func(ctx context.Context, network, at string) (net.Conn, error) {
-		if host, _, _ := net.SplitHostPort(at); (strings.HasSuffix(host, ".test") || strings.HasSuffix(host, ".localhost")) {
+		if host, _, _ := net.SplitHostPort(at); strings.HasSuffix(host, ".test") || strings.HasSuffix(host, ".localhost") {
 			at = here
 		}
 		return (&net.Dialer{}).DialContext(ctx, network, at)
@@ -125,6 +125,7 @@ func (w *world) codes(to string) (out []string) {
 // its path, at the same time, to a client library that nobody here wrote; nothing of one
 // is taken by the other.
 func TestTenantAtAHostNameOfItsOwn(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := mailWorld(t, db, "anna", "bruno")
 		issuer := w.called("acme", acmeHost)
@@ -234,6 +235,7 @@ func (w *world) crossed(from, to *rp, c *testkit.Client, tok tokens) {
 // TestHostNamesServeTheirTenantAlone: at such a name there is one tenant and nothing else,
 // on pages that know no path of the server; all other names are as ever.
 func TestHostNamesServeTheirTenantAlone(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := mailWorld(t, db, "anna")
 		w.tenant("globex")
@@ -317,6 +319,7 @@ func TestHostNamesServeTheirTenantAlone(t *testing.T) {
 // TestMessagesLeadToTheHostName: what a user gets leads back to where he is, and works
 // there alone.
 func TestMessagesLeadToTheHostName(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := newWorld(t, db)
 		w.tenant("acme", "anna")
@@ -384,6 +387,7 @@ func TestMessagesLeadToTheHostName(t *testing.T) {
 // TestLogoutTokensOfAHostName: an app hears of the end of a session from the issuer that it
 // knows, also when the tenant is called otherwise by then.
 func TestLogoutTokensOfAHostName(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := newWorld(t, db)
 		w.tenant("acme", "anna")
@@ -417,6 +421,7 @@ func TestLogoutTokensOfAHostName(t *testing.T) {
 // TestUpstreamAtAHostName: who goes on to another provider comes back to where he left, and
 // its answer counts there alone.
 func TestUpstreamAtAHostName(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := newUpstreamWorld(t, db, "anna")
 		issuer := w.called("acme", acmeHost)
@@ -448,6 +453,7 @@ func boundKeys() twofactor.Catalog {
 // TestKeysOfAHostName: a passkey works at the host it was made at. Elsewhere it is not
 // offered, and it is no reason to ask for less, nor to let a password set up another.
 func TestKeysOfAHostName(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := newWorldWith(t, db, boundKeys())
 		w.tenant("acme", "anna")
@@ -511,9 +517,45 @@ func TestKeysOfAHostName(t *testing.T) {
 	})
 }
 
+// TestSignOnsAreNotSharedWithHostNames: what tenants share below the server's address, they
+// do not at host names of their own.
+func TestSignOnsAreNotSharedWithHostNames(t *testing.T) {
+	t.Parallel()
+	testkit.EachDatabase(t, func(t *testing.T, db string) {
+		w := sharing(t, db)
+		issuer := w.called("acme", acmeHost)
+		here, acme, globex := w.rpAt(issuer, "acme", "expenses"), w.rp("acme", "expenses"), w.rp("globex", "expenses")
+		c := w.browserTo()
+		acme.enters(c, "anna")
+		planted := &http.Cookie{Name: w.shared(c).Name, Value: w.shared(c).Value}
+		if !globex.arrives(c) || here.arrives(c) {
+			t.Error("globex shares, the host name does not")
+		}
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, here.authorizeURL(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.AddCookie(planted)
+		if toApp(w.browserTo().Do(req)) {
+			t.Error("a cookie that no browser brings is taken")
+		}
+		c = w.browserTo()
+		here.enters(c, "anna")
+		for _, cookie := range c.Cookies(issuer + "/t/any") {
+			if strings.Contains(cookie.Name, "shared") {
+				t.Errorf("the host name sets %s", cookie.Name)
+			}
+		}
+		if globex.arrives(c) || w.count("sessions", "sign_on_id <> ''") != 2 {
+			t.Error("a session of the host name is in a sign-on")
+		}
+	})
+}
+
 // TestPasskeysAreAskedForByTheHostName: the relying party of a passkey is the host that its
 // user is at, with no factor knowing of any other.
 func TestPasskeysAreAskedForByTheHostName(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := newWorld(t, db)
 		w.tenant("acme", "anna")
@@ -540,6 +582,7 @@ func TestPasskeysAreAskedForByTheHostName(t *testing.T) {
 // TestAdministrationTakesNoTokensOfHostNames: it is not there, and what is given there does
 // not reach it.
 func TestAdministrationTakesNoTokensOfHostNames(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := newWorld(t, db)
 		w.tenant("acme")
@@ -569,6 +612,7 @@ func TestAdministrationTakesNoTokensOfHostNames(t *testing.T) {
 // TestConsoleHostName: a system administrator gives a tenant its host name in the console,
 // which tells what goes with it; an administrator of the subscription sees it.
 func TestConsoleHostName(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := newWorld(t, db)
 		w.customer()
