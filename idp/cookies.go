@@ -75,7 +75,9 @@ func sessionCookie() cookie { return cookie{name: "session"} }
 
 // signInCookie ties a browser to one sign-in and to no other, so any number can be open
 // side by side and none survives another.
-func signInCookie(signInID string) cookie { return cookie{name: "signin", below: "/signin/" + signInID} }
+func signInCookie(signInID string) cookie {
+	return cookie{name: "signin", below: "/signin/" + signInID}
+}
 
 // viaGet sends a browser that posted from an app's page here once more by GET:
 // SameSite=Lax keeps the session's cookie from a cross-site post, but not from the
