@@ -30,6 +30,7 @@ type accessClaims struct {
 	AMR      []string `json:"amr,omitempty"`
 	Session  string   `json:"sid,omitempty"`
 	GrantID  string   `json:"gid,omitempty"`
+	Actor    *actor   `json:"act,omitempty"` // who acts for the subject (RFC 8693 §4.1)
 }
 
 // issued is what a token response is made of.
