@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"slices"
 	"strings"
-	"time"
 
 	"twofold/idp/signin"
 	"twofold/internal/problem"
@@ -48,20 +46,6 @@ func (s *IDP) settable(a *attempt, v verdict) []tenants.Candidate {
 		return nil
 	}
 	return v.policy.Settable
-}
-
-// proving lists the instances that reach people by an address of that kind alone.
-func proving(v verdict, kind twofactor.Attribute) []tenants.Candidate {
-	var out []tenants.Candidate
-	for _, list := range [][]tenants.Candidate{v.policy.Offered, v.policy.Weaker, v.policy.Settable} {
-		for _, c := range list {
-			if slices.Equal(c.Needs, []twofactor.Attribute{kind}) {
-				c.Proves = kind
-				out = append(out, c)
-			}
-		}
-	}
-	return out
 }
 
 // proceedEnroll begins with setting up what there is to set up, if there is no choice.
@@ -143,38 +127,6 @@ func (s *IDP) setUp(w http.ResponseWriter, r *http.Request, a *attempt, c tenant
 			return lost(jerr)
 		}
 		return s.showEnroll(w, r, a, now, p.Kind.Status(), s.explain(r, a, err))
-	}
-	if err != nil {
-		return err
-	}
-	return s.again(w, r)
-}
-
-// answerAddress takes the address that is to be proven, and sends a code there.
-func (s *IDP) answerAddress(w http.ResponseWriter, r *http.Request, a *attempt, v verdict) error {
-	ctx := r.Context()
-	c, ok := pickedOf(a, s.settable(a, v))
-	if !ok || c.Proves == "" {
-		return s.again(w, r)
-	}
-	typed := cut(one(r, ui.FieldAddress), 254)
-	address, err := s.Tenants.ReadAddress(ctx, c.Proves, typed)
-	if problem.Is(err, problem.Invalid) || problem.Is(err, problem.Forbidden) {
-		return s.showAskAddress(w, r, a, v, c, http.StatusUnprocessableEntity, typed, s.explain(r, a, err))
-	}
-	if err != nil {
-		return err
-	}
-	to := a.user.Factor(tenants.RealmFrom(ctx).Tenant.Title)
-	if c.Proves == twofactor.NeedsPhone {
-		to.Phone = address
-	} else {
-		to.Email = address
-	}
-	err = s.ask(r, a, ceremony.Start{Purpose: ceremony.Prove, TwoFactorID: c.ID, User: to, Proves: ceremony.Address{Kind: c.Proves, Value: address}})
-	if p := problem.From(err); err != nil && (p.Kind == problem.TooMany || p.Kind == problem.Forbidden) {
-		retryAfter(w, err)
-		return s.showAskAddress(w, r, a, v, c, p.Kind.Status(), typed, s.explain(r, a, err))
 	}
 	if err != nil {
 		return err
@@ -274,43 +226,6 @@ func (s *IDP) isSetUp(ctx context.Context, a *attempt, v verdict) error {
 	return s.Tenants.SetProveFirst(ctx, a.facts.UserID, false)
 }
 
-// bindAddress keeps a proven address, and tells the user at the old one and the new.
-func (s *IDP) bindAddress(ctx context.Context, a *attempt, v verdict, p ceremony.Passed, detail map[string]any) error {
-	old, err := s.Tenants.User(ctx, a.facts.UserID)
-	if err != nil {
-		return err
-	}
-	if err := s.Tenants.SetAddress(ctx, a.facts.UserID, p.Proved.Kind, p.Proved.Value); err != nil {
-		return err
-	}
-	a.facts.Epoch++
-	if err := s.isSetUp(ctx, a, v); err != nil {
-		return err
-	}
-	detail["kind"] = p.Proved.Kind
-	if err := s.tell(ctx, a, "address.proven", detail); err != nil {
-		return err
-	}
-	n := ceremony.Notice{Event: string(p.Proved.Kind) + "_changed"}
-	before := old.Factor("").Email
-	if err := s.notifyAt(ctx, old, before, n); err != nil {
-		return err
-	}
-	if p.Proved.Kind == twofactor.NeedsEmail && p.Proved.Value != before {
-		return s.notifyAt(ctx, old, p.Proved.Value, n)
-	}
-	return nil
-}
-
-// raise ends what was begun with the user's old credentials, but for this sign-in.
-func (s *IDP) raise(ctx context.Context, a *attempt) error {
-	if err := s.Tenants.RaiseEpoch(ctx, a.facts.UserID); err != nil {
-		return err
-	}
-	a.facts.Epoch++
-	return nil
-}
-
 // resendEnroll sends the code to a new address again, or begins anew.
 func (s *IDP) resendEnroll(w http.ResponseWriter, r *http.Request, a *attempt, v verdict) error {
 	err := s.Ceremony.Resend(r.Context(), a.row.ChallengeID, a.row.ID)
@@ -351,92 +266,6 @@ func (s *IDP) later(w http.ResponseWriter, r *http.Request, a *attempt, v verdic
 		return err
 	}
 	return s.again(w, r)
-}
-
-// showEnroll draws what is being set up, or what can be.
-func (s *IDP) showEnroll(w http.ResponseWriter, r *http.Request, a *attempt, v verdict, status int, wrong string) error {
-	var view ceremony.View
-	if a.row.ChallengeID != "" {
-		var err error
-		view, err = s.Ceremony.Show(r.Context(), a.row.ChallengeID, a.row.ID)
-		if err != nil && !problem.Is(err, problem.NotFound) {
-			return err
-		}
-	}
-	list := s.settable(a, v)
-	mayLater, until := s.mayLater(a, v)
-	switch c, picked := pickedOf(a, list); {
-	case view.ID != "" && view.Purpose != ceremony.SignIn && view.Purpose != ceremony.Identify:
-		ch := s.challengePage(r, a, v, view, wrong)
-		ch.MayChoose, ch.RememberDays, ch.MayBypass = len(list) > 1 || c.Proves != "", 0, false
-		if len(view.Prompt.Keep) > 0 && view.Open {
-			ch.KeepURL = r.URL.Path + "?keep"
-		}
-		page := ui.Enroll{Challenge: ch, MayPostpone: mayLater, PostponeTo: until}
-		page.Method = headingOf(page.Page, view, ch.Method)
-		page.Step, page.Of = s.steps(a, v, view)
-		s.UI.Render(w, r, status, page)
-		return nil
-	case picked && c.Proves != "":
-		return s.showAskAddress(w, r, a, v, c, status, "", wrong)
-	case picked && a.facts.Picked != "" && wrong == "":
-		byLink, err := s.byLink(r.Context(), a, c)
-		if err == nil && byLink {
-			s.showLinkSent(w, r, a, len(list) > 1)
-			return nil
-		}
-	}
-	page := ui.ChooseEnroll{
-		Page: s.stepPage(r, a), Action: r.URL.Path, UserName: a.name(), Required: v.rules.SecondFactor || v.rules.ProveFirst, Error: wrong,
-		MayPostpone: mayLater, PostponeTo: until, CanCancel: true,
-	}
-	for _, c := range list {
-		page.Methods = append(page.Methods, ui.Method{ID: c.ID, Name: c.Name})
-	}
-	s.UI.Render(w, r, status, page)
-	return nil
-}
-
-// headingOf says what a page that sets something up is about.
-func headingOf(p ui.Page, view ceremony.View, name string) string {
-	switch {
-	case view.Purpose == ceremony.Enroll && len(view.Prompt.Keep) < 2:
-		return p.Say("enroll.title", "thing", name)
-	case view.Purpose == ceremony.Resync:
-		return p.Say("account.resync")
-	}
-	return name
-}
-
-// steps says where a page stands when two things are set up one after the other.
-func (s *IDP) steps(a *attempt, v verdict, view ceremony.View) (step, of int) {
-	what, _ := a.wanted()
-	switch {
-	case what == wantSpare:
-		return 2, 2
-	case view.Purpose == ceremony.Enroll && len(v.policy.Spares) > 0 && !slices.ContainsFunc(v.policy.Spares, func(c tenants.Candidate) bool { return c.ID == view.TwoFactorID }):
-		return 1, 2
-	}
-	return 0, 0
-}
-
-func (s *IDP) mayLater(a *attempt, v verdict) (bool, time.Time) {
-	if what, _ := a.wanted(); what == wantSpare {
-		return true, time.Time{}
-	}
-	if v.rules.MayPostpone {
-		return true, v.policy.GraceUntil
-	}
-	return false, time.Time{}
-}
-
-func (s *IDP) showAskAddress(w http.ResponseWriter, r *http.Request, a *attempt, v verdict, c tenants.Candidate, status int, typed, wrong string) error {
-	mayLater, until := s.mayLater(a, v)
-	s.UI.Render(w, r, status, ui.AskAddress{
-		Page: s.stepPage(r, a), Action: r.URL.Path, UserName: a.name(), Phone: c.Proves == twofactor.NeedsPhone, Value: typed, Error: wrong,
-		MayChoose: len(s.settable(a, v)) > 1, CanCancel: true, MayPostpone: mayLater, PostponeTo: until,
-	})
-	return nil
 }
 
 // keep gives what the user is to keep as a file.

@@ -222,11 +222,11 @@ func appProof(v tenants.ClientApp) ui.AdminSection {
 func appTokens(v tenants.ClientApp) ui.AdminSection {
 	scopes := text("scopes", "Scopes", strings.Join(v.Scopes, " "), "What it may ask for, set apart by spaces.")
 	scopes.Mono = true
-	apis := lines("resources", "APIs", v.Resources, "Addresses of APIs that it may ask tokens for by the parameter resource, one a line. Such a token is good there alone.")
+	apis := lines("resources", "APIs that it calls", v.Resources, "Addresses of APIs that it may ask tokens for by the parameter resource, one a line. Such a token is good there alone.")
 	s := ui.AdminSection{Title: "Tokens", Fields: []ui.AdminField{scopes, apis}}
 	if keepsSecret(v.Type) {
 		s.Fields = append(s.Fields,
-			lines("serves", "It is the API", v.Serves, "Addresses of APIs that it is itself, one a line. It may introspect tokens for them."),
+			lines("serves", "APIs that it is", v.Serves, "Addresses of APIs that it is itself, one a line. It may introspect tokens for them."),
 			toggle("token_exchange", "Token exchange", slices.Contains(v.GrantTypes, tenants.GrantTokenExchange),
 				"Called with a user's token, it may get one for the APIs above and act there for the user.", "It calls other APIs for itself only."))
 	}
