@@ -335,4 +335,3 @@ func (m *importing) groupsOpen(ctx context.Context, list []*newcomer) error {
 
 // busyWait is how long an import stands back where people wait for their sign-ins.
 const busyWait = 500 * time.Millisecond
-
