@@ -114,6 +114,9 @@ type clientApp struct {
 	Accent                 text   `key:"accent" default:"\"\"" check:"accent" help:"Colour of the sign-in pages for this app, as \"#rrggbb\"; empty: the tenant's."`
 	EnforceMFA             flag   `key:"enforce_mfa" default:"false" help:"Sign-ins for this app ask for a second factor."`
 	MinACR                 text   `key:"min_acr" default:"\"\"" check:"acr" help:"Weakest sign-in that the app accepts; empty: none is refused."`
+	Restricted             flag   `key:"restricted" default:"false" help:"Whether only the users and groups below can use the app. Nobody else gets or keeps an answer from it."`
+	Users                  texts  `key:"users" ref:"user" help:"Login names of the users that a restricted app is for: exactly these, beside the members of its groups."`
+	Groups                 texts  `key:"groups" ref:"group" help:"Names of the groups that a restricted app is for: exactly these."`
 	Active                 flag   `key:"active" default:"true" help:"Whether it can be used."`
 }
 

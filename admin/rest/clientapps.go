@@ -24,6 +24,7 @@ type ClientAppUpdate struct {
 	Consent                bool     `json:"consent" doc:"Users are asked before it gets what it wants: it is not of their own house."`
 	EnforceMFA             bool     `json:"enforce_mfa" doc:"Sign-ins for this app ask for a second factor."`
 	MinACR                 string   `json:"min_acr" maxLength:"64" doc:"Weakest sign-in that it accepts; empty: none is refused."`
+	Restricted             bool     `json:"restricted" doc:"Only its users and the members of its groups can use it; nobody else gets or keeps an answer from it. A machine that acts for itself is not concerned."`
 	Accent                 string   `json:"accent" maxLength:"7" doc:"Colour of its sign-in page; empty: the tenant's." example:"#1a73e8"`
 	LogoURL                string   `json:"logo_url" maxLength:"2048" doc:"Logo on its sign-in page; empty: the tenant's."`
 	Active                 bool     `json:"active" doc:"Whether it can be used."`
@@ -41,7 +42,7 @@ type ClientApp struct {
 func (a *API) clientApps() {
 	crud(a, resource[tenants.ClientApp, ClientApp, ClientAppCreate, ClientAppUpdate]{
 		one: "client app", many: "client apps", kind: "client_app", plural: "client_apps", things: func() keeper[tenants.ClientApp] { return a.Admin.ClientApps() }, trash: true,
-		about: "A client app sends its users here to sign in, or is a machine.",
+		about: "A client app sends its users here to sign in, or is a machine. Whom a restricted one is for is listed by users.list and groups.list, with the filter client_app.",
 		fresh: ClientAppCreate{ClientAppUpdate{IDTokenAlg: tenants.AlgOfTenant, Active: true}}, must: []string{"name", "type"}, complete: usualApp,
 		filters: []filter{
 			active(),
