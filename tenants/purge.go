@@ -54,7 +54,7 @@ func (s *Store) purgeUsers(ctx context.Context, forget Forget) (int, error) {
 
 func (s *Store) purgeClientApps(ctx context.Context, forget Forget) (int, error) {
 	nothing := map[string]any{
-		"title": "", "redirect_uris": List{}, "post_logout_redirect_uris": List{}, "grant_types": List{}, "scopes": List{}, "resources": List{}, "jwks": "", "accent": "", "logo_url": "",
+		"title": "", "redirect_uris": List{}, "post_logout_redirect_uris": List{}, "grant_types": List{}, "scopes": List{}, "resources": List{}, "jwks": "", "claim_rules": ClaimRules{}, "accent": "", "logo_url": "",
 	}
 	return s.purge(ctx, &clientAppRow{}, nothing, func(ctx context.Context, id string) error {
 		for _, of := range []*gorm.DB{

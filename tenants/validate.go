@@ -58,6 +58,9 @@ func checkClientApp(c *ClientApp) error {
 	if why := CheckLogoutURI(c.LogoutURI); why != "" {
 		return invalid("backchannel_logout_uri", why)
 	}
+	if err := checkClaimRules(c.ClaimRules); err != nil {
+		return err
+	}
 	for _, s := range c.Scopes {
 		if s == "" || strings.ContainsFunc(s, notScopeChar) {
 			return invalid("scopes", "must be words of printable ASCII without quotes and backslashes")

@@ -229,6 +229,11 @@ func (j *job) references() {
 	for _, c := range j.spec.ClientApps {
 		j.refer(kindUser, c.Users.v...)
 		j.refer(kindGroup, c.Groups.v...)
+		for _, r := range c.ClaimRules.v {
+			if r.IDP.set {
+				j.refer(kindIDP, r.IDP)
+			}
+		}
 	}
 	for _, a := range j.spec.Assignments {
 		j.refer(kindTwoFactor, a.TwoFactor)

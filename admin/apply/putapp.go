@@ -122,6 +122,9 @@ func (j *job) wantedApp(s clientApp, have tenants.ClientApp, exists bool) (tenan
 			*l.to = words(l.from)
 		}
 	}
+	if s.ClaimRules.set {
+		want.ClaimRules = claimRules(s.ClaimRules)
+	}
 	if s.PKCEOptional.set {
 		want.PKCEOptional = !s.PKCEOptional.v
 	}

@@ -146,6 +146,13 @@ func (s *shape) stranger(name string) string {
 // decode reads the members into a struct that has the shape. Those that are absent it
 // leaves alone; null empties.
 func (b body) decode(dst any) error {
+	// The decoder reads into what a list holds already: what it is not given would stay.
+	v := reflect.ValueOf(dst).Elem()
+	for _, f := range reflect.VisibleFields(v.Type()) {
+		if f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.Struct && b.given(memberOf(f)) {
+			v.FieldByIndex(f.Index).SetZero()
+		}
+	}
 	err := json.Unmarshal(b.raw, dst)
 	var wrong *json.UnmarshalTypeError
 	if errors.As(err, &wrong) {
@@ -155,7 +162,6 @@ func (b body) decode(dst any) error {
 	if err != nil {
 		return failure(http.StatusUnprocessableEntity, "invalid", "The body cannot be read.")
 	}
-	v := reflect.ValueOf(dst).Elem()
 	for _, f := range reflect.VisibleFields(v.Type()) {
 		if value, ok := b.members[memberOf(f)]; ok && value == nil && !f.Anonymous {
 			v.FieldByIndex(f.Index).SetZero()

@@ -34,6 +34,7 @@ type subject struct {
 	UserUpdatedAt                                                      time.Time
 	SessionEndedAt, SessionExpiresAt                                   *time.Time
 	GroupNames                                                         tenants.List
+	UpstreamSubjects                                                   string // JSON: by the name of the IDP
 }
 
 func (*subject) TableName() string { return "grant_subjects" }
