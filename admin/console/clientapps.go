@@ -21,6 +21,7 @@ func mountClientApps(c *Console, s *mux.Router) {
 	mountTies(c, s, clientApps(), appTenants(), appUsers(), appGroups())
 	mountLogo(c, s, clientApps(), appLogo())
 	mountSecrets(c, s)
+	mountClaimRules(c, s)
 }
 
 // appType is one type of client app, in words.
@@ -364,6 +365,7 @@ func showApp(d *desk, v tenants.ClientApp, p *ui.AdminDetail) error {
 		}
 		p.Parts = append(p.Parts, access...)
 	}
+	p.Parts = append(p.Parts, claimsPart(d, v))
 	if v.LogoutURI != "" {
 		told, err := toldPart(d, v)
 		if err != nil {

@@ -436,6 +436,10 @@ func (s *stall) form(t *testing.T, r consoleRoute, address string, vars map[stri
 		}
 	}
 	out.Set("confirmed", "true")
+	if r.path == "/client-apps/{id}/claims" {
+		out.Set("name_0", "roles")
+		out.Set("source_0", "groups")
+	}
 	for name, v := range s.filled(r, vars) {
 		out.Set(name, v)
 	}
