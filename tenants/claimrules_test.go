@@ -21,9 +21,12 @@ func TestClaimRulesAreKept(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		c := w.customer("acme")
 		c.app.ClaimRules = ClaimRules{
-			constantRule("c", ` [ "a", 1 ] `), {Name: "roles", Source: ClaimGroups, Prefix: "app:", Map: []string{"app:x = y"}, Scope: "roles", In: []string{InIDToken}},
-			{Name: "n", Source: ClaimAttribute, Attribute: AttributeSubject, IDP: "hr"}, {Name: "t", Source: ClaimTenant, Attribute: TenantTitle},
-			{Name: "https://acme.example/dropped", Source: ClaimOmit}, {Name: "email_verified", Source: ClaimOmit},
+			constantRule("c", ` [ "a", 1 ] `),
+			{Name: "roles", Source: ClaimGroups, Prefix: "app:", Map: []string{"app:x = y"}, Scope: "roles", In: []string{InIDToken}},
+			{Name: "n", Source: ClaimAttribute, Attribute: AttributeSubject, IDP: "hr"},
+			{Name: "t", Source: ClaimTenant, Attribute: TenantTitle},
+			{Name: "https://acme.example/dropped", Source: ClaimOmit},
+			{Name: "email_verified", Source: ClaimOmit},
 		}
 		d, err := w.PutClientApp(c.admin, &c.app)
 		must(t, err)

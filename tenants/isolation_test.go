@@ -375,10 +375,12 @@ func (w *world) isolationCases(b *customer, bob User, assignment Assignment, exe
 			see(w.SetAppGroups(ctx, b.app.ID, nil))
 		}},
 		{Method: "AppUsers", Do: func(ctx context.Context, see see) {
+			_, _ = w.Link(ctx, LinkAppUser, b.app.ID, b.anna.ID)
 			l, err := w.AppUsers(ctx)
 			yes(see)(slices.Contains(l, AppLink{b.app.ID, b.anna.ID}), err)
 		}},
 		{Method: "AppGroups", Do: func(ctx context.Context, see see) {
+			_, _ = w.Link(ctx, LinkAppGroup, b.app.ID, b.group.ID)
 			l, err := w.AppGroups(ctx)
 			yes(see)(slices.Contains(l, AppLink{b.app.ID, b.group.ID}), err)
 		}},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"mime"
@@ -109,6 +110,7 @@ func (s *shape) check(members map[string]any) (faults []Fault) {
 			faults = append(faults, Fault{name, s.stranger(name)})
 		case v != nil:
 			present[name] = v
+			faults = append(faults, s.strangersIn(name, v)...)
 		case !s.patch:
 			faults = append(faults, Fault{name, "is null: leave it out"})
 		}
@@ -129,6 +131,25 @@ func (s *shape) check(members map[string]any) (faults []Fault) {
 		faults = append(faults, Fault{d.Location, text})
 	}
 	slices.SortFunc(faults, func(a, b Fault) int { return strings.Compare(a.Field, b.Field) })
+	return faults
+}
+
+// strangersIn are the members of the objects of a list that are not known.
+func (s *shape) strangersIn(name string, v any) (faults []Fault) {
+	items := s.schema.Properties[name].Items
+	if items == nil || items.Ref == "" {
+		return nil
+	}
+	known := s.registry.SchemaFromRef(items.Ref).Properties
+	list, _ := v.([]any)
+	for i, item := range list {
+		object, _ := item.(map[string]any)
+		for member := range object {
+			if _, ok := known[member]; !ok {
+				faults = append(faults, Fault{fmt.Sprintf("%s[%d].%s", name, i, member), "is not known here"})
+			}
+		}
+	}
 	return faults
 }
 

@@ -37,7 +37,7 @@ func TestAppRules(t *testing.T) {
 			t.Errorf("taken away: %s", r.text)
 		}
 
-		for _, c := range []struct{ kind, id, name string }{{"users", w.ids["nobody one"], "nobody"}, {"groups", w.ids["group one"], ""}} {
+		for _, c := range []struct{ kind, id, foreign string }{{"users", w.ids["nobody one"], "nobody two"}, {"groups", w.ids["group one"], "group two"}} {
 			list := func() int {
 				t.Helper()
 				l := w.do("sub one", http.MethodGet, w.in("one", "/"+c.kind+"?client_app="+w.ids["app one"]), "")
@@ -56,7 +56,7 @@ func TestAppRules(t *testing.T) {
 			if list() != 0 {
 				t.Errorf("%s: still listed", c.kind)
 			}
-			want(t, w.do("sub one", http.MethodPut, path+"/"+c.kind+"/"+w.ids["nobody two"], ""), 422, "invalid")
+			want(t, w.do("sub one", http.MethodPut, path+"/"+c.kind+"/"+w.ids[c.foreign], ""), 422, "invalid", strings.TrimSuffix(c.kind, "s")+"_id")
 		}
 	})
 }
