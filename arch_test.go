@@ -20,7 +20,7 @@ import (
 const module = "twofold/"
 
 // cellar is what every floor of the house stands on.
-const cellar = "internal/audit internal/db internal/id internal/limits internal/masterkey internal/page internal/phone internal/problem internal/seal internal/web"
+const cellar = "internal/audit internal/db internal/id internal/jwks internal/limits internal/masterkey internal/page internal/phone internal/problem internal/seal internal/web"
 
 // permitted is the import table: which packages of ours a package may import. "x/..."
 // is x and all below it. A package without a line fails the test; a line without a
@@ -57,10 +57,13 @@ var permitted = map[string]string{
 	"ui/storybook":     "twofactor ui",
 	"ui/storybook/cmd": "twofactor ui ui/storybook",
 
+	"examples/resourceserver": "",
+
 	"migrations": "",
 
 	"internal/db":        "",
 	"internal/id":        "",
+	"internal/jwks":      "",
 	"internal/page":      "internal/problem internal/seal",
 	"internal/phone":     "",
 	"internal/problem":   "",
@@ -69,7 +72,7 @@ var permitted = map[string]string{
 	"internal/limits":    "internal/db internal/id internal/problem internal/seal",
 	"internal/masterkey": "internal/db internal/seal",
 	"internal/outbound":  "",
-	"internal/web":       "internal/audit internal/id internal/limits internal/problem",
+	"internal/web":       "internal/audit internal/id internal/jwks internal/limits internal/problem",
 	"internal/fakes":     "",
 
 	"internal/testkit":                   "internal/testkit/... migrations",
@@ -92,6 +95,7 @@ const testKit = "internal/fakes internal/testkit/... twofactor/factortest twofac
 
 var permittedInTests = map[string]string{
 	"admin/apply":       "twofactor/catalog", // files are tried with the real types
+	"cmd/twofold":       "examples/...",      // they are tried with the whole
 	"cmd/twofold/demo":  "admin/apply",       // the sample is a file like any other
 	"idp":               "internal/outbound", // apps are told by the client that it gets
 	"twofactor/webhook": "internal/outbound", // held to the client that it gets
@@ -101,7 +105,7 @@ var permittedInTests = map[string]string{
 // vendors are the libraries that stay in one place, by the start of their paths.
 var vendors = map[string]string{
 	"github.com/zitadel/":        "idp/op/...",
-	"github.com/coreos/go-oidc":  "admin/console cmd/twofold/demo idp/upstream test/clients/parties/go",
+	"github.com/coreos/go-oidc":  "admin/console cmd/twofold/demo examples/resourceserver idp/upstream test/clients/parties/go",
 	"gorm.io/driver/":            "internal/db",
 	"github.com/glebarez/":       "internal/db internal/testkit/...",
 	"github.com/jackc/":          "internal/db internal/testkit/...",

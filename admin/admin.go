@@ -25,6 +25,7 @@ type Admin struct {
 	HelpDesk    *HelpDesk
 	Sessions    Sessions
 	SigningKeys SigningKeys
+	Consents    Consents
 	Now         func() time.Time
 	Log         *slog.Logger
 	Preview     Preview

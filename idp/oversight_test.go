@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -31,7 +32,7 @@ func desk(t *testing.T, w *world) {
 	w.Audit = &audit.Trail{DB: w.DB, Seal: w.Seal, Now: w.clock.Now}
 	var err error
 	w.Provider, err = op.New(op.Config{
-		DB: w.DB, Seal: w.Seal, Now: w.clock.Now, Rand: w.Rand, Log: w.Log, Tenants: w.Tenants, Audit: w.Audit, PublicURL: "https://id.example.test",
+		DB: w.DB, Seal: w.Seal, Now: w.clock.Now, Rand: w.Rand, Log: w.Log, Tenants: w.Tenants, Audit: w.Audit, PublicURL: "https://id.example.test", Guarded: http.DefaultClient,
 	})
 	must(t, err)
 	annex := tenants.Tenant{Name: "annex", Title: "annex", SessionSeconds: 7200, IdleSeconds: 3600, Active: true}

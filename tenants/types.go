@@ -82,6 +82,7 @@ type ClientApp struct {
 	Scopes                 List
 	Resources              List   // APIs that it may ask tokens for, by their addresses (RFC 8707)
 	JWKS                   string // public keys for private_key_jwt
+	JWKSURI                string `gorm:"column:jwks_uri"`      // or where the app publishes them
 	PKCEOptional           bool   `gorm:"column:pkce_optional"` // an older confidential client without PKCE
 	RequirePAR             bool   `gorm:"column:require_par"`   // its requests must be pushed (RFC 9126)
 	IDTokenAlg             string // RS256, ES256 or AlgOfTenant

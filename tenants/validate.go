@@ -36,8 +36,10 @@ func checkClientApp(c *ClientApp) error {
 		return invalid("client_id", "must be 1 to 128 printable ASCII characters without spaces")
 	case !slices.Contains([]string{AuthBasic, AuthPost, AuthPrivateKeyJWT, AuthNone}, c.AuthMethod):
 		return invalid("auth_method", "must be client_secret_basic, client_secret_post, private_key_jwt or none")
-	case c.AuthMethod == AuthPrivateKeyJWT && c.JWKS == "":
-		return invalid("jwks", "is required for private_key_jwt")
+	case c.AuthMethod == AuthPrivateKeyJWT && c.JWKS == "" && c.JWKSURI == "":
+		return invalid("jwks", "is required for private_key_jwt, or jwks_uri")
+	case c.JWKS != "" && c.JWKSURI != "": // OpenID Connect Dynamic Client Registration §2
+		return invalid("jwks_uri", "cannot be set beside jwks")
 	case c.JWKS != "" && !publicKeys(c.JWKS):
 		return invalid("jwks", "must be a JSON Web Key Set of public keys")
 	case c.Public() && c.PKCEOptional:
@@ -55,8 +57,11 @@ func checkClientApp(c *ClientApp) error {
 	case c.LogoutURI == "" && c.LogoutSession:
 		return invalid("backchannel_logout_session_required", "needs a back-channel logout address")
 	}
-	if why := CheckLogoutURI(c.LogoutURI); why != "" {
+	if why := CheckCalledURI(c.LogoutURI); why != "" {
 		return invalid("backchannel_logout_uri", why)
+	}
+	if why := CheckCalledURI(c.JWKSURI); why != "" {
+		return invalid("jwks_uri", why)
 	}
 	if err := checkClaimRules(c.ClaimRules); err != nil {
 		return err
@@ -244,16 +249,16 @@ func checkRedirect(raw, appType string) string {
 	return "has a scheme that is not allowed"
 }
 
-// CheckLogoutURI says why an address cannot be one that logout tokens are posted to, or
+// CheckCalledURI says why an address cannot be one that logout tokens are posted to, or
 // nothing (Back-Channel Logout §2.2). Whether it may be called is found out when it is:
 // a name can stand for another address by then.
-func CheckLogoutURI(raw string) string {
+func CheckCalledURI(raw string) string {
 	if raw == "" {
 		return ""
 	}
 	u, err := url.Parse(raw)
 	switch {
-	case err != nil || !u.IsAbs() || strings.ContainsFunc(raw, notVSChar) || len(raw) > maxLogoutURI:
+	case err != nil || !u.IsAbs() || strings.ContainsFunc(raw, notVSChar) || len(raw) > maxCalledURI:
 		return "is not an absolute address"
 	case strings.Contains(raw, "#"):
 		return "must have no fragment"
@@ -267,7 +272,7 @@ func CheckLogoutURI(raw string) string {
 	return "must use https"
 }
 
-const maxLogoutURI = 2048
+const maxCalledURI = 2048
 
 func isLoopback(host string) bool {
 	if host == "localhost" {

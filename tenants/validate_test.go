@@ -119,7 +119,7 @@ func TestCheckRedirect(t *testing.T) {
 	}
 }
 
-func TestCheckLogoutURI(t *testing.T) {
+func TestCheckCalledURI(t *testing.T) {
 	for uri, want := range map[string]string{
 		"": "", "https://x.example/out": "", "https://x.example:8443/out?a=b": "", "https://[2001:db8::1]/out": "", "https://10.0.0.1/out": "",
 		"http://127.0.0.1:8080/out": "", "http://localhost/out": "", "http://[::1]/out": "",
@@ -128,9 +128,9 @@ func TestCheckLogoutURI(t *testing.T) {
 		"https://x.example/out#": "must have no fragment", "https://x.example/out#a": "must have no fragment", "https://a:b@x.example/out": "must have no user name",
 		"https:///out": "must name one host", "https://:443/out": "must name one host", "https://*.x.example/out": "must name one host",
 		"/out": "is not an absolute address", "//x.example/out": "is not an absolute address", "https://x.example/ out": "is not an absolute address",
-		"https://x.example/\r\nout": "is not an absolute address", "https://x.example/" + strings.Repeat("x", maxLogoutURI): "is not an absolute address",
+		"https://x.example/\r\nout": "is not an absolute address", "https://x.example/" + strings.Repeat("x", maxCalledURI): "is not an absolute address",
 	} {
-		if got := CheckLogoutURI(uri); got != want {
+		if got := CheckCalledURI(uri); got != want {
 			t.Errorf("%q: %q, want %q", uri, got, want)
 		}
 	}

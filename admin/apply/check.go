@@ -54,8 +54,8 @@ func checkRule(s, rule string) string {
 		return when(!accentForm.MatchString(s), `must be a colour such as "#2f5d50"`)
 	case "logo":
 		return when(!tenants.ValidLogo(s), "must be an https address")
-	case "logout":
-		why := tenants.CheckLogoutURI(s)
+	case "called":
+		why := tenants.CheckCalledURI(s)
 		return when(why != "", why)
 	case "acr":
 		return when(s != "" && !slices.Contains(twofactor.ACRs(), s), "must be empty or "+oneOf(twofactor.ACRs()))

@@ -91,11 +91,11 @@ func TestMistakes(t *testing.T) {
 					":4:9: subscriptions[0].client_apps[0].redirect_uris: needs at least one address",
 					":5:80: subscriptions[0].client_apps[1].require_pkce: cannot be false for an app that keeps no secret",
 					":5:102: subscriptions[0].client_apps[1].client_secret: is of no use: auth_method is none",
-					":6:9: subscriptions[0].client_apps[2].jwks: is required for private_key_jwt",
+					":6:9: subscriptions[0].client_apps[2].jwks: is required for private_key_jwt, or jwks_uri",
 					":7:9: subscriptions[0].client_apps[3].grant_types: client_credentials needs an app that can keep a secret",
 					":8:40: subscriptions[0].client_apps[4].jwks: must be a JSON Web Key Set of public keys",
 					":9:70: subscriptions[0].client_apps[5].jwks: must be a JSON Web Key Set of public keys",
-					":10:9: subscriptions[0].client_apps[6].jwks: is required for private_key_jwt",
+					":10:9: subscriptions[0].client_apps[6].jwks: is required for private_key_jwt, or jwks_uri",
 				},
 			},
 			"short client secret": {

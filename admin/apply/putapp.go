@@ -107,6 +107,7 @@ func (j *job) wantedApp(s clientApp, have tenants.ClientApp, exists bool) (tenan
 	assign(&want.Accent, s.Accent)
 	assign(&want.Active, s.Active)
 	assign(&want.LogoutURI, s.LogoutURI)
+	assign(&want.JWKSURI, s.JWKSURI)
 	assign(&want.LogoutSession, s.LogoutSession)
 	for _, l := range []struct {
 		to   *tenants.List

@@ -99,7 +99,7 @@ type clientApp struct {
 	AuthMethod             text   `key:"auth_method" derived:"client_secret_basic; none for spa and native" choices:"client_secret_basic,client_secret_post,private_key_jwt,none" help:"How the app proves itself at the token endpoint."`
 	RedirectURIs           texts  `key:"redirect_uris" default:"[]" help:"Where users may be sent back to. Compared character by character; https, or http on this machine only."`
 	PostLogoutRedirectURIs texts  `key:"post_logout_redirect_uris" default:"[]" help:"Where users may be sent after signing out."`
-	LogoutURI              text   `key:"backchannel_logout_uri" default:"\"\"" check:"logout" help:"Where Twofold posts a logout token when a session ends that the app holds; empty: nowhere. Https, or http on this machine only."`
+	LogoutURI              text   `key:"backchannel_logout_uri" default:"\"\"" check:"called" help:"Where Twofold posts a logout token when a session ends that the app holds; empty: nowhere. Https, or http on this machine only."`
 	LogoutSession          flag   `key:"backchannel_logout_session_required" default:"false" help:"The app needs to be told which session it is. Twofold always tells."`
 	GrantTypes             texts  `key:"grant_types" derived:"[authorization_code, refresh_token]; [client_credentials] for machine" choices:"authorization_code,refresh_token,client_credentials,urn:ietf:params:oauth:grant-type:device_code" help:"How the app may get tokens."`
 	Scopes                 texts  `key:"scopes" derived:"[openid, profile, email, phone, groups, offline_access]; none for machine" check:"scope" help:"What the app may ask for. Names of your own are carried in access tokens."`
@@ -109,7 +109,8 @@ type clientApp struct {
 	IDTokenAlg             text   `key:"id_token_alg" default:"tenant" choices:"tenant,RS256,ES256" help:"Signature of ID tokens; tenant: as each tenant says."`
 	IDTokenProfile         flag   `key:"id_token_profile" default:"false" help:"Puts profile claims into the ID token too, for libraries that never call userinfo."`
 	Consent                flag   `key:"consent" default:"false" help:"Whether users are asked before the app gets what it wants. For apps that are not of one's own house."`
-	JWKS                   source `key:"jwks" help:"Public keys of the app as a JSON Web Key Set; needed for private_key_jwt."`
+	JWKS                   source `key:"jwks" help:"Public keys of the app as a JSON Web Key Set; for private_key_jwt."`
+	JWKSURI                text   `key:"jwks_uri" default:"\"\"" check:"called" help:"Where the app publishes its public keys instead: they are fetched from there, and again when a key is new. Https, or http on this machine only."`
 	LogoURL                text   `key:"logo_url" default:"\"\"" check:"logo" help:"Address of the app's logo: https. Empty: the tenant's."`
 	Accent                 text   `key:"accent" default:"\"\"" check:"accent" help:"Colour of the sign-in pages for this app, as \"#rrggbb\"; empty: the tenant's."`
 	EnforceMFA             flag   `key:"enforce_mfa" default:"false" help:"Sign-ins for this app ask for a second factor."`

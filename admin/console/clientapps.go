@@ -220,6 +220,7 @@ func appProof(v tenants.ClientApp) ui.AdminSection {
 			ui.AdminOption{Value: tenants.AuthPost, Label: "Secret in the form (client_secret_post)"},
 			ui.AdminOption{Value: tenants.AuthPrivateKeyJWT, Label: "Signature with a key of its own (private_key_jwt)"})),
 		lines("jwks", "Public keys", strings.Split(v.JWKS, "\n"), "For private_key_jwt alone: its JSON Web Key Set, with public keys only."),
+		text("jwks_uri", "Address of its keys", v.JWKSURI, "Where the app publishes them, in place of the field above. New keys are found there by themselves."),
 	}}
 	if v.Type == tenants.AppWeb {
 		s.Fields = append(s.Fields, toggle("require_par", "Pushed requests only", v.RequirePAR, "It hands us its requests itself, so nobody can read or change them on the way.", "Its requests come by the browser, or are pushed, as it likes."))
@@ -270,6 +271,7 @@ func readApp(d *desk, v *tenants.ClientApp, fresh bool) []ui.FieldError {
 	if keepsSecret(v.Type) {
 		r.text("auth_method", &v.AuthMethod)
 		r.text("jwks", &v.JWKS)
+		r.text("jwks_uri", &v.JWKSURI)
 	}
 	if v.Type == tenants.AppMachine {
 		return r.errs

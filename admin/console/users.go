@@ -21,6 +21,7 @@ func mountPeople(c *Console, s *mux.Router) {
 	mount(c, s, users())
 	mountTies(c, s, users(), userTenants(), userGroups(), userIDPs())
 	mountHelp(c, s)
+	mountConsents(c, s)
 	mount(c, s, groups())
 	mountTies(c, s, groups(), groupMembers())
 }
@@ -286,8 +287,10 @@ func showUser(d *desk, v tenants.User, p *ui.AdminDetail) error {
 			p.More = append(p.More, ui.AdminButton{Label: link.label, URL: d.path(link.at) + "?user=" + v.ID})
 		}
 	}
-	if err := helpParts(d, v, p); err != nil {
-		return err
+	for _, parts := range []func(*desk, tenants.User, *ui.AdminDetail) error{helpParts, consentsPart} {
+		if err := parts(d, v, p); err != nil {
+			return err
+		}
 	}
 	if err := placeParts(d, v, p); err != nil {
 		return err

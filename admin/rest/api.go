@@ -81,6 +81,7 @@ func New(c Config) *API {
 	a.policy()
 	a.preview()
 	a.sessions()
+	a.consents()
 	a.signingKeys()
 	a.messages()
 	a.audit()

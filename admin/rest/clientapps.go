@@ -8,31 +8,33 @@ import (
 
 // ClientAppUpdate is what can be changed of a client app.
 type ClientAppUpdate struct {
-	Name                   string      `json:"name" maxLength:"254" doc:"Its name." example:"shop"`
-	Title                  string      `json:"title" maxLength:"254" doc:"What people read." example:"Shop"`
-	Type                   string      `json:"type" enum:"web,spa,native,machine" doc:"Where it runs, and so whether it can keep a secret." example:"web"`
-	ClientID               string      `json:"client_id" maxLength:"128" doc:"What it calls itself." example:"shop"`
-	AuthMethod             string      `json:"auth_method" enum:"client_secret_basic,client_secret_post,private_key_jwt,none" doc:"How it proves itself."`
-	RedirectURIs           []string    `json:"redirect_uris" maxItems:"100" doc:"Where users may be sent back to, compared character by character." example:"[\"https://shop.example/callback\"]"`
-	PostLogoutRedirectURIs []string    `json:"post_logout_redirect_uris" maxItems:"100" doc:"Where users may be sent after signing out."`
-	LogoutURI              string      `json:"backchannel_logout_uri" maxLength:"2048" doc:"Where the server posts a logout token when a session ends that the app holds; empty: nowhere. It must be at a public address, unless the operator allows others." example:"https://shop.example/backchannel-logout"`
-	LogoutSession          bool        `json:"backchannel_logout_session_required" doc:"The app needs to be told which session it is. Twofold always tells."`
-	GrantTypes             []string    `json:"grant_types" maxItems:"10" doc:"What it may ask for tokens by."`
-	Scopes                 []string    `json:"scopes" maxItems:"100" doc:"What it may ask for."`
-	Resources              []string    `json:"resources" maxItems:"100" doc:"APIs that it may ask tokens for, by their addresses: a token is then good there alone (RFC 8707)." example:"[\"https://shop.example/api\"]"`
-	JWKS                   string      `json:"jwks" maxLength:"32768" doc:"Its public keys, for private_key_jwt."`
-	PKCEOptional           bool        `json:"pkce_optional" doc:"Lets an older confidential app off PKCE. Avoid it."`
-	RequirePAR             bool        `json:"require_par" doc:"Takes pushed authorization requests only (RFC 9126)."`
-	IDTokenAlg             string      `json:"id_token_alg" enum:"tenant,RS256,ES256" doc:"Signature of its ID tokens; tenant: as each tenant says."`
-	IDTokenProfile         bool        `json:"id_token_profile" doc:"Puts profile claims into ID tokens too."`
-	Consent                bool        `json:"consent" doc:"Users are asked before it gets what it wants: it is not of their own house."`
-	EnforceMFA             bool        `json:"enforce_mfa" doc:"Sign-ins for this app ask for a second factor."`
-	MinACR                 string      `json:"min_acr" maxLength:"64" doc:"Weakest sign-in that it accepts; empty: none is refused."`
-	Restricted             bool        `json:"restricted" doc:"Only its users and the members of its groups can use it; nobody else gets or keeps an answer from it. A machine that acts for itself is not concerned."`
-	ClaimRules             []ClaimRule `json:"claim_rules" maxItems:"50" doc:"What it is told of its users, other than by scopes: in this order."`
-	Accent                 string      `json:"accent" maxLength:"7" doc:"Colour of its sign-in page; empty: the tenant's." example:"#1a73e8"`
-	LogoURL                string      `json:"logo_url" maxLength:"2048" doc:"Logo on its sign-in page; empty: the tenant's."`
-	Active                 bool        `json:"active" doc:"Whether it can be used."`
+	Name                   string   `json:"name" maxLength:"254" doc:"Its name." example:"shop"`
+	Title                  string   `json:"title" maxLength:"254" doc:"What people read." example:"Shop"`
+	Type                   string   `json:"type" enum:"web,spa,native,machine" doc:"Where it runs, and so whether it can keep a secret." example:"web"`
+	ClientID               string   `json:"client_id" maxLength:"128" doc:"What it calls itself." example:"shop"`
+	AuthMethod             string   `json:"auth_method" enum:"client_secret_basic,client_secret_post,private_key_jwt,none" doc:"How it proves itself."`
+	RedirectURIs           []string `json:"redirect_uris" maxItems:"100" doc:"Where users may be sent back to, compared character by character." example:"[\"https://shop.example/callback\"]"`
+	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris" maxItems:"100" doc:"Where users may be sent after signing out."`
+	LogoutURI              string   `json:"backchannel_logout_uri" maxLength:"2048" doc:"Where the server posts a logout token when a session ends that the app holds; empty: nowhere. It must be at a public address, unless the operator allows others." example:"https://shop.example/backchannel-logout"`
+	LogoutSession          bool     `json:"backchannel_logout_session_required" doc:"The app needs to be told which session it is. Twofold always tells."`
+	GrantTypes             []string `json:"grant_types" maxItems:"10" doc:"What it may ask for tokens by."`
+	Scopes                 []string `json:"scopes" maxItems:"100" doc:"What it may ask for."`
+	Resources              []string `json:"resources" maxItems:"100" doc:"APIs that it may ask tokens for, by their addresses: a token is then good there alone (RFC 8707)." example:"[\"https://shop.example/api\"]"`
+	JWKS                   string   `json:"jwks" maxLength:"32768" doc:"Its public keys, for private_key_jwt."`
+	JWKSURI                string   `json:"jwks_uri" maxLength:"2048" doc:"Where it publishes them instead. It must be at a public address, unless the operator allows others." example:"https://shop.example/jwks"`
+	PKCEOptional           bool     `json:"pkce_optional" doc:"Lets an older confidential app off PKCE. Avoid it."`
+	RequirePAR             bool     `json:"require_par" doc:"Takes pushed authorization requests only (RFC 9126)."`
+	IDTokenAlg             string   `json:"id_token_alg" enum:"tenant,RS256,ES256" doc:"Signature of its ID tokens; tenant: as each tenant says."`
+	IDTokenProfile         bool     `json:"id_token_profile" doc:"Puts profile claims into ID tokens too."`
+	Consent                bool     `json:"consent" doc:"Users are asked before it gets what it wants: it is not of their own house."`
+	EnforceMFA             bool     `json:"enforce_mfa" doc:"Sign-ins for this app ask for a second factor."`
+	MinACR                 string   `json:"min_acr" maxLength:"64" doc:"Weakest sign-in that it accepts; empty: none is refused."`
+	Restricted             bool     `json:"restricted" doc:"Only its users and the members of its groups can use it; nobody else gets or keeps an answer from it. A machine that acts for itself is not concerned."`
+	Accent                 string   `json:"accent" maxLength:"7" doc:"Colour of its sign-in page; empty: the tenant's." example:"#1a73e8"`
+	LogoURL                string   `json:"logo_url" maxLength:"2048" doc:"Logo on its sign-in page; empty: the tenant's."`
+	Active                 bool     `json:"active" doc:"Whether it can be used."`
+
+	ClaimRules []ClaimRule `json:"claim_rules" maxItems:"50" doc:"What it is told of its users, other than by scopes: in this order."`
 }
 
 // ClaimRule makes one claim, or drops one.

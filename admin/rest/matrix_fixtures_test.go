@@ -456,6 +456,10 @@ func fixtures() []fixture {
 		fixture{name: "signing_keys.revoke", do: func(s *site) request {
 			return request{path: ids("id", s.ids[s.tenant], "key", s.ids[s.tenant]), body: `{"reason":"stolen"}`}
 		}},
+		fixture{name: "users.consents.list", do: func(s *site) request { return at(s.user().ID) }},
+		fixture{name: "users.consents.withdraw", do: func(s *site) request {
+			return request{path: ids("id", s.user().ID, "client_app", s.ids["app "+s.sub])}
+		}},
 		fixture{name: "users.sessions.end", do: func(s *site) request { return at(s.user().ID) }},
 		fixture{name: "two_factors.test", traceless: true, whole: true, do: func(s *site) request { return at(s.factor().ID) }},
 		fixture{name: "policy.preview", traceless: true, list: true, do: func(s *site) request {

@@ -15,6 +15,7 @@ import (
 
 	"twofold/internal/audit"
 	"twofold/internal/db"
+	"twofold/internal/id"
 	"twofold/twofactor"
 	"twofold/twofactor/delivery"
 )
@@ -175,6 +176,27 @@ func TestMessages(t *testing.T) {
 		}
 		want(t, w.do("sub two", http.MethodGet, w.in("two", "/messages/"+two), ""), 404, "message_unknown")
 		want(t, w.do("help one", http.MethodGet, path, ""), 403, "may_not")
+	})
+}
+
+// TestConsents: who may see and end a user's sessions sees what he lets apps have, and
+// takes it back.
+func TestConsents(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		of := w.in("one", "/users/"+w.ids["nobody one"]+"/consents")
+		r := w.do("ten one", http.MethodGet, of, "")
+		if want(t, r, 200, ""); !strings.Contains(r.text, `"tenant_name":"acme"`) || !strings.Contains(r.text, `"scopes":["email"]`) {
+			t.Errorf("list: %s", r.text)
+		}
+		want(t, w.do("aud one", http.MethodGet, of, ""), 403, "may_not")
+		want(t, w.do("sub two", http.MethodGet, of, ""), 404, "unknown")
+		want(t, w.do("sub one", http.MethodGet, w.in("one", "/users/"+id.New()+"/consents"), ""), 404, "unknown")
+		want(t, w.do("help one", http.MethodDelete, of+"/"+w.ids["app one"], ""), 403, "may_not")
+		want(t, w.do("sub one", http.MethodDelete, of+"/"+id.New(), ""), 404, "unknown")
+		want(t, w.do("sub one", http.MethodDelete, of+"/"+w.ids["app one"], ""), 204, "")
+		if got := strings.Join(w.ended, ", "); got != "consent of nobody one to app one" {
+			t.Errorf("withdrawn: %s", got)
+		}
 	})
 }
 

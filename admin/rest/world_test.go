@@ -95,7 +95,7 @@ func newWorld(t testing.TB, url string) *world {
 	})
 	w.admin = &admin.Admin{
 		DB: w.db, Tenants: w.store, Ceremony: cer, Outbox: outbox, Audit: trail, Now: w.clock.Now, Log: log, PublicURL: "https://id.example.test",
-		Limits: limit, Sessions: w.sessions(), SigningKeys: w.signingKeys(),
+		Limits: limit, Sessions: w.sessions(), SigningKeys: w.signingKeys(), Consents: w.consents(),
 		HelpDesk: &admin.HelpDesk{
 			DB: w.db, Tenants: w.store, Ceremony: cer, Audit: trail,
 			Notify:   func(context.Context, string, ceremony.Notice) error { return nil },
@@ -212,6 +212,26 @@ func (w *world) signingKeys() admin.SigningKeys {
 			}
 			w.ended = append(w.ended, "key of "+w.called(key)+" for "+reason)
 			return nil
+		},
+	}
+}
+
+// consents are one of every user to the app of his subscription, where he is asked about.
+func (w *world) consents() admin.Consents {
+	return admin.Consents{
+		Of: func(ctx context.Context, _ string, in []string) ([]admin.Consent, error) {
+			if in == nil {
+				in = []string{w.ids["globex"]}
+			}
+			app := w.ids["app "+w.called(db.ScopeOf(ctx).Subscription)]
+			return []admin.Consent{{TenantID: in[0], ClientAppID: app, Scopes: []string{"email"}, CreatedAt: w.clock.Now(), UpdatedAt: w.clock.Now()}}, nil
+		},
+		Withdraw: func(ctx context.Context, userID, appID string, in []string, _ string) (int, error) {
+			if !strings.HasPrefix(w.called(appID), "app ") {
+				return 0, nil
+			}
+			w.ended = append(w.ended, "consent of "+w.called(userID)+" to "+w.called(appID))
+			return 1, nil
 		},
 	}
 }

@@ -69,6 +69,7 @@ func (latchkey) Verify(_ context.Context, bound []twofactor.Enrollment, _ twofac
 // TestAccountPasskey: where the tenant wants it, a passkey stands for name and password;
 // the same rules hold for who comes in that way.
 func TestAccountPasskey(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := newWorldWith(t, db, latchkeys())
 		w.tenant("acme", "anna", "bruno")
@@ -151,6 +152,7 @@ func TestAccountPasskey(t *testing.T) {
 // TestAccountOldPages: what is posted from a page of another step shows where the
 // sign-in stands.
 func TestAccountOldPages(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := mailWorld(t, db, "anna")
 		w.app(tenants.ClientApp{Name: "vault", MinACR: "urn:twofold:acr:2fa"})

@@ -15,6 +15,7 @@ import (
 // TestAccountRemembered: a remembered browser lifts the demand for a second factor for
 // its user, and nothing else (SECURITY N28, M55).
 func TestAccountRemembered(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := mailWorld(t, db, "anna", "bruno")
 		p, c := w.rp("acme", "expenses"), testkit.NewClient(t)

@@ -24,6 +24,7 @@ func (w *world) ask(c *testkit.Client, name string) *testkit.Page {
 // TestPasswordReset: the link is told to nobody but the mailbox, works once, until the
 // next one or any change; it signs nobody in and goes round no second factor.
 func TestAccountReset(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := appWorld(t, db, "anna", "bruno")
 		w.tenant("globex")
@@ -110,6 +111,7 @@ func (p *rp) quietly() *rp { return p.w.rp(p.tenant, p.app).with("prompt", "none
 // TestAccountPassword: a new password ends all else, makes a new cookie here, and ends
 // links that were mailed before.
 func TestAccountPassword(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := appWorld(t, db, "anna")
 		p, c := w.rp("acme", "expenses"), testkit.NewClient(t)
@@ -149,6 +151,7 @@ func TestAccountPassword(t *testing.T) {
 // TestAccountSessions: one session is ended, or all others, and at once; what is half
 // done goes with them.
 func TestAccountSessions(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := newWorld(t, db)
 		w.tenant("acme", "anna", "bruno")
@@ -191,6 +194,7 @@ func TestAccountSessions(t *testing.T) {
 // TestAccountLastFactor: what only an app asks for, or another tenant, cannot be removed
 // either.
 func TestAccountLastFactor(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := newWorld(t, db)
 		w.tenant("acme", "anna")
@@ -229,6 +233,7 @@ func TestAccountLastFactor(t *testing.T) {
 // TestAccountGuessed: who guesses at a name from everywhere does not keep its owner out
 // of the browser that he uses, and learns nothing by it (docs/adr/0026).
 func TestAccountGuessed(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := newWorld(t, db)
 		w.tenant("acme", "anna")

@@ -132,6 +132,7 @@ func appWorld(t *testing.T, db string, users ...string) *world {
 // TestAccountPage: who signs in for the account sees what he has; nothing of it needs
 // an app, nothing leads round in circles.
 func TestAccountPage(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := appWorld(t, db, "anna")
 		c := testkit.NewClient(t)
@@ -160,7 +161,7 @@ func TestAccountPage(t *testing.T) {
 // TestAccountLeadsNowhereRound: whatever lets a sign-in of our own end lets the user see
 // his account: what else would send the browser round in circles.
 func TestAccountLeadsNowhereRound(t *testing.T) {
-	t.Parallel() // beside others: it is long
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		t.Run("remembered", func(t *testing.T) {
 			w := mailWorld(t, freshCopy(t, db), "anna")
@@ -214,6 +215,7 @@ func (w *world) assignWithGrace(factor, target string, days int64) {
 
 // TestAccountChanges: renaming, preferring and removing; each asks for what it must.
 func TestAccountChanges(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := appWorld(t, db, "anna", "bruno")
 		c := testkit.NewClient(t)

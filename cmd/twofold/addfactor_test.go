@@ -18,6 +18,7 @@ import (
 // TestAddingAFactor: a type of factor that only this test knows is configured,
 // assigned and used to sign in, with no other code touched.
 func TestAddingAFactor(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, url string) {
 		fake := factortest.NewFake(factortest.FakeConfig{Type: "carrierpigeon", Strength: twofactor.StrengthAAL2, AMR: []string{"otp"}})
 		all := catalog.Builtin()
@@ -63,6 +64,7 @@ subscriptions:
 // TestAddingAFactorToEnrol: the same for a type that must be set up first: in the
 // sign-in that needs it, and from then on it is asked for.
 func TestAddingAFactorToEnrol(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, url string) {
 		fake := factortest.NewFake(factortest.FakeConfig{Type: "signetring", Strength: twofactor.StrengthAAL2, AMR: []string{"hwk"}, Enrolls: true})
 		all := catalog.Builtin()
@@ -99,6 +101,7 @@ func TestAddingAFactorToEnrol(t *testing.T) {
 // TestNobodyNamesAFactor: outside its own directory and the catalogue, no code of
 // the house knows a factor by name.
 func TestNobodyNamesAFactor(t *testing.T) {
+	t.Parallel()
 	root := filepath.Join("..", "..")
 	var names []string
 	for _, typ := range catalog.Builtin().Types() {

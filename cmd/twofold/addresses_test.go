@@ -7,6 +7,7 @@ import (
 )
 
 func TestAllowedAddresses(t *testing.T) {
+	t.Parallel()
 	p := providerFlags{PublicURL: "https://id.example", AllowPrivateAddresses: []string{"10.20.0.0/16", "fd00:1::/32"}}
 	got, err := p.allowed()
 	var texts []string

@@ -13,7 +13,7 @@ import (
 // every state nothing sticks out, nothing complains, and axe-core has nothing serious
 // against them.
 func TestBrowserTwoFactorPages(t *testing.T) {
-	t.Parallel() // beside others: it is long
+	t.Parallel()
 	w, _ := newSite(t, testkit.SQLite(t))
 	u := &person{Browser: browser.New(t), t: t, w: w, name: "sue", shot: "factors"}
 	link, _ := w.firstLink("sue")

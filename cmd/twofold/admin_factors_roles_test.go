@@ -42,6 +42,7 @@ func (w *world) signsIn(name, tenant string) (c *testkit.Client, base string) {
 // TestTenantAdminsFactors: who runs a tenant sees what reaches it, may assign to it, and
 // neither sees nor changes how an instance is configured.
 func TestTenantAdminsFactors(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, database string) {
 		w := newWorld(t, database)
 		w.tenant("acme", "tina", "anna")
@@ -97,6 +98,7 @@ func TestTenantAdminsFactors(t *testing.T) {
 
 // TestExemptionPages: a reason and an end, after a fresh sign-in, for nobody himself.
 func TestExemptionPages(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, database string) {
 		w := newWorld(t, database)
 		w.tenant("acme", "tina", "anna")

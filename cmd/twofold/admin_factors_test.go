@@ -54,7 +54,7 @@ func (o *office) proves() {
 
 // TestTwoFactorStory is SPEC §3, word by word, without script.
 func TestTwoFactorStory(t *testing.T) {
-	t.Parallel() // beside others: it is long
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, database string) {
 		o := newOffice(t, database)
 		// 3.1: it may be saved incomplete, and is invalid then.
@@ -205,7 +205,7 @@ func pathOf(page *testkit.Page) string {
 // TestBaseSettingsPages: what is set for the server and the subscription is what an
 // instance begins with.
 func TestBaseSettingsPages(t *testing.T) {
-	t.Parallel() // beside others: it is long
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, database string) {
 		o := newOffice(t, database)
 		page := o.c.Get(o.url+"/admin/settings").Require(http.StatusOK).RequireText("Base settings of the server", "E-mail code").Link("E-mail code")
@@ -256,6 +256,7 @@ func (o *office) spoiltBySettings(instance string) {
 
 // TestTextPages: a text is set, looked at, saved, inherited and taken back.
 func TestTextPages(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, database string) {
 		o := newOffice(t, database)
 		o.open("templates").RequireText("Second-factor code", "Deutsch", "Inherited")
@@ -294,6 +295,7 @@ func TestTextPages(t *testing.T) {
 // TestTestSendByHook: a hook that delivers gets the administrator's own address, and no
 // code.
 func TestTestSendByHook(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, database string) {
 		w, hook := newSite(t, database)
 		w.tenant("acme", "tina")

@@ -76,6 +76,7 @@ func (w *world) realmNamed(name string) (context.Context, tenants.Realm) {
 // TestFirstRun: from an empty database to a signed-in administrator of the server, who
 // has a second factor, by the real pages; and out and in again.
 func TestFirstRun(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, database string) {
 		w := newWorld(t, database)
 		c := testkit.NewClient(t)
@@ -148,6 +149,7 @@ func (w *world) trail(ctx context.Context) string {
 // TestConsoleSession: the console's session ends with what it stands on, and single
 // sign-on brings it back only while the proofs are young.
 func TestConsoleSession(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, database string) {
 		w := newWorld(t, database)
 		link, _ := w.firstLink("")
@@ -223,6 +225,7 @@ func TestConsoleSession(t *testing.T) {
 // TestConsoleNeedsSecondFactor: whatever the tenant asks for, the console asks for more
 // than a password.
 func TestConsoleNeedsSecondFactor(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, database string) {
 		w := newWorld(t, database)
 		w.tenant("acme", "anna")
@@ -252,6 +255,7 @@ func TestConsoleNeedsSecondFactor(t *testing.T) {
 // TestOwnClient: the console reaches the server's own addresses and nothing else, and
 // what it asks belongs to the request that it asks for.
 func TestOwnClient(t *testing.T) {
+	t.Parallel()
 	var got *http.Request
 	c := ownClient(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		got = r
@@ -299,6 +303,7 @@ func TestOwnClient(t *testing.T) {
 
 // TestAdminCommand: the command as an operator types it.
 func TestAdminCommand(t *testing.T) {
+	t.Parallel()
 	database := testkit.SQLite(t)
 	try := func(args ...string) (code int, out, errs string) {
 		var o, e bytes.Buffer

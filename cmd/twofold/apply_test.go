@@ -12,6 +12,7 @@ import (
 
 // TestApplyExitCode: 3 says that something differs, and nothing else does.
 func TestApplyExitCode(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "f.yaml")
 	if err := os.WriteFile(file, []byte("subscriptions: [{name: sample}]\n"), 0o600); err != nil {
 		t.Fatal(err)

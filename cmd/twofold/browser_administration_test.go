@@ -20,7 +20,7 @@ import (
 // configured, tested and assigned; and then that user signs in to a real app with the
 // code that came by mail.
 func TestBrowserAdministration(t *testing.T) {
-	t.Parallel() // beside others: it is long
+	t.Parallel()
 	w, _ := emptySite(t, testkit.Postgres(t))
 	u := &person{Browser: browser.New(t), t: t, w: w, name: "sue", shot: "admin", cb: landing(t)}
 	link, _ := w.firstLink("sue")

@@ -39,7 +39,7 @@ func asked(b *browser.Browser) bool {
 
 // TestAssignmentsInABrowser: each level alone, then all together, in Chromium.
 func TestAssignmentsInABrowser(t *testing.T) {
-	t.Parallel() // beside others: it is long
+	t.Parallel()
 	chromium := browser.New(t)
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		for _, level := range []string{"tenant acme", "idp staff", "client_app expenses", "user anna"} {
@@ -93,6 +93,7 @@ func TestAssignmentsInABrowser(t *testing.T) {
 // TestTwoReplicasInABrowser is the main job on PostgreSQL with two processes
 // behind a round-robin proxy, by a real browser.
 func TestTwoReplicasInABrowser(t *testing.T) {
+	t.Parallel()
 	w, bal, ps := replicas(t, 2)
 	cb := landing(t)
 	w.app(tenants.ClientApp{Name: "expenses", Title: "Expenses", RedirectURIs: tenants.List{cb}})

@@ -41,6 +41,7 @@ func sentences(t testing.TB, lang string) map[string]string {
 // TestEventsHaveWords: each event that the house tells a user of is one that letters
 // has words for, in every language.
 func TestEventsHaveWords(t *testing.T) {
+	t.Parallel()
 	known := eventConstants(t)
 	told := map[string]bool{}
 	for _, dir := range []string{"idp", "twofactor/ceremony"} {

@@ -44,6 +44,7 @@ func redirectTricks() []string {
 // TestRedirectTricks: SECURITY §3 row 51 over HTTP: nobody is sent to an address that is
 // not registered letter by letter, whether for an answer or after signing out.
 func TestRedirectTricks(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := newWorld(t, db)
 		w.tenant("acme", "anna")
@@ -81,6 +82,7 @@ func TestRedirectTricks(t *testing.T) {
 // TestSilentRequests: prompt=none is answered from the session alone, as it is, or by an
 // error; and max_age, acr and hints count (Core §3.1.2.1, §3.1.2.3, §3.1.2.6, §5.5.1.1).
 func TestSilentRequests(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := newWorld(t, db)
 		w.tenant("acme", "anna", "bruno")
@@ -120,6 +122,7 @@ func TestSilentRequests(t *testing.T) {
 // TestEssentialACR: a level that must be reached and cannot be gives no code, whatever
 // the user does (Core §5.5.1.1).
 func TestEssentialACR(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := newWorld(t, db)
 		w.tenant("acme", "anna")
@@ -144,6 +147,7 @@ func TestEssentialACR(t *testing.T) {
 // TestFormPost: answers and errors reach the app in a form that its user's browser posts
 // (Form Post Response Mode §2), with iss (RFC 9207 §2).
 func TestFormPost(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := newWorld(t, db)
 		w.tenant("acme", "anna")
@@ -186,6 +190,7 @@ func TestFormPost(t *testing.T) {
 // TestAuthorizeByPost: a request may be posted, also from the app's own site, with and
 // without a session (Core §3.1.2.1).
 func TestAuthorizeByPost(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := newWorld(t, db)
 		w.tenant("acme", "anna")
@@ -226,6 +231,7 @@ func TestAuthorizeByPost(t *testing.T) {
 // endpoint says (RFC 9700 §2.6), none frames the pages (§4.16), no redirect repeats a
 // post (§4.12), and no address leaks by a referrer (§4.2.4).
 func TestAuthorizeIsForBrowsers(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := newWorld(t, db)
 		w.tenant("acme", "anna")
@@ -263,6 +269,7 @@ func TestAuthorizeIsForBrowsers(t *testing.T) {
 
 // TestDeviceEndpoints holds what a device sees to RFC 8628 §3.1, §3.2 and §3.5.
 func TestDeviceEndpoints(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := deviceWorld(t, db)
 		at := w.url + "/t/acme/device_authorization"
@@ -331,6 +338,7 @@ func TestDeviceEndpoints(t *testing.T) {
 // TestSignOutModules: what the OpenID Foundation's plan for RP-Initiated Logout tries, each
 // in a browser of its own; whether it is signed out is asked by prompt=none, as there.
 func TestSignOutModules(t *testing.T) {
+	t.Parallel()
 	const bye = "http://127.0.0.1:1/bye"
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := newWorld(t, db)
@@ -395,6 +403,7 @@ func TestSignOutModules(t *testing.T) {
 // TestPublicURL: issuers are https without query and fragment (Core §2, Discovery §3), but
 // for trying things out on this machine.
 func TestPublicURL(t *testing.T) {
+	t.Parallel()
 	for address, want := range map[string]bool{
 		"https://id.example": true, "https://id.example/": true, "https://id.example:8443": true, "https://[2001:db8::1]": true,
 		"http://localhost:8080": true, "http://127.0.0.1": true, "http://[::1]:1": true, "http://twofold.localhost": true,

@@ -23,6 +23,7 @@ func asksConsent(page *testkit.Page) bool { return strings.Contains(page.Text, "
 
 // TestConsent: an app of another house gets what a user lets it have, once he was asked.
 func TestConsent(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := askingWorld(t, db)
 		c := testkit.NewClient(t)
@@ -95,6 +96,7 @@ func TestConsent(t *testing.T) {
 
 // TestConsentWithdrawn: what a user takes back is dead at once, and asked for again.
 func TestConsentWithdrawn(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := askingWorld(t, db)
 		c := testkit.NewClient(t)
@@ -140,8 +142,46 @@ func TestConsentWithdrawn(t *testing.T) {
 	})
 }
 
+// TestConsentWithdrawnByAnAdministrator: it is listed, and taken back, by REST.
+func TestConsentWithdrawnByAnAdministrator(t *testing.T) {
+	t.Parallel()
+	testkit.EachDatabase(t, func(t *testing.T, db string) {
+		w := askingWorld(t, db)
+		c := testkit.NewClient(t)
+		p := w.rp("acme", "partner")
+		got := p.exchange(p.callback(p.signIn(c, "anna").Follow().Press("Allow")).Get("code"))
+		token := w.robot()
+		w.empower()
+		of := "/subscriptions/" + w.sub.ID + "/users/" + w.ids["user anna"] + "/consents"
+		status, list := w.callREST(token, http.MethodGet, of, "")
+		items, _ := list["items"].([]any)
+		if status != http.StatusOK || len(items) != 1 {
+			t.Fatalf("list: %d %v", status, list)
+		}
+		if one, _ := items[0].(map[string]any); one["client_app_name"] != "Partner" || one["tenant_name"] != "Acme" {
+			t.Errorf("list: %v", one)
+		}
+		if status, out := w.callREST(token, http.MethodDelete, of+"/"+w.ids["client_app expenses"], ""); status != http.StatusNotFound {
+			t.Errorf("of an app of the house: %d %v", status, out)
+		}
+		if status, out := w.callREST(token, http.MethodDelete, of+"/"+w.ids["client_app partner"], ""); status != http.StatusNoContent {
+			t.Fatalf("withdraw: %d %v", status, out)
+		}
+		if again := p.token(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {got.Refresh}}); again.Error != "invalid_grant" {
+			t.Errorf("what the app holds lives: %+v", again)
+		}
+		if page := c.Get(w.rp("acme", "partner").authorizeURL()).Follow(); !asksConsent(page) {
+			t.Errorf("not asked again: %s", page.Text)
+		}
+		if n := w.count("audit_events", "kind = 'consent.withdrawn' AND actor = '"+w.ids["client_app robot"]+"'"); n != 1 {
+			t.Errorf("%d entries", n)
+		}
+	})
+}
+
 // TestConsentErased: who is erased leaves no consents, nor does an app.
 func TestConsentErased(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := askingWorld(t, db)
 		for _, user := range []string{"anna", "bruno"} {

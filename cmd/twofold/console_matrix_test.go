@@ -92,6 +92,7 @@ var pagesAlone = map[string]string{
 // TestConsoleRoutesAreOperations: all that the console does, the API does too, by the
 // same name (SPEC §8.1).
 func TestConsoleRoutesAreOperations(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, testkit.SQLite(t))
 	ops := operationsOf(t, w)
 	for _, r := range consoleRoutes(w) {
@@ -125,7 +126,7 @@ func operationsOf(t *testing.T, w *world) map[string]string {
 // Who may is by SPEC: see testkit.MayDo. What is refused must change nothing.
 func TestConsoleMatrix(t *testing.T) {
 	testkit.Later(t)
-	t.Parallel() // beside others: it is long
+	t.Parallel()
 	// The roles are held to both databases by TestRoleMatrix; here are the pages.
 	t.Run("sqlite", func(t *testing.T) {
 		databaseURL := testkit.SQLite(t)
@@ -520,6 +521,11 @@ func (s *stall) vars(t *testing.T, r consoleRoute) map[string]string {
 	switch first {
 	case "users":
 		out["id"] = s.user()
+		if strings.Contains(rest, "/consents/") {
+			out["client_app"] = s.w.ids["client_app expenses"]
+			_, err := s.db.SQL().Exec(fmt.Sprintf("INSERT INTO consents (tenant_id, user_id, client_app_id, scopes, created_at, updated_at) VALUES ('%s', '%s', '%s', '[]', '2026-11-22 12:00:00', '2026-11-22 12:00:00')", tenant, out["id"], out["client_app"]))
+			s.check(err)
+		}
 		if strings.HasSuffix(rest, "/unlock") {
 			_, err := s.db.SQL().Exec(fmt.Sprintf("INSERT INTO user_failures (subscription_id, user_id, failures, last_us, blocked_until_us) VALUES ('%s', '%s', 9, 0, 0)", s.w.sub.ID, out["id"]))
 			s.check(err)

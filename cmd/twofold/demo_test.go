@@ -19,12 +19,14 @@ import (
 	"time"
 
 	"twofold/cmd/twofold/demo"
+	"twofold/internal/testkit"
 	"twofold/internal/testkit/browser"
 )
 
 // startDemo runs "twofold demo" as a process and returns its facts.
 func startDemo(t *testing.T, dir string) demo.Facts {
 	t.Helper()
+	testkit.Later(t)
 	log := &syncBuffer{}
 	cmd := exec.Command(os.Args[0], "demo", "--listen", "localhost:0", "--data", dir)
 	cmd.Env = append(os.Environ(), "TWOFOLD_TEST_EXEC=1")
@@ -110,7 +112,7 @@ func mailboxCode(t *testing.T, f demo.Facts, to string) string {
 // TestDemoScreenshots is the main job as a person does it: the demo, its app, a
 // password, a code out of the mailbox page, and the ID token shown.
 func TestDemoScreenshots(t *testing.T) {
-	t.Parallel() // beside others: it is long
+	t.Parallel()
 	f := startDemo(t, filepath.Join(t.TempDir(), "data"))
 	anna := userOf(t, f, "anna")
 	b := browser.New(t)
@@ -202,7 +204,7 @@ func signInAt(t *testing.T, b *browser.Browser, f demo.Facts, door, name string)
 // TestDemoAdmin: who tries the demo is in the administration after a password and a code,
 // and its pages have something to show.
 func TestDemoAdmin(t *testing.T) {
-	t.Parallel() // beside others: it is long
+	t.Parallel()
 	f := startDemo(t, filepath.Join(t.TempDir(), "data"))
 	chromium := browser.New(t)
 	enter := func(t *testing.T, name string) *browser.Browser {
@@ -257,7 +259,7 @@ func subscriptionPath(b *browser.Browser) string {
 
 // TestDemoWithoutScript: everything but passkeys works with script switched off.
 func TestDemoWithoutScript(t *testing.T) {
-	t.Parallel() // beside others: it is long
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")
 	f := startDemo(t, dir)
 	b := browser.New(t)
@@ -274,7 +276,7 @@ func TestDemoWithoutScript(t *testing.T) {
 
 // TestDemoStartsTwice: the same data directory gives the same passwords again.
 func TestDemoStartsTwice(t *testing.T) {
-	t.Parallel() // beside others: it is long
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")
 	var first demo.Facts
 	t.Run("first", func(t *testing.T) { first = startDemo(t, dir) })
@@ -288,7 +290,7 @@ func TestDemoStartsTwice(t *testing.T) {
 // TestDemoFallsThrough: a number that eCall refuses is reached by Twilio, and one that
 // both refuse by mail. Page and claims say so.
 func TestDemoFallsThrough(t *testing.T) {
-	t.Parallel() // beside others: it is long
+	t.Parallel()
 	f := startDemo(t, filepath.Join(t.TempDir(), "data"))
 	chromium := browser.New(t)
 	for _, c := range []struct{ user, by, to, acr string }{
@@ -314,7 +316,7 @@ func TestDemoFallsThrough(t *testing.T) {
 
 // TestDemoSetsUp: who has nothing is made to set something up, in the sign-in.
 func TestDemoSetsUp(t *testing.T) {
-	t.Parallel() // beside others: it is long
+	t.Parallel()
 	f := startDemo(t, filepath.Join(t.TempDir(), "data"))
 	chromium := browser.New(t)
 	t.Run("a phone number", func(t *testing.T) {

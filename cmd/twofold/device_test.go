@@ -78,6 +78,7 @@ func (d *screen) connect(c *testkit.Client, user string) *testkit.Page {
 
 // TestDevice: a device without a browser gets its tokens once, when its user has let it.
 func TestDevice(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := deviceWorld(t, db)
 		d := w.device("cinema", "openid profile offline_access")
@@ -149,6 +150,7 @@ func TestDevice(t *testing.T) {
 
 // TestDeviceRefused: what is no code, is over, or was refused gives nothing.
 func TestDeviceRefused(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := deviceWorld(t, db)
 		c := testkit.NewClient(t)

@@ -16,7 +16,7 @@ import (
 // redirect; what can, gets an OAuth error with state and iss.
 func TestBadRequests(t *testing.T) {
 	testkit.Later(t)
-	t.Parallel() // beside others: it is long
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := newWorld(t, db)
 		w.tenant("acme", "anna")
@@ -81,7 +81,7 @@ func TestBadRequests(t *testing.T) {
 // TestOtherBrowser: M44, M69 and OIDC-LIBRARY §1.3: a sign-in's address alone is
 // worth nothing, at any step, in another browser.
 func TestOtherBrowser(t *testing.T) {
-	t.Parallel() // beside others: it is long
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := mailWorld(t, db, "anna")
 		p := w.rp("acme", "expenses")
@@ -110,6 +110,7 @@ func TestOtherBrowser(t *testing.T) {
 
 // TestEmptyAnswers: M3, rows 11 and 16: nothing, twice, or garbage moves nothing on.
 func TestEmptyAnswers(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := mailWorld(t, db, "anna")
 		p, c := w.rp("acme", "expenses"), testkit.NewClient(t)
@@ -143,6 +144,7 @@ func TestEmptyAnswers(t *testing.T) {
 
 // TestExpiry: codes live 5 minutes, sign-ins 10; a resend repeats the same code.
 func TestExpiry(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := mailWorld(t, db, "anna")
 		p, c := w.rp("acme", "expenses"), testkit.NewClient(t)
@@ -197,6 +199,7 @@ func (w *world) waitMails(n int) {
 // TestDeadMailServer: the page answers at once, tells that delivery failed, and
 // nothing lets anybody in.
 func TestDeadMailServer(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := mailWorld(t, db, "anna")
 		w.smtp.Script(fakes.SMTPFault{Stage: fakes.SMTPRcpt, Code: 550, Enhanced: [3]int{5, 1, 1}, Text: "no such user", Forever: true})
@@ -219,6 +222,7 @@ func TestDeadMailServer(t *testing.T) {
 // TestUnknownLooksLikeKnown: the same status, text and headers for unknown,
 // disabled and wrong (M61).
 func TestUnknownLooksLikeKnown(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := mailWorld(t, db, "anna", "bruno")
 		u, err := w.tenants.User(w.in("acme"), w.ids["user bruno"])
@@ -246,6 +250,7 @@ func TestUnknownLooksLikeKnown(t *testing.T) {
 
 // TestCancelAndSignOut.
 func TestCancelAndSignOut(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := newWorld(t, db)
 		w.tenant("acme", "anna")
@@ -286,6 +291,7 @@ func TestCancelAndSignOut(t *testing.T) {
 // TestConfirmedSignOut: asked first, a user who says yes is brought back to the
 // app all the same (RP-Initiated Logout §3).
 func TestConfirmedSignOut(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := newWorld(t, db)
 		w.tenant("acme", "anna")
@@ -310,6 +316,7 @@ func TestConfirmedSignOut(t *testing.T) {
 
 // TestFreshness: prompt=login and max_age ask again; the sid stays.
 func TestFreshness(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := newWorld(t, db)
 		w.tenant("acme", "anna")
@@ -338,6 +345,7 @@ func TestFreshness(t *testing.T) {
 
 // TestOpenSignInsAreCapped: N27, and the newest always works.
 func TestOpenSignInsAreCapped(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := mailWorld(t, db, "anna")
 		p := w.rp("acme", "expenses")
@@ -359,6 +367,7 @@ func TestOpenSignInsAreCapped(t *testing.T) {
 // TestSwitchedOff: what an administrator switches off between two steps, or under
 // a live session, lets nobody on (rows 36, 39; M51).
 func TestSwitchedOff(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		off := map[string]func(w *world){
 			"user": func(w *world) {
@@ -404,6 +413,7 @@ func TestSwitchedOff(t *testing.T) {
 // TestReplicaClockBehind: a password taken by a replica whose clock is a little
 // behind the one that began the sign-in still counts, and dates rightly.
 func TestReplicaClockBehind(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := newWorld(t, db)
 		w.tenant("acme", "anna")

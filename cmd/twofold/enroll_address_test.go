@@ -13,6 +13,7 @@ import (
 // TestEnrolPhone: who has no number proves one in the sign-in, by the code that goes
 // there; a mailbox tells who may.
 func TestEnrolPhone(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := mailWorld(t, db)
 		w.tenant("acme")
@@ -57,6 +58,7 @@ func TestEnrolPhone(t *testing.T) {
 // TestAccountAddress: a mail address is changed by the code that goes to the new one;
 // both are told, and somebody else's is not to be had.
 func TestAccountAddress(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := mailWorld(t, db, "anna", "bruno")
 		p, c := w.rp("acme", "expenses"), testkit.NewClient(t)
@@ -87,6 +89,7 @@ func TestAccountAddress(t *testing.T) {
 // TestBypass: a code of the help desk stands in for a factor, once; after a reset it
 // comes before a new factor, and whoever has only the password gets nowhere.
 func TestEnrolBypass(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := appWorld(t, db, "anna", "bruno")
 		p := w.rp("acme", "expenses")
@@ -154,6 +157,7 @@ func TestEnrolBypass(t *testing.T) {
 // TestResetByMailAlone: after a reset, proving an address counts as the new factor, and
 // where there is nothing to set up the bypass is all: nobody is asked for one for ever.
 func TestEnrolAfterReset(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		for name, phone := range map[string]string{"nothing to set up": "", "a number to prove": "none"} {
 			t.Run(name, func(t *testing.T) {

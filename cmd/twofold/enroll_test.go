@@ -42,6 +42,7 @@ func (p *rp) toCode(c *testkit.Client, name string) *testkit.Page {
 // TestEnrolForced: who must have a second factor and has none sets one up in the
 // sign-in, is given what stands in for it, and is in.
 func TestEnrolForced(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := appWorld(t, db, "anna")
 		w.factorWith("spare", "recovery", true, map[string]any{})
@@ -105,6 +106,7 @@ func TestEnrolForced(t *testing.T) {
 // TestEnrolSilent: with something to set up, a silent request is told that the user has
 // to take part.
 func TestEnrolSilent(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := newWorld(t, db)
 		w.tenant("acme", "anna")
@@ -125,6 +127,7 @@ func TestEnrolSilent(t *testing.T) {
 // TestEnrolLater: during a grace the user may put it off, as often as he signs in, and
 // not a day longer.
 func TestEnrolLater(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := newWorld(t, db)
 		w.tenant("acme", "anna")
@@ -154,7 +157,7 @@ func TestEnrolLater(t *testing.T) {
 // TestEnrolNotBesideWhatIsHeld: a password alone sets nothing up beside a factor that is
 // held, be it out of order or not.
 func TestEnrolNotBesideWhatIsHeld(t *testing.T) {
-	t.Parallel() // beside others: it is long
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := appWorld(t, db, "anna")
 		p := w.rp("acme", "expenses")
@@ -191,6 +194,7 @@ func (w *world) forgeSetUp(c *testkit.Client, page *testkit.Page, factor string)
 // TestEnrolGate: a weaker factor tells who may set up the stronger one that an app asks
 // for.
 func TestEnrolGate(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := mailWorld(t, db, "anna")
 		w.factorWith("app", "totp", true, map[string]any{})
@@ -214,6 +218,7 @@ func TestEnrolGate(t *testing.T) {
 // TestEnrolSteps: the back button, an old page and a second tab never break what is
 // being set up.
 func TestEnrolSteps(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := appWorld(t, db, "anna")
 		w.factorWith("other", "totp", true, map[string]any{})
@@ -242,6 +247,7 @@ func TestEnrolSteps(t *testing.T) {
 // TestEnrolWithdrawn: what an administrator takes away while it is being set up is not
 // set up.
 func TestEnrolWithdrawn(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := appWorld(t, db, "anna")
 		p := w.rp("acme", "expenses")
@@ -257,6 +263,7 @@ func TestEnrolWithdrawn(t *testing.T) {
 // TestEnrolByLink: the link that is mailed leads back into the sign-in, in its browser,
 // once; opening it changes nothing.
 func TestEnrolByLink(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := newWorld(t, db)
 		w.tenant("acme", "anna")
@@ -290,6 +297,7 @@ func TestEnrolByLink(t *testing.T) {
 
 // TestResync: an app that is out of step is brought back by two codes, from the account.
 func TestResync(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := appWorld(t, db, "anna")
 		p, c := w.rp("acme", "expenses"), testkit.NewClient(t)

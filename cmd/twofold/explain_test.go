@@ -221,7 +221,7 @@ func resultOf(o tenants.Outcome) string {
 // user then meets.
 func TestExplainAgrees(t *testing.T) {
 	testkit.Later(t)
-	t.Parallel() // beside others: it is long
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, url string) {
 		w, _ := explainWorld(t, url)
 		seen := map[tenants.Outcome]int{}
@@ -251,6 +251,7 @@ func TestExplainAgrees(t *testing.T) {
 // TestExplainAgreesOnWeakerOnes: who has only what is too weak is told to set up what is
 // not, and is asked for what he has before he may.
 func TestExplainAgreesOnWeakerOnes(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, url string) {
 		w, a := explainWorld(t, url)
 		w.factorWith("key", "webauthn", true, map[string]any{})

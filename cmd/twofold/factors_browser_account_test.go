@@ -11,6 +11,7 @@ import (
 
 // TestBrowserAccount: a person looks after his second factors, addresses and sessions.
 func TestBrowserAccount(t *testing.T) {
+	t.Parallel()
 	chromium := browser.New(t)
 	for _, f := range some("de") {
 		t.Run(f.name, func(t *testing.T) {

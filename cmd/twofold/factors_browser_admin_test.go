@@ -12,6 +12,7 @@ import (
 // prints to the console, and sets up an authenticator app on the way; then signs out and
 // in again. Nothing of it needs script.
 func TestBrowserFirstRun(t *testing.T) {
+	t.Parallel()
 	chromium := browser.New(t)
 	for _, f := range flows()[:2] {
 		t.Run(f.name, func(t *testing.T) {

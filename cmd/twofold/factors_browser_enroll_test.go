@@ -90,6 +90,7 @@ func (f flow) as(t *testing.T, w *world, chromium *browser.Browser, name string,
 // TestBrowserSetUpApp: who has no second factor sets up an authenticator app in the
 // sign-in, gets recovery codes, and signs in with the app the next time.
 func TestBrowserSetUpApp(t *testing.T) {
+	t.Parallel()
 	chromium := browser.New(t)
 	run := func(t *testing.T, db string, f flow) {
 		w := withApp(t, db)
@@ -128,6 +129,7 @@ func withPasskey(t *testing.T, db string) *world {
 // TestBrowserPasskey: a passkey is set up in the sign-in, asked for in the next one,
 // and then signs in by itself where the tenant wants that.
 func TestBrowserPasskey(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := withPasskey(t, db)
 		u := w.at(t, browser.New(t), "anna")
@@ -179,6 +181,7 @@ func TestBrowserPasskey(t *testing.T) {
 // TestBrowserLostPhone: the help desk takes away a lost app; its code comes before a new
 // one is set up.
 func TestBrowserLostPhone(t *testing.T) {
+	t.Parallel()
 	chromium := browser.New(t)
 	for _, f := range flows()[:2] {
 		t.Run(f.name, func(t *testing.T) {
@@ -238,6 +241,7 @@ func (w *world) reset(name string) (code string) {
 // TestBrowserEnrolLink: setting up begins with a mailed link, which counts in the
 // browser that the sign-in is in, and in no other.
 func TestBrowserEnrolLink(t *testing.T) {
+	t.Parallel()
 	chromium := browser.New(t)
 	for _, f := range flows()[:2] {
 		t.Run(f.name, func(t *testing.T) {

@@ -43,6 +43,7 @@ func (u *person) another() { u.t.Helper(); u.Click(`button[value="choose"]`) }
 // TestBrowserRecovery: a recovery code takes the place of a lost app, once; its owner is
 // told, and makes a new set on the account page.
 func TestBrowserRecovery(t *testing.T) {
+	t.Parallel()
 	chromium := browser.New(t)
 	for _, f := range some("it") {
 		t.Run(f.name, func(t *testing.T) {
@@ -104,6 +105,7 @@ func TestBrowserRecovery(t *testing.T) {
 // TestBrowserAnotherMethod: all methods are offered, the strongest first, and the one
 // used last first among equals.
 func TestBrowserAnotherMethod(t *testing.T) {
+	t.Parallel()
 	chromium := browser.New(t)
 	w, _ := newSite(t, testkit.SQLite(t))
 	for _, f := range [][2]string{{"Passkey", "webauthn"}, {"Authenticator app", "totp"}, {"Recovery codes", "recovery"}} {
@@ -193,6 +195,7 @@ func TestBrowserAnotherMethod(t *testing.T) {
 // TestBrowserRemembered: a remembered browser is not asked where a rule asks, but still
 // where an app demands strength; until it is forgotten.
 func TestBrowserRemembered(t *testing.T) {
+	t.Parallel()
 	chromium := browser.New(t)
 	for _, f := range some("fr") {
 		t.Run(f.name, func(t *testing.T) {
@@ -246,6 +249,7 @@ func TestBrowserRemembered(t *testing.T) {
 // TestBrowserReset: a forgotten password is chosen anew by a mailed link, and the second
 // factor is asked for as ever.
 func TestBrowserReset(t *testing.T) {
+	t.Parallel()
 	chromium := browser.New(t)
 	for _, f := range some("de") {
 		t.Run(f.name, func(t *testing.T) {
@@ -304,6 +308,7 @@ func TestBrowserReset(t *testing.T) {
 // TestBrowserNumber: a phone number is proven in the sign-in. What codes cannot go to is
 // refused in words.
 func TestBrowserNumber(t *testing.T) {
+	t.Parallel()
 	chromium := browser.New(t)
 	for _, f := range some("fr") {
 		t.Run(f.name, func(t *testing.T) {
@@ -349,6 +354,7 @@ func TestBrowserNumber(t *testing.T) {
 // TestBrowserWebhook: a customer's app shows numbers to match. The page goes on by
 // itself once the right one is confirmed, and by its button without script.
 func TestBrowserWebhook(t *testing.T) {
+	t.Parallel()
 	chromium := browser.New(t)
 	for _, f := range flows()[:2] {
 		t.Run(f.name, func(t *testing.T) {

@@ -39,6 +39,7 @@ func blocks(page, language string) []string {
 
 // TestImportGuide brings the users of the guide in.
 func TestImportGuide(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, database string) {
 		w := newWorld(t, database)
 		w.tenant("acme")
@@ -71,6 +72,7 @@ func TestImportGuide(t *testing.T) {
 
 // TestCurlGuide runs what the REST guide types into a terminal.
 func TestCurlGuide(t *testing.T) {
+	t.Parallel()
 	shell := need.Command(t, "sh", "any shell")
 	need.Command(t, "curl", "apt-get install curl")
 	need.Command(t, "jq", "apt-get install jq")
@@ -104,6 +106,7 @@ func TestCurlGuide(t *testing.T) {
 
 // TestReadmeCommands: each command has a place in the README's table.
 func TestReadmeCommands(t *testing.T) {
+	t.Parallel()
 	parser, err := kong.New(&commands{}, kong.Name("twofold"))
 	if err != nil {
 		t.Fatal(err)
@@ -128,6 +131,7 @@ func TestReadmeCommands(t *testing.T) {
 
 // TestGuideLabels: what the guides call by name in the admin UI is called so there.
 func TestGuideLabels(t *testing.T) {
+	t.Parallel()
 	var source strings.Builder
 	for _, pattern := range []string{"../../admin/console/*.go", "../../admin/console/templates/*.html", "../../ui/admin*.go", "../../ui/html/*.html", "../../ui/texts/en.json", "../../twofactor/*/*.go", "../../admin/*.go"} {
 		files, err := filepath.Glob(pattern)

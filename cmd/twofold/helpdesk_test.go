@@ -54,6 +54,7 @@ func (d *desk) answer(page *testkit.Page) *testkit.Page {
 // as he sees it: signed out and shut out at once, let in by a bypass, made to set up a
 // new one, and then as before.
 func TestLostFactor(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, at string) {
 		d := newDesk(t, at)
 		p, c := d.rp("acme", "expenses"), testkit.NewClient(t)
@@ -125,6 +126,7 @@ func (d *desk) told(to, words string) {
 // TestLostPhone: a number that text messages go to is proven again after a reset, and
 // the sign-ins after that ask for no bypass.
 func TestLostPhone(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, at string) {
 		d := newDesk(t, at)
 		d.tenant("globex")
@@ -173,6 +175,7 @@ func (d *desk) user_(t *testing.T) tenants.User {
 // TestBypassOnceOnly: a bypass stands in for a factor in one sign-in, leaves the factor
 // as it is, and is worth no more than a code by mail.
 func TestBypassOnceOnly(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, at string) {
 		d := newDesk(t, at)
 		p := d.rp("acme", "expenses")

@@ -72,6 +72,7 @@ func (w *world) byApp(name string, a app) tokens {
 // new key in front sign people in, everything is sealed anew. Afterwards the old key is
 // gone, and all that was there before still works.
 func TestMasterKeyRotation(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, databaseURL string) {
 		w := newWorld(t, databaseURL)
 		w.tenant("acme", "anna", "app-0-0", "app-0-1", "app-1-0", "app-1-1")
@@ -186,6 +187,7 @@ func TestMasterKeyRotation(t *testing.T) {
 // database has its own key of MACs, and when the master key of that time has gone. While
 // both versions run, each takes what the other made.
 func TestMACsOfBefore(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, databaseURL string) {
 		w := newWorld(t, databaseURL)
 		before, err := seal.New(testKey)

@@ -12,6 +12,7 @@ import (
 // TestLanguageOfASignIn follows one sign-in through three languages: the app asks for
 // one, the user switches twice, and the sign-in goes on where it stood each time.
 func TestLanguageOfASignIn(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
 		w.tenant("acme", "anna")
@@ -45,6 +46,7 @@ func TestLanguageOfASignIn(t *testing.T) {
 
 // TestLanguageOfAUser: once a user is known, the pages speak as the user likes.
 func TestLanguageOfAUser(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
 		w.tenant("acme")

@@ -13,6 +13,7 @@ import (
 // TestOwnWords: a tenant's template is in the next mail, beside the words that it
 // leaves as they are; one that breaks the rules is not saved.
 func TestOwnWords(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
 		w.tenant("acme", "anna")

@@ -89,6 +89,7 @@ func (h *hearing) require(want ...string) {
 // TestAppsHearOfSignOut: whoever ends a session, the apps that hold it hear of it, and
 // the account page says which those are.
 func TestAppsHearOfSignOut(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := newWorld(t, db)
 		w.tenant("acme", "anna")
@@ -138,6 +139,7 @@ func TestAppsHearOfSignOut(t *testing.T) {
 
 // TestSignOutRequests holds the endpoint to RP-Initiated Logout §2 and §3.
 func TestSignOutRequests(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := newWorld(t, db)
 		w.tenant("acme", "anna", "bruno")
@@ -203,6 +205,7 @@ func TestSignOutRequests(t *testing.T) {
 // TestSignOutWithoutTheWorker: who signs out does not wait for apps, and what is left by
 // a replica that was stopped in between is delivered by the next.
 func TestSignOutWithoutTheWorker(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := newWorld(t, db)
 		w.tenant("acme", "anna")

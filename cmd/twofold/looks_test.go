@@ -27,6 +27,7 @@ import (
 // light on a desk and dark on a phone: nothing sticks out, nothing complains, and axe-core
 // has nothing serious against it. With TWOFOLD_SCREENSHOTS pictures are taken as well.
 func TestBrowserEveryPage(t *testing.T) {
+	t.Parallel()
 	if !browser.HasAxe() && os.Getenv("TWOFOLD_SCREENSHOTS") == "" {
 		t.Skip("make test-axe and make screenshots run this test")
 	}

@@ -15,6 +15,7 @@ import (
 
 // TestMatrixBeyond is what an attacker finds beside the matrix.
 func TestMatrixBeyond(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, url string) {
 		t.Parallel()
 		a := newArena(t, url)

@@ -48,6 +48,7 @@ const (
 // the same is asked: does a session stand without its sign-in in the audit trail, is
 // anything half-written, has a code or a key got into an answer, a log or the trail.
 func TestMatrix(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, url string) {
 		t.Parallel()
 		a := newArena(t, url)
@@ -182,6 +183,7 @@ func (m *matrix) expect(want rune, name string, move func() *testkit.Page) *test
 // TestReferenceMatrix holds the guide against the rows: it is drawn from them, and
 // tells of all 76 whether they run, or why not.
 func TestReferenceMatrix(t *testing.T) {
+	t.Parallel()
 	rows, missing := matrixRows(), matrixMissing()
 	byID := map[string]row{}
 	for _, r := range rows {

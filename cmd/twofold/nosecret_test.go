@@ -34,7 +34,7 @@ import (
 // looked at where it is shown, and everywhere afterwards.
 func TestNoSecretAnywhere(t *testing.T) {
 	testkit.Later(t)
-	t.Parallel() // beside others: it is long
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, databaseURL string) {
 		m := &mole{world: newWorld(t, databaseURL), seen: map[string]bool{}}
 		m.fill()

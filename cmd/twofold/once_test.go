@@ -144,6 +144,7 @@ func (w *chainWorld) opened(user string, n int) (out []oncePost) {
 // TestOnce: whatever counts once counts once, over 64 submits at the same moment, all
 // sign-ins of a user and all replicas.
 func TestOnce(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		url      func(testing.TB) string
 		replicas int

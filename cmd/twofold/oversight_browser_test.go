@@ -17,6 +17,7 @@ import (
 // TestBrowserOversight: an administrator goes through the pages of oversight and of the
 // server, with something on each of them.
 func TestBrowserOversight(t *testing.T) {
+	t.Parallel()
 	chromium := browser.New(t)
 	w, _ := newSite(t, testkit.SQLite(t))
 	u := &person{Browser: chromium.For(t), t: t, w: w, name: "sue"}

@@ -17,6 +17,7 @@ import (
 // TestOversightPages goes through trail, delivery log and sessions as the first
 // administrator does.
 func TestOversightPages(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, database string) {
 		w := newWorld(t, database)
 		c := testkit.NewClient(t)
@@ -56,6 +57,7 @@ func TestOversightPages(t *testing.T) {
 // TestServerPages: a system administrator makes, changes, deletes and brings back a
 // customer, gives a role and takes it back, searches, and reads the API's reference.
 func TestServerPages(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, database string) {
 		w := newWorld(t, database)
 		c := testkit.NewClient(t)
@@ -101,6 +103,7 @@ func TestServerPages(t *testing.T) {
 // TestOversightByRole: each role gets to exactly the pages of oversight that are its own,
 // and its rail offers no other. An auditor has two.
 func TestOversightByRole(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, at string) {
 		w := newWorld(t, at)
 		w.customer()
@@ -196,6 +199,7 @@ func TestOversightByRole(t *testing.T) {
 // TestOversightHoldsNoSecrets: with passwords, codes, cookies and secrets of apps about,
 // none of them is on a page of oversight, in the export or in the log.
 func TestOversightHoldsNoSecrets(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, at string) {
 		w := newWorld(t, at)
 		w.customer()
@@ -239,6 +243,7 @@ func TestOversightHoldsNoSecrets(t *testing.T) {
 
 // TestBulkByPages: all that match are counted, asked about, and worked off with progress.
 func TestBulkByPages(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, at string) {
 		w := newWorld(t, at)
 		w.customer()

@@ -10,6 +10,7 @@ import (
 
 // TestBrowserPeople: an administrator goes through the pages about people and sign-in.
 func TestBrowserPeople(t *testing.T) {
+	t.Parallel()
 	chromium := browser.New(t)
 	w, _ := newSite(t, testkit.SQLite(t))
 	u := &person{Browser: chromium.For(t), t: t, w: w, name: "sue"}

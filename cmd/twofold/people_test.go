@@ -86,6 +86,7 @@ func (o *officer) post(path string, values ...string) *testkit.Page {
 // TestConsoleUsers: an administrator makes a user who can sign in, changes him, finds
 // him by filters, and takes him away and back.
 func TestConsoleUsers(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, at string) {
 		w := newWorld(t, at)
 		w.customer()
@@ -170,6 +171,7 @@ var bypassCode = regexp.MustCompile(`<code[^>]*>([^<]+)</code>`)
 // TestConsoleHelpDesk: what a help desk does, with the fresh sign-in that it takes and
 // the reasons that it leaves; codes are shown once.
 func TestConsoleHelpDesk(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, at string) {
 		w := newWorld(t, at)
 		w.customer()
@@ -236,6 +238,7 @@ func TestConsoleHelpDesk(t *testing.T) {
 // TestConsoleRolesOnPeople: what the narrower roles may do on the pages about people and
 // sign-in, and that posts are refused as the pages are.
 func TestConsoleRolesOnPeople(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, at string) {
 		w := newWorld(t, at)
 		w.customer()
@@ -347,6 +350,7 @@ func TestConsoleRolesOnPeople(t *testing.T) {
 // TestConsoleTenant: a tenant from nothing to its sign-in page, its rules in words, and
 // what who runs it may not loosen.
 func TestConsoleTenant(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, at string) {
 		w := newWorld(t, at)
 		w.customer()
@@ -401,6 +405,7 @@ func TestConsoleTenant(t *testing.T) {
 // TestConsoleClientApp: an app by its type, its secrets shown once, and how to connect;
 // the administration itself stays as it is.
 func TestConsoleClientApp(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, at string) {
 		w := newWorld(t, at)
 		w.customer()
@@ -519,6 +524,7 @@ func (o *officer) upload(path string, file []byte) *testkit.Page {
 // TestConsoleLogo: a picture is drawn anew, served by its tenant for ever under the name
 // of its content, and shown to those who sign in; what is no picture is refused.
 func TestConsoleLogo(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, at string) {
 		w := newWorld(t, at)
 		w.customer()
@@ -592,6 +598,7 @@ func (o *officer) settled(page *testkit.Page) *testkit.Page {
 
 // TestConsoleBulk: many users at once, after a question; and what failed and why.
 func TestConsoleBulk(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, at string) {
 		w := newWorld(t, at)
 		w.customer()

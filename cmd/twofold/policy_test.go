@@ -28,6 +28,7 @@ func (w *world) events(tenant string) string {
 // TestAssignmentAtEachLevel: an assignment to a tenant, an IDP, an app, a group
 // or a user reaches exactly the sign-ins of SPEC §4.
 func TestAssignmentAtEachLevel(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, url string) {
 		for _, level := range []string{"subscription sample", "tenant acme", "idp staff", "client_app expenses", "group managers", "user anna"} {
 			t.Run(level, func(t *testing.T) {
@@ -67,6 +68,7 @@ func freshCopy(t *testing.T, url string) string {
 // TestLevelsTogether: the sets of the levels are united, the strictest wins, and
 // the strongest is offered first.
 func TestLevelsTogether(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
 		w.tenant("acme", "anna")
@@ -104,6 +106,7 @@ func TestLevelsTogether(t *testing.T) {
 // TestStepUp: single sign-on from a lax app to a strict one asks for the missing
 // factor only, and the session keeps its sid.
 func TestStepUp(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
 		w.tenant("acme", "anna")
@@ -159,6 +162,7 @@ func str(v any) string {
 
 // TestExempt: an exemption lifts the requirement, is audited, and ends on its day.
 func TestExempt(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
 		w.tenant("acme", "anna")
@@ -190,6 +194,7 @@ func TestExempt(t *testing.T) {
 // TestFailsClosed: a required factor that cannot be used lets nobody in, says so
 // to the user and tells the administrator why.
 func TestFailsClosed(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, url string) {
 		for name, prepare := range map[string]func(w *world){
 			"invalid": func(w *world) {
@@ -252,6 +257,7 @@ func (w *world) inactive(name string) {
 // TestRaisedWhileOpen: a rule that an administrator adds between password and code
 // counts for the sign-in that is open (SECURITY M56).
 func TestRaisedWhileOpen(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
 		w.tenant("acme", "anna")
@@ -275,6 +281,7 @@ func TestRaisedWhileOpen(t *testing.T) {
 
 // TestTrailHolds: after sign-ins of all kinds the audit chain verifies.
 func TestTrailHolds(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
 		w.tenant("acme", "anna")

@@ -62,6 +62,7 @@ func (w *world) count(table, where string) (n int) {
 
 // TestOneRightCodeManyTimes: M23, 64 × the same right code make one session.
 func TestOneRightCodeManyTimes(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, url string) {
 		w := mailWorld(t, url, "anna")
 		p, c := w.rp("acme", "expenses"), testkit.NewClient(t)
@@ -92,6 +93,7 @@ func TestOneRightCodeManyTimes(t *testing.T) {
 
 // TestManyWrongGuesses: M25, 100 guesses at once are judged at most 5 times.
 func TestManyWrongGuesses(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, url string) {
 		w := mailWorld(t, url, "anna")
 		p, c := w.rp("acme", "expenses"), testkit.NewClient(t)
@@ -122,6 +124,7 @@ func TestManyWrongGuesses(t *testing.T) {
 // TestForeignCodes: M14, M15, M41–M44: a used code, one of an older sign-in, of
 // another user or of another tenant is refused.
 func TestForeignCodes(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, url string) {
 		w := mailWorld(t, url, "anna", "bruno")
 		w.tenant("globex", "carla")
@@ -170,6 +173,7 @@ type url_ = map[string]string
 
 // TestOneCodeManyExchanges: 50 parallel exchanges of one code give one token set.
 func TestOneCodeManyExchanges(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
 		w.tenant("acme", "anna")
@@ -197,6 +201,7 @@ func TestOneCodeManyExchanges(t *testing.T) {
 // TestParallelRightSignIns: the counters never refuse honest sign-ins of one user
 // at the same moment (SECURITY §3, row 77).
 func TestParallelRightSignIns(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
 		w.tenant("acme", "anna")

@@ -24,6 +24,7 @@ var updateReference = flag.Bool("update", false, "write docs/reference anew")
 // TestReference holds the reference pages against the program: they are drawn
 // from the command line's structs and from the catalogue, never by hand.
 func TestReference(t *testing.T) {
+	t.Parallel()
 	for name, want := range map[string]string{"settings.md": settingsPage(t), "cli.md": cliPage(t), "factors.md": factorsPage(), "openapi.yaml": string(rest.New(rest.Config{}).OpenAPI("openapi.yaml"))} {
 		t.Run(name, func(t *testing.T) {
 			file := filepath.Join("..", "..", "docs", "reference", name)

@@ -8,12 +8,14 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"twofold/internal/seal"
+	"twofold/internal/testkit"
 )
 
 // TestScripts runs the command as operators do: testdata/script, on SQLite. This
 // test binary is the command, see TestMain.
 func TestScripts(t *testing.T) {
-	t.Parallel() // beside others: it is long
+	t.Parallel()
+	testkit.Later(t)
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

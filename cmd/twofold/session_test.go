@@ -37,6 +37,7 @@ func toApp(page *testkit.Page) bool {
 // TestProofsOfAnotherUser: who has a fresh code of his own in the session does not
 // get in as somebody whose password he knows.
 func TestProofsOfAnotherUser(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := mailWorld(t, db, "mallory", "anna")
 		c := testkit.NewClient(t)
@@ -67,6 +68,7 @@ func TestProofsOfAnotherUser(t *testing.T) {
 // TestStepUpOutlivesNoSession: what a sign-in took over from a session counts as
 // long as that session (R13, M70).
 func TestStepUpOutlivesNoSession(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		for name, end := range map[string]func(w *world, c *testkit.Client){
 			"signed out": func(w *world, c *testkit.Client) {
@@ -115,6 +117,7 @@ func TestStepUpOutlivesNoSession(t *testing.T) {
 // TestSessionCookieRotates: M67: each authentication makes a new cookie, and the
 // old one opens nothing; the session's id stays.
 func TestSessionCookieRotates(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := newWorld(t, db)
 		w.tenant("acme", "anna")
@@ -158,6 +161,7 @@ func TestSessionCookieRotates(t *testing.T) {
 // TestSignInCookieRotates: I9: what a browser held before the password opens
 // nothing after it.
 func TestSignInCookieRotates(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := mailWorld(t, db, "anna")
 		p, c := w.rp("acme", "expenses"), testkit.NewClient(t)
@@ -204,6 +208,7 @@ func TestSignInCookieRotates(t *testing.T) {
 // TestTwoUsersOneBrowser: M70: who signs in ends the session of who was there, and
 // all that was granted in it.
 func TestTwoUsersOneBrowser(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := newWorld(t, db)
 		w.tenant("acme", "anna", "bruno")
@@ -236,6 +241,7 @@ func TestTwoUsersOneBrowser(t *testing.T) {
 // TestPlantedCookies: M68: a cookie that a sibling host has planted beside ours
 // neither signs anybody in nor keeps anybody out of his sign-in.
 func TestPlantedCookies(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := mailWorld(t, db, "anna", "mallory")
 		p, c, attacker := w.rp("acme", "expenses"), testkit.NewClient(t), testkit.NewClient(t)
@@ -282,6 +288,7 @@ func TestPlantedCookies(t *testing.T) {
 // TestTwoPostsOfOneStep: of two identical posts one takes the step; the other is
 // shown where the sign-in stands.
 func TestTwoPostsOfOneStep(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := mailWorld(t, db, "anna")
 		p, c := w.rp("acme", "expenses"), testkit.NewClient(t)

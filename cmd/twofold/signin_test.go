@@ -8,6 +8,7 @@ import (
 )
 
 func TestPasswordAndMailCode(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
 		w.tenant("acme", "anna")

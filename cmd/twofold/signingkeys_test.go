@@ -15,6 +15,7 @@ import (
 // TestSigningKeyPages: an administrator rotates the keys of a tenant, sees what comes
 // next, and in an emergency revokes one by typing the tenant's name.
 func TestSigningKeyPages(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, databaseURL string) {
 		w := newWorld(t, databaseURL)
 		w.customer()

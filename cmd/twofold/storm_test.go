@@ -28,7 +28,7 @@ func refreshing(token string) url.Values {
 // what looks like a theft ends the family: on both, and after they were started anew
 // (SECURITY §3 rows 37 and 38).
 func TestRefreshStorm(t *testing.T) {
-	t.Parallel() // beside others: it is long
+	t.Parallel()
 	w, b, ps := replicas(t, 2)
 	p, c := w.rp("acme", "expenses"), testkit.NewClient(t)
 	page := p.signIn(c, "anna").Follow()

@@ -110,6 +110,7 @@ func listOf(v any) (out []string) {
 // TestUpstreamSignIn: a stranger gets an account, once; tokens tell what is true; each
 // way to say who one is leads where it should.
 func TestUpstreamSignIn(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := newUpstreamWorld(t, db, "anna")
 		p, c := w.rp("acme", "expenses"), testkit.NewClient(t)
@@ -173,6 +174,7 @@ func TestUpstreamSignIn(t *testing.T) {
 // TestUpstreamTrust: our factor is asked on top, unless the provider is trusted with what
 // it says; what it is trusted with is asked each time.
 func TestUpstreamTrust(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := newUpstreamWorld(t, db)
 		w.assign("mail", "tenant acme", true)
@@ -201,6 +203,7 @@ func TestUpstreamTrust(t *testing.T) {
 
 // TestUpstreamFresh: an app that asks for a fresh sign-in gets one from there, or none.
 func TestUpstreamFresh(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := newUpstreamWorld(t, db)
 		p, c := w.rp("acme", "expenses"), testkit.NewClient(t)
@@ -233,6 +236,7 @@ func TestUpstreamFresh(t *testing.T) {
 // TestUpstreamStrangers: an address proves nothing, and nothing brings back who was shut
 // out (SECURITY rows 39, 62).
 func TestUpstreamStrangers(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := newUpstreamWorld(t, db, "anna")
 		p := w.rp("acme", "expenses")
@@ -284,6 +288,7 @@ func TestUpstreamStrangers(t *testing.T) {
 // TestUpstreamAnswers: an answer counts once, in the browser that asked, from who was
 // asked.
 func TestUpstreamAnswers(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := newUpstreamWorld(t, db)
 		evil := w.provider(t, "evil", func(v *tenants.IDP) { v.CreateUsers = true })
@@ -371,6 +376,7 @@ func TestUpstreamAnswers(t *testing.T) {
 
 // TestUpstreamDown: who is down hurts nobody else; who declines leads back to the choice.
 func TestUpstreamDown(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := newUpstreamWorld(t, db, "anna")
 		p, c := w.rp("acme", "expenses"), testkit.NewClient(t)
@@ -396,6 +402,7 @@ func TestUpstreamDown(t *testing.T) {
 // TestUpstreamLink: who has an account links it himself, and takes that back; the last
 // way in stays.
 func TestUpstreamLink(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, db string) {
 		w := newUpstreamWorld(t, db, "anna", "bruno")
 		p := w.rp("acme", "expenses")

@@ -44,6 +44,7 @@ func (o *office) must2(err error) {
 
 // TestImportPage brings users in from the list of users on: check, import, sign-in.
 func TestImportPage(t *testing.T) {
+	t.Parallel()
 	testkit.EachDatabase(t, func(t *testing.T, database string) {
 		o := newOffice(t, database)
 		form := o.open("users").RequireText("Many users at once").Link("Import users").Require(http.StatusOK)

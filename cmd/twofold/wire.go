@@ -125,7 +125,7 @@ func build(ctx context.Context, p parts) (*house, error) {
 	h.outbox.Fallback = h.ceremony.FallThrough
 	if h.provider, err = op.New(op.Config{
 		DB: d, Seal: p.Seal, Now: p.Now, Rand: rand.Reader, Log: p.Log, Tenants: h.tenants, Audit: h.audit, PublicURL: p.PublicURL,
-		RSABits: p.RSABits, NewRSA: p.NewRSA, RefreshGrace: p.RefreshGrace, KeyTimes: p.times(),
+		Guarded: h.tenants.Env.Guarded, RSABits: p.RSABits, NewRSA: p.NewRSA, RefreshGrace: p.RefreshGrace, KeyTimes: p.times(),
 	}); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
@@ -143,7 +143,7 @@ func build(ctx context.Context, p parts) (*house, error) {
 	h.admin = &admin.Admin{
 		DB: d, Tenants: h.tenants, Ceremony: h.ceremony, Outbox: h.outbox, Audit: h.audit, Limits: h.limits, HelpDesk: h.helpDesk(),
 		Now: p.Now, Log: p.Log, PublicURL: p.PublicURL, Preview: h.previewLetter, Letters: knownLetters(), Sessions: h.sessions(),
-		SigningKeys: h.signingKeys(),
+		SigningKeys: h.signingKeys(), Consents: h.consents(),
 	}
 	h.root = mux.NewRouter().SkipClean(true)
 	h.idp.Mount(h.root)

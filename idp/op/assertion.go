@@ -6,14 +6,17 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	jose "github.com/go-jose/go-jose/v4"
 
 	"twofold/internal/db"
 	"twofold/internal/id"
+	"twofold/internal/jwks"
 	"twofold/tenants"
 )
 
@@ -63,8 +66,8 @@ func assertedClient(assertion string) string {
 // on all replicas, by one INSERT.
 func (p *Provider) checkAssertion(ctx context.Context, app tenants.ClientApp, assertion string) (bool, error) {
 	var c assertionClaims
-	if !verifyAssertion(app, assertion, &c) || !p.assertionFits(ctx, app, c) {
-		return false, nil
+	if ok, err := p.verifyAssertion(ctx, app, assertion, &c); err != nil || !ok || !p.assertionFits(ctx, app, c) {
+		return false, err
 	}
 	row := replayRow{Key: id.Hash("assertion|" + app.ID + "|" + c.ID), ExpiresAt: c.Expires.time().Add(clockSkew)}
 	err := p.DB.For(ctx).Create(&row).Error
@@ -79,32 +82,68 @@ func (p *Provider) checkAssertion(ctx context.Context, app tenants.ClientApp, as
 
 // verifyAssertion checks the signature with the app's registered keys. Keys and
 // addresses of keys in the header are never looked at (SECURITY R17).
-func verifyAssertion(app tenants.ClientApp, assertion string, c *assertionClaims) bool {
+func (p *Provider) verifyAssertion(ctx context.Context, app tenants.ClientApp, assertion string, c *assertionClaims) (bool, error) {
 	if !strictCompact(assertion) {
-		return false
+		return false, nil
 	}
 	jws, err := jose.ParseSignedCompact(assertion, assertionAlgs)
 	if err != nil || len(jws.Signatures) != 1 {
-		return false
+		return false, nil
 	}
 	h := jws.Signatures[0].Protected
 	if typ, _ := h.ExtraHeaders[jose.HeaderType].(string); typ != "" && !strings.EqualFold(typ, "JWT") &&
 		!strings.EqualFold(typ, "client-authentication+jwt") {
-		return false
+		return false, nil
 	}
-	var set jose.JSONWebKeySet
-	if json.Unmarshal([]byte(app.JWKS), &set) != nil {
-		return false
+	keys, err := p.keysOf(ctx, app, h)
+	if err != nil {
+		return false, err
 	}
-	for _, k := range set.Keys {
+	for _, k := range keys {
 		if !keyFits(k, h) {
 			continue
 		}
 		if payload, err := jws.Verify(k.Key); err == nil {
-			return json.Unmarshal(payload, c) == nil
+			return json.Unmarshal(payload, c) == nil, nil
 		}
 	}
-	return false
+	return false, nil
+}
+
+// keysOf are an app's keys: those that are registered, or that are at its address.
+func (p *Provider) keysOf(ctx context.Context, app tenants.ClientApp, h jose.Header) ([]jose.JSONWebKey, error) {
+	if app.JWKSURI == "" {
+		var set jose.JSONWebKeySet
+		if json.Unmarshal([]byte(app.JWKS), &set) != nil {
+			return nil, nil
+		}
+		return set.Keys, nil
+	}
+	return p.appKeys.at(p.Guarded, p.Now, app.JWKSURI).Find(ctx, h)
+}
+
+// appKeys are the keys of apps that are at addresses, each fetched by each replica for
+// itself. The zero value works.
+type appKeys struct {
+	mu   sync.Mutex
+	sets map[string]*jwks.Set
+}
+
+// appKeysKept bounds them: there is no more than one for each such app.
+const appKeysKept = 10_000
+
+func (k *appKeys) at(client *http.Client, now func() time.Time, url string) *jwks.Set {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	set, ok := k.sets[url]
+	if !ok {
+		if k.sets == nil || len(k.sets) >= appKeysKept {
+			k.sets = map[string]*jwks.Set{}
+		}
+		set = jwks.New(client, now, url)
+		k.sets[url] = set
+	}
+	return set
 }
 
 // keyFits reports whether a registered key may have made the signature. go-jose

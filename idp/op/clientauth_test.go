@@ -1,13 +1,18 @@
 package op
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"encoding/json"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -176,6 +181,57 @@ func TestPrivateKeyJWT(t *testing.T) {
 				t.Errorf("%d accepted", count(got, 200))
 			}
 		})
+	})
+}
+
+// TestKeysAtAnAddress: an app may publish its keys. A new one is found there, and what is
+// signed by one that has gone from there counts no more after an hour.
+func TestKeysAtAnAddress(t *testing.T) {
+	eachWorld(t, func(t *testing.T, w *world) {
+		var calls atomic.Int32
+		var published atomic.Value
+		status := http.StatusOK
+		keys := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+			calls.Add(1)
+			rw.WriteHeader(status)
+			_, _ = io.WriteString(rw, published.Load().(string))
+		}))
+		defer keys.Close()
+		app := w.apps["jwt"]
+		app.JWKS, app.JWKSURI = "", keys.URL+"/jwks"
+		w.put(w.store.PutClientApp(w.in(w.acme), &app))
+		only := func(kid string, key crypto.Signer) string {
+			text, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: kid, Use: "sig"}}})
+			w.must(err)
+			return string(text)
+		}
+		send := func(a string) answer {
+			return w.send(formRequest(http.MethodPost, "/t/acme/token", url.Values{
+				"grant_type": {"client_credentials"}, "client_assertion_type": {assertionType}, "client_assertion": {a},
+			}))
+		}
+		step := func(what, kid string, wantStatus int, wantCalls int32) {
+			t.Helper()
+			calls.Store(0)
+			if got := send(w.assertion(kid, nil)); got.status != wantStatus || calls.Load() != wantCalls {
+				t.Errorf("%s: status %d, %d calls: %s", what, got.status, calls.Load(), got.text)
+			}
+		}
+		published.Store(only("ec", w.keys.ec))
+		step("first", "ec", 200, 1)
+		step("remembered", "ec", 200, 0)
+		step("unknown within the minute", "ed", 401, 0)
+		published.Store(only("ed", w.keys.ed))
+		w.clock.Advance(time.Minute)
+		step("a new key", "ed", 200, 1)
+		step("the old one has gone", "ec", 401, 0)
+		w.clock.Advance(time.Hour)
+		status = http.StatusBadGateway
+		step("not to be had", "ed", 503, 1)
+		step("and nobody asks at once again", "ed", 503, 0)
+		status = http.StatusOK
+		w.clock.Advance(10 * time.Second)
+		step("there again", "ed", 200, 1)
 	})
 }
 

@@ -27,6 +27,7 @@ func (consentRow) TableName() string { return "consents" }
 
 // Consent is what a user lets an app have.
 type Consent struct {
+	TenantID             string // where
 	ClientAppID          string
 	Scopes               []string
 	CreatedAt, UpdatedAt time.Time // of the first and the last time he allowed something
@@ -99,13 +100,25 @@ func (p *Provider) keepConsent(ctx context.Context, userID, appID string, shares
 
 // Consents lists what a user lets apps of the tenant in ctx have, by the apps' ids.
 func (p *Provider) Consents(ctx context.Context, userID string) ([]Consent, error) {
+	return p.consents(p.DB.For(ctx), userID)
+}
+
+// ConsentsIn is Consents for these tenants, which must be of one subscription.
+func (p *Provider) ConsentsIn(ctx context.Context, userID string, tenants []string) ([]Consent, error) {
+	return p.consents(p.DB.For(db.AllTenants(ctx)).Where("tenant_id IN ?", tenants), userID)
+}
+
+// mostConsents bounds a list: nobody reads more.
+const mostConsents = 200
+
+func (p *Provider) consents(q *gorm.DB, userID string) ([]Consent, error) {
 	var rows []consentRow
-	if err := p.DB.For(ctx).Where("user_id = ?", userID).Order("client_app_id").Limit(200).Find(&rows).Error; err != nil {
+	if err := q.Where("user_id = ?", userID).Order("tenant_id, client_app_id").Limit(mostConsents).Find(&rows).Error; err != nil {
 		return nil, wrap("consents", err)
 	}
 	out := make([]Consent, len(rows))
 	for i, r := range rows {
-		out[i] = Consent{ClientAppID: r.ClientAppID, Scopes: r.Scopes, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt}
+		out[i] = Consent{TenantID: r.TenantID, ClientAppID: r.ClientAppID, Scopes: r.Scopes, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt}
 	}
 	return out, nil
 }

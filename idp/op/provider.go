@@ -39,7 +39,7 @@ const (
 	PathDevice     = "/device"
 )
 
-// Config is what a Provider stands on. All fields but the last three are required.
+// Config is what a Provider stands on. All fields but the last four are required.
 type Config struct {
 	DB        *db.DB
 	Seal      *seal.Sealer
@@ -48,8 +48,9 @@ type Config struct {
 	Log       *slog.Logger
 	Tenants   *tenants.Store
 	Audit     *audit.Trail
-	PublicURL string // scheme and host, no slash at the end
-	RSABits   int    // size of new RSA keys; 0: 3072
+	Guarded   *http.Client // for the addresses of apps' keys; see package outbound
+	PublicURL string       // scheme and host, no slash at the end
+	RSABits   int          // size of new RSA keys; 0: 3072
 	// NewRSA makes them; nil: rsa.GenerateKey. Tests have no time for so many.
 	NewRSA func(bits int) (*rsa.PrivateKey, error)
 	// RefreshGrace is how long after a rotation the previous refresh token gives
@@ -62,6 +63,7 @@ type Config struct {
 type Provider struct {
 	Config
 	keys     keyCache
+	appKeys  appKeys
 	failures failureNotes
 	library  http.Handler
 }
@@ -69,7 +71,7 @@ type Provider struct {
 // New makes a Provider.
 func New(c Config) (*Provider, error) {
 	switch {
-	case c.DB == nil || c.Seal == nil || c.Now == nil || c.Rand == nil || c.Log == nil || c.Tenants == nil || c.Audit == nil:
+	case c.DB == nil || c.Seal == nil || c.Now == nil || c.Rand == nil || c.Log == nil || c.Tenants == nil || c.Audit == nil || c.Guarded == nil:
 		return nil, errors.New("op: incomplete configuration")
 	case !strings.HasPrefix(c.PublicURL, "https://") && !strings.HasPrefix(c.PublicURL, "http://"):
 		return nil, errors.New("op: the public URL must be absolute")

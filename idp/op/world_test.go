@@ -115,7 +115,7 @@ func newWorld(t testing.TB, dbURL string) *world {
 	w.trail = &audit.Trail{DB: w.db, Seal: sealer, Now: w.clock.Now}
 	w.p, err = New(Config{
 		DB: w.db, Seal: sealer, Now: w.clock.Now, Rand: rand.Reader, Log: log, Tenants: w.store, Audit: w.trail,
-		PublicURL: publicURL, RSABits: 2048, NewRSA: testkit.RSA,
+		Guarded: http.DefaultClient, PublicURL: publicURL, RSABits: 2048, NewRSA: testkit.RSA,
 	})
 	w.must(err)
 	w.populate()

@@ -16,6 +16,7 @@ import (
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
 
+	"twofold/internal/jwks"
 	"twofold/tenants"
 )
 
@@ -58,7 +59,7 @@ const (
 // provider is what an issuer says about itself.
 type provider struct {
 	*oidc.Provider
-	keys *keySet
+	keys keySet
 	at   time.Time
 	metadata
 }
@@ -113,7 +114,7 @@ func (p *Party) discover(ctx context.Context, issuer string) (*provider, error) 
 			return nil, fmt.Errorf("%w: an endpoint of it lacks, or does not use https", ErrDown)
 		}
 	}
-	out.keys = &keySet{http: p.http, now: p.now, url: out.JWKSURL}
+	out.keys = keySet{jwks.New(p.http, p.now, out.JWKSURL)}
 	return out, nil
 }
 

@@ -57,8 +57,8 @@ func Main(m *testing.M) int {
 // EachDatabase runs f with either database, see the function of this name.
 func (k *Kit) EachDatabase(t *testing.T, f func(t *testing.T, url string)) {
 	t.Helper()
-	t.Run("sqlite", func(t *testing.T) { f(t, k.SQLite(t)) })
-	t.Run("postgres", func(t *testing.T) { f(t, k.Postgres(t)) })
+	t.Run("sqlite", func(t *testing.T) { Later(t); f(t, k.SQLite(t)) })
+	t.Run("postgres", func(t *testing.T) { sooner(t); f(t, k.Postgres(t)) })
 }
 
 // Close ends the PostgreSQL server, if the kit started one.

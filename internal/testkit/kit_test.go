@@ -65,6 +65,7 @@ func notes(t *testing.T) (*testkit.Kit, *atomic.Int32) {
 }
 
 func TestEachDatabaseIsFreshAndIsolated(t *testing.T) {
+	t.Setenv("TWOFOLD_TEST_LATER", "") // it is about both
 	kit, runs := notes(t)
 	var names []string
 	kit.EachDatabase(t, func(t *testing.T, url string) {

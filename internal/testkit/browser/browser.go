@@ -14,6 +14,7 @@ import (
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
+	"twofold/internal/testkit"
 	"twofold/internal/testkit/need"
 	"twofold/internal/testkit/scratch"
 )
@@ -37,9 +38,11 @@ type Browser struct {
 	dark          bool
 }
 
-// New starts a Chromium with an empty profile. It ends with the test.
+// New starts a Chromium with an empty profile. It ends with the test. What a browser
+// shows of our own code the race detector has seen without one: see testkit.Later.
 func New(t testing.TB) *Browser {
 	t.Helper()
+	testkit.Later(t)
 	path, dir := findChromium(t), home(t)
 	opts := append(options(path), chromedp.UserDataDir(filepath.Join(dir, "profile")), chromedp.Env("TMPDIR="+dir))
 	alloc, stop := chromedp.NewExecAllocator(context.Background(), opts...)
