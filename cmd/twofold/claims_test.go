@@ -125,7 +125,7 @@ func TestConsoleApps(t *testing.T) {
 		o.post(path+"/users", "do", "add", "other", "nobody").Require(http.StatusUnprocessableEntity).RequireText("There is no such thing here")
 		f := page.Link("Edit").FormWith("redirect_uris").Set("restricted", "true")
 		page = f.Press("Save").Require(http.StatusOK).RequireText("They could not use the app any more: 3", "bert", "gina", "sue", "Save it, and lock them out")
-		page = page.FormWith("restricted").Press("Save it, and lock them out").Follow().Require(http.StatusOK).RequireText("Its users and groups only")
+		page.FormWith("restricted").Press("Save it, and lock them out").Follow().Require(http.StatusOK).RequireText("Its users and groups only")
 		o.open("explain?user=bert&client_app="+w.ids["client_app expenses"]).RequireText("No access", "Is restricted to some users and groups")
 		page = o.post(path+"/users", "do", "remove", "other", w.ids["user anna"]).Require(http.StatusOK).RequireText("They could not use the app any more: 1")
 		page.FormWith("other").Press("Save it, and lock them out").Follow().Require(http.StatusOK).RequireText("Removed.")
