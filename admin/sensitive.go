@@ -24,7 +24,8 @@ func Sensitive(a Action) bool { return slices.Contains(sensitive, a) }
 func loosensSubscription(was, is *tenants.Subscription) bool {
 	session, idle := tenants.Realm{Subscription: *was}.SessionLife()
 	newSession, newIdle := tenants.Realm{Subscription: *is}.SessionLife()
-	return loosensDemand(was.EnforceMFA, is.EnforceMFA, was.MinACR, is.MinACR) || newSession > session || newIdle > idle
+	return loosensDemand(was.EnforceMFA, is.EnforceMFA, was.MinACR, is.MinACR) || newSession > session || newIdle > idle ||
+		is.SharedSignOn && !was.SharedSignOn
 }
 
 func (a *Admin) loosensTenant(ctx context.Context, e Edit[tenants.Tenant]) (bool, error) {

@@ -309,10 +309,18 @@ func (h *house) loosens(w admin.Who, again func(string, error)) {
 	}
 	must(h.t, sub(true))
 	again("a subscription enforces no more", sub(false))
+	share := func(on bool) error {
+		_, err := h.UpdateSubscription(ctx, w, h.one, 0, func(v *tenants.Subscription) error { v.SharedSignOn = on; return nil })
+		return err
+	}
+	again("tenants share sign-ons", share(true))
+	_, err := h.UpdateSubscription(ctx, admin.Operator(), h.one, 0, func(v *tenants.Subscription) error { v.SharedSignOn = true; return nil })
+	must(h.t, err)
+	must(h.t, share(false))
 	v := tenants.Assignment{TwoFactorID: h.ids["token one"], Level: tenants.LevelTenant, TargetID: acme, Required: true}
 	must(h.t, h.Assignments().Create(ctx, w, h.one, &v))
 	again("delete an assignment", h.Assignments().Delete(ctx, w, h.one, v.ID, 0))
-	_, err := h.Assignments().Update(ctx, w, h.one, v.ID, 0, func(v *tenants.Assignment) error { v.Required = false; return nil })
+	_, err = h.Assignments().Update(ctx, w, h.one, v.ID, 0, func(v *tenants.Assignment) error { v.Required = false; return nil })
 	again("required no more", err)
 
 	group := tenants.Group{Name: "board"}

@@ -290,32 +290,41 @@ func (s *IDP) accountForget(w http.ResponseWriter, r *http.Request, m *member) e
 func (s *IDP) accountEnd(w http.ResponseWriter, r *http.Request, m *member) error {
 	ctx, sessionID := r.Context(), one(r, ui.FieldID)
 	if sessionID == "" {
-		err := s.DB.Tx(ctx, func(ctx context.Context) error {
-			if err := s.holdMember(ctx, m); err != nil {
-				return err
-			}
-			// Sign-ins that are half done and remembered browsers go too (SECURITY I6).
-			if err := s.Tenants.RaiseEpoch(ctx, m.session.UserID); err != nil {
-				return err
-			}
-			return s.endAll(ctx, m.session.UserID, m.session.ID, "ended by the user")
-		})
-		if err != nil {
-			return err
-		}
-		return s.toAccount(w, r)
+		return s.accountEndOthers(w, r, m)
 	}
 	list, err := s.liveSessions(ctx, m.session.UserID)
 	if err != nil {
 		return err
 	}
-	for _, row := range list {
-		if row.ID == sessionID {
-			if err := s.end(ctx, &row, "ended by the user"); err != nil {
-				return err
-			}
+	if i := slices.IndexFunc(list, func(row sessionRow) bool { return row.ID == sessionID }); i >= 0 {
+		signOn, err := s.endOne(ctx, m, &list[i], byUser)
+		if err != nil {
+			return err
 		}
+		s.setSignOnCookie(w, r, signOn)
 	}
+	return s.toAccount(w, r)
+}
+
+const byUser = "ended by the user"
+
+func (s *IDP) accountEndOthers(w http.ResponseWriter, r *http.Request, m *member) error {
+	var signOn string
+	err := s.DB.Tx(r.Context(), func(ctx context.Context) (err error) {
+		if err := s.holdToEnd(ctx, m); err != nil {
+			return err
+		}
+		// Sign-ins that are half done and remembered browsers go too (SECURITY I6).
+		if err := s.Tenants.RaiseEpoch(ctx, m.session.UserID); err != nil {
+			return err
+		}
+		signOn, err = s.endOthers(ctx, m, byUser)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	s.setSignOnCookie(w, r, signOn)
 	return s.toAccount(w, r)
 }
 
@@ -348,9 +357,9 @@ func (s *IDP) accountPassword(w http.ResponseWriter, r *http.Request, m *member)
 	if err != nil {
 		return err
 	}
-	var token string
+	var token, signOn string
 	err = s.DB.Tx(ctx, func(ctx context.Context) (err error) {
-		if err := s.holdMember(ctx, m); err != nil {
+		if err := s.holdToEnd(ctx, m); err != nil {
 			return err
 		}
 		if err := set(ctx); err != nil {
@@ -359,7 +368,7 @@ func (s *IDP) accountPassword(w http.ResponseWriter, r *http.Request, m *member)
 		if token, err = s.renewSession(ctx, m.session); err != nil {
 			return err
 		}
-		if err := s.endAll(ctx, user.ID, m.session.ID, "password changed"); err != nil {
+		if signOn, err = s.endOthers(ctx, m, "password changed"); err != nil {
 			return err
 		}
 		if err := s.tellOf(ctx, m, "password.changed", map[string]any{}); err != nil {
@@ -371,6 +380,7 @@ func (s *IDP) accountPassword(w http.ResponseWriter, r *http.Request, m *member)
 		return err
 	}
 	s.setCookie(w, sessionCookie, token, path(r, ""), sessionCookieLife)
+	s.setSignOnCookie(w, r, signOn)
 	return s.toAccount(w, r)
 }
 

@@ -206,6 +206,7 @@ func (s *IDP) answer(w http.ResponseWriter, r *http.Request, out outcome) error 
 	if out.session != "" {
 		s.setCookie(w, sessionCookie, out.session, path(r, ""), sessionCookieLife)
 	}
+	s.setSignOnCookie(w, r, out.signOn)
 	if out.remember != "" {
 		s.setCookie(w, rememberCookie, out.remember, path(r, ""), rememberCookieLife)
 	}

@@ -1,8 +1,10 @@
 package idp
 
 import (
+	"cmp"
 	"context"
 	"slices"
+	"strings"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -14,7 +16,7 @@ import (
 )
 
 // Ending is done in one order by all who do it, so that of two at once one waits for the
-// other and never each for each: sessions by tenant and id, each lot with the client apps
+// other and never each for each: sign-ons by id, sessions by tenant and id, each lot with the client apps
 // that hold them, then what was granted in them, likewise, then remembered browsers, then the audit trail, whose lock all of a
 // subscription want. A sign-in takes its session before it grants something in it, so
 // that whoever ends the session finds the grant, or the sign-in finds the session ended.
@@ -52,7 +54,7 @@ func (s *IDP) EndTenant(ctx context.Context, tenantID, actor, why string) (sessi
 	if err != nil {
 		return 0, err
 	}
-	return s.endTenants(in, []string{tenantID}, actor, why)
+	return s.endTenants(in, []string{tenantID}, false, actor, why)
 }
 
 // EndSubscription is EndTenant for all tenants of the subscription in ctx.
@@ -65,16 +67,21 @@ func (s *IDP) EndSubscription(ctx context.Context, actor, why string) (sessions 
 	if err != nil {
 		return 0, err
 	}
-	return s.endTenants(ctx, all, actor, why)
+	return s.endTenants(ctx, all, true, actor, why)
 }
 
-// endTenants ends all in these tenants, given in the order of their ids. One entry in
-// the trail tells of all: one for each session would hold the chain, and with it
+// endTenants ends all in these tenants, given in the order of their ids, and all sign-ons
+// if these are all tenants of the subscription. One entry in the trail tells of all: one for each session would hold the chain, and with it
 // every sign-in of the subscription, for as long as it takes to write them.
-func (s *IDP) endTenants(ctx context.Context, tenantIDs []string, actor, why string) (sessions int, err error) {
+func (s *IDP) endTenants(ctx context.Context, tenantIDs []string, signOns bool, actor, why string) (sessions int, err error) {
 	err = s.DB.Tx(ctx, func(ctx context.Context) error {
 		var grants, browsers int64
 		sessions = 0
+		if signOns {
+			if err := s.endSignOns(ctx, func(q *gorm.DB) *gorm.DB { return q }); err != nil {
+				return err
+			}
+		}
 		for _, in := range s.each(ctx, tenantIDs) {
 			n, err := s.endAllSessions(in)
 			if err != nil {
@@ -204,6 +211,10 @@ func (s *IDP) inOrder(ctx context.Context, model any, those func(*gorm.DB) *gorm
 			return nil
 		}
 	}
+}
+
+func inOrderOfKeys(a, b sessionRow) int {
+	return cmp.Or(strings.Compare(a.TenantID, b.TenantID), strings.Compare(a.ID, b.ID))
 }
 
 // mostTold is how many sessions have an entry each in the trail; more have one together.

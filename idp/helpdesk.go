@@ -38,6 +38,11 @@ func (s *IDP) EndUser(ctx context.Context, userID, actor, why string) (sessions 
 	}
 	his := func(q *gorm.DB) *gorm.DB { return q.Where("user_id = ? AND tenant_id IN ?", userID, in) }
 	err = s.DB.Tx(reach, func(ctx context.Context) error {
+		if scope.Tenant == "" {
+			if err := s.endSignOns(ctx, ofUser(userID)); err != nil {
+				return err
+			}
+		}
 		rows, err := s.endSessions(ctx, his)
 		if err != nil {
 			return err

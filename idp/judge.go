@@ -11,6 +11,7 @@ import (
 	"twofold/idp/op"
 	"twofold/idp/signin"
 	"twofold/internal/audit"
+	"twofold/internal/db"
 	"twofold/internal/problem"
 	"twofold/tenants"
 	"twofold/twofactor"
@@ -157,6 +158,7 @@ func (v verdict) offered(id string) (tenants.Candidate, bool) { return find(v.as
 type outcome struct {
 	response op.Response
 	session  string // new cookie value, or empty
+	signOn   string // likewise, for other tenants
 	remember string // likewise, for a remembered browser
 }
 
@@ -183,7 +185,7 @@ func (s *IDP) grant(ctx context.Context, r *http.Request, have *sessionRow, a *a
 	}
 	authTime := signin.AuthTime(a.facts, v.rules).UTC().Truncate(time.Second)
 	proofs := signin.Fresh(a.facts, v.rules)
-	sid, token, err := s.keepSession(ctx, r, have, a, authTime)
+	k, err := s.keepSession(ctx, r, have, a, authTime)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -191,13 +193,13 @@ func (s *IDP) grant(ctx context.Context, r *http.Request, have *sessionRow, a *a
 	resp := op.Response{RedirectURL: a.row.ReturnTo}
 	if !a.own() {
 		resp, err = s.Provider.Grant(ctx, a.req.ID, op.Authentication{
-			UserID: a.facts.UserID, SessionID: sid, ACR: acr, AMR: signin.AMR(proofs), AuthTime: authTime, Consented: a.facts.Consented,
+			UserID: a.facts.UserID, SessionID: k.id, ACR: acr, AMR: signin.AMR(proofs), AuthTime: authTime, Consented: a.facts.Consented,
 		})
 		if err != nil {
 			return outcome{}, err
 		}
 		if resp.Error == "" {
-			if err := s.holdBy(ctx, sid, a); err != nil {
+			if err := s.holdBy(ctx, k.id, a); err != nil {
 				return outcome{}, err
 			}
 		}
@@ -215,12 +217,12 @@ func (s *IDP) grant(ctx context.Context, r *http.Request, have *sessionRow, a *a
 			}
 		}
 	}
-	out := outcome{response: resp, session: token}
+	out := outcome{response: resp, session: k.session, signOn: k.signOn}
 	if out.remember, err = s.keepRemembered(ctx, r, a, v); err != nil {
 		return outcome{}, err
 	}
-	if a.ended != nil {
-		if err := s.tellEnd(ctx, a.ended, whyAnother); err != nil {
+	for _, row := range a.ended {
+		if err := s.tellEnded(ctx, []sessionRow{row}, row.UserID, whyAnother); err != nil {
 			return outcome{}, err
 		}
 	}
@@ -229,9 +231,11 @@ func (s *IDP) grant(ctx context.Context, r *http.Request, have *sessionRow, a *a
 			return outcome{}, err
 		}
 	}
-	err = s.tell(ctx, a, "sign_in.done", map[string]any{
-		"session": sid, "acr": acr, "amr": signin.AMR(proofs), "explanation": tenants.Explain(v.policy),
-	})
+	detail := map[string]any{"session": k.id, "acr": acr, "amr": signin.AMR(proofs), "explanation": tenants.Explain(v.policy)}
+	if have != nil && have.TenantID != db.ScopeOf(ctx).Tenant && a.borrows() {
+		detail["lent_by"] = map[string]string{"tenant": have.TenantID, "session": have.ID}
+	}
+	err = s.tell(ctx, a, "sign_in.done", detail)
 	s.Observe("done")
 	return out, err
 }

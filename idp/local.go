@@ -55,9 +55,10 @@ type member struct {
 // let him in without a question. recent asks for proofs of the last minutes.
 //
 // Whatever a sign-in of our own ends with must satisfy this too: otherwise the browser
-// would go back and forth between the two without end.
+// would go back and forth between the two without end. What another tenant lends becomes a
+// session here by such a sign-in first.
 func (s *IDP) member(r *http.Request, recent bool) (*member, error) {
-	have, err := s.session(r)
+	have, err := s.ownSession(r)
 	if err != nil || have == nil {
 		return nil, err
 	}

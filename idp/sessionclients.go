@@ -121,7 +121,7 @@ func (s *IDP) sweepSessions(ctx context.Context, before time.Time) error {
 		err := s.DB.Tx(ctx, func(ctx context.Context) error {
 			var rows []sessionRow
 			l = lot{}
-			err := s.DB.For(ctx).Select("tenant_id", "id").Where("expires_at < ?", before).Order("expires_at, tenant_id, id").Limit(endAtOnce).
+			err := s.overFor(ctx, before).Select("tenant_id", "id").Order("expires_at, tenant_id, id").Limit(endAtOnce).
 				Clauses(clause.Locking{Strength: "UPDATE"}).Find(&rows).Error
 			if err != nil || len(rows) == 0 {
 				return err
@@ -140,6 +140,13 @@ func (s *IDP) sweepSessions(ctx context.Context, before time.Time) error {
 			return wrap("sweep sessions", err)
 		}
 	}
+}
+
+// overFor are the sessions that have run out. One that somebody has ended stays as long as
+// its sign-on does: it says that this one lends nothing there.
+func (s *IDP) overFor(ctx context.Context, before time.Time) *gorm.DB {
+	on := s.DB.For(ctx).Model(&signOnRow{}).Select("1").Where("sign_ons.id = sessions.sign_on_id AND sign_ons.ended_at IS NULL AND sign_ons.expires_at >= ?", before)
+	return s.DB.For(ctx).Where("expires_at < ? AND (ended_at IS NULL OR NOT EXISTS (?))", before, on)
 }
 
 // keepTold is how long what became of telling an app is kept.

@@ -36,6 +36,7 @@ type sessionRow struct {
 	IdleExpiresAt time.Time
 	ExpiresAt     time.Time
 	EndedAt       *time.Time
+	SignOnID      string // what it has in common with those of other tenants; empty: nothing
 }
 
 func (*sessionRow) TableName() string { return "sessions" }
@@ -43,15 +44,35 @@ func (*sessionRow) TableName() string { return "sessions" }
 // seenEvery bounds how often use of a session is written down.
 const seenEvery = time.Minute
 
-// session returns the live session of this browser, or nil. Of two that live, one
-// was planted by a sibling host, and there is no telling which: then it is nobody.
+// session returns the live session that stands for the user of this browser, or nil: its
+// own in the tenant, or else one that another tenant lends.
 func (s *IDP) session(r *http.Request) (*sessionRow, error) {
-	rows, err := s.sessions(r)
-	rows = slices.DeleteFunc(rows, func(row sessionRow) bool { return row.rests(s.Now()) })
-	if err != nil || len(rows) != 1 {
-		return nil, err
+	rows, err := s.liveIn(r)
+	if err != nil || len(rows) > 0 {
+		return only(rows), err
 	}
-	return &rows[0], nil
+	return s.lender(r)
+}
+
+// ownSession is session without what another tenant lends.
+func (s *IDP) ownSession(r *http.Request) (*sessionRow, error) {
+	rows, err := s.liveIn(r)
+	return only(rows), err
+}
+
+// only is the one of the sessions of a browser. Of two that live, one was planted by a
+// sibling host, and there is no telling which: then it is nobody.
+func only(rows []sessionRow) *sessionRow {
+	if len(rows) != 1 {
+		return nil
+	}
+	return &rows[0]
+}
+
+// liveIn returns the sessions of sessions that do not rest.
+func (s *IDP) liveIn(r *http.Request) ([]sessionRow, error) {
+	rows, err := s.sessions(r)
+	return slices.DeleteFunc(rows, func(row sessionRow) bool { return row.rests(s.Now()) }), err
 }
 
 // sessions returns all sessions that the browser has a cookie of and that have not
@@ -85,47 +106,64 @@ func (row *sessionRow) facts(f signin.Facts) (signin.Facts, error) {
 	return f, nil
 }
 
+// kept is a session as a sign-in leaves it, with the new values of the browser's cookies;
+// empty: it keeps what it has.
+type kept struct{ id, session, signOn string }
+
 // keepSession brings the browser's session up to what f proves: the same user's
 // goes on under its id with a new cookie, another's ends, and without one a new
-// session begins. Nothing new proven, nothing but use is noted and token is empty.
-func (s *IDP) keepSession(ctx context.Context, r *http.Request, have *sessionRow, a *attempt, authTime time.Time) (sessionID, token string, err error) {
-	now := db.Micros(s.Now())
-	life, rest := tenants.RealmFrom(ctx).SessionLife()
-	expires, idle := now.Add(life), now.Add(rest)
+// session begins. Nothing new proven, nothing but use is noted and it keeps its cookie. What
+// another tenant lends stays as it is: the session begins here.
+func (s *IDP) keepSession(ctx context.Context, r *http.Request, have *sessionRow, a *attempt, authTime time.Time) (k kept, err error) {
+	own := have != nil && have.TenantID == db.ScopeOf(ctx).Tenant
 	if have != nil && have.UserID != a.facts.UserID {
-		if err := s.endUntold(ctx, have, whyAnother); err != nil {
-			return "", "", err
+		if own {
+			if a.ended, err = s.endUntold(ctx, have, "", whyAnother); err != nil {
+				return k, err
+			}
 		}
-		a.ended, have = have, nil
+		have, own = nil, false
 	}
-	if have != nil && !provenSince(a.facts, a.row.CreatedAt) {
-		return have.ID, "", s.touch(ctx, have)
+	if own && !provenSince(a.facts, a.row.CreatedAt) {
+		return kept{id: have.ID}, s.touch(ctx, have)
 	}
 	proofs, err := json.Marshal(a.facts.Proofs)
 	if err != nil {
-		return "", "", fmt.Errorf("idp: proofs: %w", err)
+		return k, fmt.Errorf("idp: proofs: %w", err)
 	}
-	token = id.Token(s.Rand)
-	if have != nil {
-		err := db.One(s.DB.For(ctx).Model(&sessionRow{}).Where("id = ? AND token_hash = ? AND ended_at IS NULL", have.ID, have.TokenHash).
-			Updates(map[string]any{
-				"token_hash": id.Hash(token), "proofs": string(proofs), "auth_time": authTime, "idp_id": a.facts.IDPID, "seen_at": now,
-				"idle_expires_at": idle, "expires_at": expires,
-			}))
-		if !errors.Is(err, db.ErrStale) {
-			return have.ID, token, wrap("renew session", err)
+	row := s.newSession(ctx, r, a, string(proofs), authTime)
+	if k.signOn, err = s.joinSignOn(ctx, r, &row, have, a); err != nil {
+		return k, err
+	}
+	k.session = id.Token(s.Rand)
+	row.TokenHash = id.Hash(k.session)
+	if own {
+		err := s.changeSession(ctx, have, map[string]any{
+			"token_hash": row.TokenHash, "proofs": row.Proofs, "auth_time": authTime, "idp_id": row.IDPID, "seen_at": row.SeenAt,
+			"idle_expires_at": row.IdleExpiresAt, "expires_at": row.ExpiresAt, "sign_on_id": row.SignOnID,
+		})
+		if !errors.Is(err, tenants.ErrChanged) {
+			k.id = have.ID
+			return k, err
 		}
 		if a.borrows() {
-			return "", "", errSignInMoved // perhaps it has just ended: look again
+			return k, errSignInMoved // perhaps it has just ended: look again
 		}
 		// Two sign-ins of one browser finished at once: the later gets its own session.
 	}
-	row := sessionRow{
-		ID: id.New(), TokenHash: id.Hash(token), UserID: a.facts.UserID, IDPID: a.facts.IDPID, Proofs: string(proofs), AuthTime: authTime,
-		Address: audit.OriginOf(ctx).Address, UserAgent: cut(r.UserAgent(), 200), CreatedAt: now, SeenAt: now, IdleExpiresAt: idle,
-		ExpiresAt: expires,
+	k.id = row.ID
+	return k, wrap("create session", s.DB.For(ctx).Create(&row).Error)
+}
+
+// newSession is a session that begins now. It has no cookie yet.
+func (s *IDP) newSession(ctx context.Context, r *http.Request, a *attempt, proofs string, authTime time.Time) sessionRow {
+	now := db.Micros(s.Now())
+	life, rest := tenants.RealmFrom(ctx).SessionLife()
+	return sessionRow{
+		ID: id.New(), UserID: a.facts.UserID, IDPID: a.facts.IDPID, Proofs: proofs, AuthTime: authTime,
+		Address: audit.OriginOf(ctx).Address, UserAgent: cut(r.UserAgent(), 200), CreatedAt: now, SeenAt: now,
+		IdleExpiresAt: now.Add(rest), ExpiresAt: now.Add(life),
 	}
-	return row.ID, token, wrap("create session", s.DB.For(ctx).Create(&row).Error)
 }
 
 // touch notes that a session is in use.
@@ -158,32 +196,33 @@ func provenSince(f signin.Facts, began time.Time) bool {
 	return false
 }
 
-// end ends a session and takes back what was granted in it, on every replica at once.
+// end ends a session by the wish of its user, and takes back what was granted in it, on
+// every replica at once. The others of its sign-on end too, in all tenants.
 func (s *IDP) end(ctx context.Context, row *sessionRow, why string) error {
 	return s.DB.Tx(ctx, func(ctx context.Context) error {
-		if err := s.endUntold(ctx, row, why); err != nil {
+		ended, err := s.endUntold(ctx, row, "", why)
+		if err != nil {
 			return err
 		}
-		return s.tellEnd(ctx, row, why)
+		return s.tellEnded(ctx, ended, row.UserID, why)
 	})
 }
 
-// endUntold is end without its entry in the audit trail, which comes last in a transaction.
-func (s *IDP) endUntold(ctx context.Context, row *sessionRow, why string) error {
+// endUntold is end without its entries in the audit trail, which come last in a
+// transaction. but names a session of the sign-on that goes on.
+func (s *IDP) endUntold(ctx context.Context, row *sessionRow, but, why string) ([]sessionRow, error) {
+	if row.SignOnID != "" {
+		return s.endSignOn(ctx, row.SignOnID, but, why)
+	}
 	now := db.Micros(s.Now())
 	res := s.DB.For(ctx).Model(&sessionRow{}).Where("id = ? AND ended_at IS NULL", row.ID).Updates(map[string]any{"ended_at": now})
 	if res.Error != nil {
-		return wrap("end session", res.Error)
+		return nil, wrap("end session", res.Error)
 	}
 	if err := s.letGo(ctx, lot{tenants: []string{row.TenantID}, ids: []string{row.ID}}); err != nil {
-		return err
+		return nil, err
 	}
-	return s.Provider.RevokeSession(ctx, row.ID, why)
-}
-
-func (s *IDP) tellEnd(ctx context.Context, row *sessionRow, why string) error {
-	e := audit.Event{Kind: "session.ended", Actor: row.UserID, User: row.UserID}
-	return s.Audit.Record(ctx, e, map[string]any{"session": row.ID, "why": why})
+	return []sessionRow{*row}, s.Provider.RevokeSession(ctx, row.ID, why)
 }
 
 // liveSessions lists a user's sessions in the tenant in ctx, the youngest first.
@@ -200,6 +239,9 @@ func (s *IDP) liveSessions(ctx context.Context, userID string) ([]sessionRow, er
 // what outlives its session. It takes part in the caller's transaction, which holds the
 // user: a sign-in that ends later finds him changed.
 func (s *IDP) endAll(ctx context.Context, userID, but, why string) error {
+	if err := s.endSignOns(ctx, ofUser(userID)); err != nil {
+		return err
+	}
 	// One user has one id, whatever the tenant.
 	everywhere := db.AllTenants(ctx)
 	rows, err := s.endSessions(everywhere, func(q *gorm.DB) *gorm.DB { return q.Where("user_id = ? AND id <> ?", userID, but) })

@@ -60,7 +60,7 @@ type attempt struct {
 	facts signin.Facts
 
 	adopts bool           // the facts are taken over now: so is the epoch of the user's credentials
-	ended  *sessionRow    // of another user, that the browser had until now
+	ended  []sessionRow   // of another user, that the browser had until now
 	mark   *rememberedRow // that this browser carries of being remembered for this user
 	user   tenants.User   // of the facts, as judge has found him; zero before
 }
@@ -233,5 +233,6 @@ func (s *IDP) Sweep(ctx context.Context) error {
 	for _, row := range []any{&signInRow{}, &rememberedRow{}, &linkRow{}, &flowRow{}} {
 		errs = append(errs, s.DB.For(ctx).Where("expires_at < ?", before).Delete(row).Error)
 	}
-	return errors.Join(append(errs, s.sweepSessions(ctx, before), s.sweepTold(ctx))...)
+	return errors.Join(append(errs, s.sweepSessions(ctx, before), s.sweepTold(ctx),
+		wrap("sweep sign-ons", s.DB.For(ctx).Where("expires_at < ?", before).Delete(&signOnRow{}).Error))...)
 }

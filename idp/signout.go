@@ -34,11 +34,10 @@ func (s *IDP) endSession(w http.ResponseWriter, r *http.Request) error {
 	}
 	// All of them: signing out must not leave the one that a sibling host has hidden.
 	// One that rests ends too: its apps hold on to it.
-	all, err := s.sessions(r)
+	all, live, err := s.toEnd(r)
 	if err != nil {
 		return err
 	}
-	live := slices.DeleteFunc(slices.Clone(all), func(row sessionRow) bool { return row.rests(s.Now()) })
 	confirmed := false
 	if ours {
 		if err := s.cross.Check(r); err != nil {
@@ -59,6 +58,7 @@ func (s *IDP) endSession(w http.ResponseWriter, r *http.Request) error {
 			}
 		}
 		s.dropCookie(w, sessionCookie, path(r, ""))
+		s.dropSignOnCookie(w, r)
 		s.Observe("signed_out")
 	case len(live) == 0: // nobody is signed in here, and there is nothing to ask
 	default:
@@ -71,6 +71,27 @@ func (s *IDP) endSession(w http.ResponseWriter, r *http.Request) error {
 	}
 	s.UI.Render(w, r, http.StatusOK, ui.SignedOut{Page: s.chrome(r, appTitle(es)), AgainURL: path(r, "/account")})
 	return nil
+}
+
+// toEnd are the sessions that signing out ends, and those of them by which somebody is
+// signed in. Where nobody is by one of this tenant, it is the one that another one lends:
+// otherwise he who has signed out would be back with the next request.
+func (s *IDP) toEnd(r *http.Request) (all, live []sessionRow, err error) {
+	if all, err = s.sessions(r); err != nil {
+		return nil, nil, err
+	}
+	live = slices.DeleteFunc(slices.Clone(all), func(row sessionRow) bool { return row.rests(s.Now()) })
+	if len(live) > 0 {
+		return all, live, nil
+	}
+	lender, err := s.lender(r)
+	if err != nil || lender == nil {
+		return all, nil, err
+	}
+	if !slices.ContainsFunc(all, func(row sessionRow) bool { return row.SignOnID == lender.SignOnID }) {
+		all = append(all, *lender)
+	}
+	return all, []sessionRow{*lender}, nil
 }
 
 // confirmSignOut asks. The form posts the same parameters once more, so that they

@@ -31,7 +31,7 @@ func TestMain(m *testing.M) { os.Exit(testkit.Main(m)) }
 
 func TestModels(t *testing.T) {
 	testkit.EachDatabase(t, func(t *testing.T, url string) {
-		testkit.CheckModels(t, url, signInRow{}, sessionRow{}, rememberedRow{}, linkRow{}, flowRow{}, sessionClientRow{})
+		testkit.CheckModels(t, url, signInRow{}, sessionRow{}, rememberedRow{}, linkRow{}, flowRow{}, sessionClientRow{}, signOnRow{})
 	})
 }
 
@@ -375,7 +375,8 @@ func (w *world) password(age time.Duration) signin.Proof {
 
 func (w *world) keep(tenant string, have *sessionRow, a *attempt) (sid, token string, err error) {
 	r := httptest.NewRequest(http.MethodPost, "/", nil)
-	return w.keepSession(w.in(tenant), r, have, a, w.clock.Now())
+	k, err := w.keepSession(w.in(tenant), r, have, a, w.clock.Now())
+	return k.id, k.session, err
 }
 
 // browser is a request with these session cookies.

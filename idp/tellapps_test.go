@@ -271,7 +271,7 @@ func TestEveryEndIsTold(t *testing.T) {
 					next := w.attempt("acme", w.password(0))
 					next.facts.UserID = bob.ID
 					return w.DB.Tx(w.in("acme"), func(ctx context.Context) error {
-						_, _, err := w.keepSession(ctx, httptest.NewRequest(http.MethodPost, "/", nil), row("acme", a), next, w.clock.Now())
+						_, err := w.keepSession(ctx, httptest.NewRequest(http.MethodPost, "/", nil), row("acme", a), next, w.clock.Now())
 						return err
 					})
 				}, func() []heard { return []heard{{"shop", a, anna}, {"mail", a, anna}} },

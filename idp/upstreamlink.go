@@ -140,8 +140,9 @@ func (s *IDP) accountUnlink(w http.ResponseWriter, r *http.Request, _ *member) e
 	if one(r, ui.FieldConfirmed) != "true" {
 		return s.showUnlink(w, r, m, idpID)
 	}
+	var signOn string
 	err = s.DB.Tx(ctx, func(ctx context.Context) error {
-		if err := s.holdMember(ctx, m); err != nil {
+		if err := s.holdToEnd(ctx, m); err != nil {
 			return err
 		}
 		was, err := s.Tenants.UnlinkUpstream(ctx, m.session.UserID, idpID)
@@ -151,7 +152,7 @@ func (s *IDP) accountUnlink(w http.ResponseWriter, r *http.Request, _ *member) e
 		if err := s.mayUnlink(ctx, m.session.UserID); err != nil {
 			return err
 		}
-		if err := s.endAll(ctx, m.session.UserID, m.session.ID, "a sign-in service was unlinked"); err != nil {
+		if signOn, err = s.endOthers(ctx, m, "a sign-in service was unlinked"); err != nil {
 			return err
 		}
 		if err := s.tellOf(ctx, m, "identity.unlinked", map[string]any{"idp": idpID}); err != nil {
@@ -162,6 +163,7 @@ func (s *IDP) accountUnlink(w http.ResponseWriter, r *http.Request, _ *member) e
 	if err != nil {
 		return err
 	}
+	s.setSignOnCookie(w, r, signOn)
 	return s.toAccount(w, r)
 }
 

@@ -46,6 +46,8 @@ VALUES (?, ?, ?, ?, '', '', '', 0, false, 1, '2027-05-01 00:00:00+00:00')`, b.su
 		must(t, w.PutLogo(b.admin, Logo{OwnerID: b.tenant.ID, Hash: logoOfGlobex, MIME: "image/png", Content: []byte("globex")}))
 		corp := w.corp(b, func(v *IDP) { v.Title = "globex" })
 		must(t, w.LinkUpstream(b.ctx, b.anna.ID, corp.ID, "anna of globex"))
+		b.sub.SharedSignOn = true
+		done[Difference](t)(w.PutSubscription(b.admin, &b.sub))
 		w.Forget()
 
 		testkit.Isolation{
@@ -238,6 +240,7 @@ func (w *world) isolationCases(b *customer, bob User, assignment Assignment, exe
 		}},
 		{Method: "UsersByID", Do: func(ctx context.Context, see see) { see(w.UsersByID(ctx, []string{b.anna.ID, bob.ID})) }},
 		{Method: "TenantsOfUsers", Do: func(ctx context.Context, see see) { see(w.TenantsOfUsers(ctx, []string{b.anna.ID})) }},
+		{Method: "SharedBy", Do: func(ctx context.Context, see see) { see(w.SharedBy(ctx, b.anna.ID)) }},
 		{Method: "MembersOfTenant", Do: func(ctx context.Context, see see) { see(w.MembersOfTenant(ctx, b.tenant.ID)) }},
 		{Method: "GroupsOfUsers", Do: func(ctx context.Context, see see) { see(w.GroupsOfUsers(ctx, []string{b.anna.ID})) }},
 		{Method: "MembersOfGroup", Do: func(ctx context.Context, see see) { see(w.MembersOfGroup(ctx, b.group.ID)) }},

@@ -31,6 +31,7 @@ type Subscription struct {
 	MinACR          string // weakest acr accepted, empty: none
 	SessionSeconds  int64  // of its tenants that do not say it themselves; 0: 24 hours
 	IdleSeconds     int64  // likewise; 0: an hour
+	SharedSignOn    bool   // who has signed in at one of its tenants is signed in at the others (docs/adr/0033)
 	Active          bool
 	Stamp
 	Trash

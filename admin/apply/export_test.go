@@ -379,7 +379,7 @@ func (w *world) anySubscription(r *rapid.T, name string) {
 			r.Fatal(err)
 		}
 	}
-	sub := tenants.Subscription{Name: name, Title: oddOr("title"), EnforceMFA: rapid.Bool().Draw(r, "mfa"), Active: rapid.Bool().Draw(r, "active")}
+	sub := tenants.Subscription{Name: name, Title: oddOr("title"), EnforceMFA: rapid.Bool().Draw(r, "mfa"), SharedSignOn: rapid.Bool().Draw(r, "shared"), Active: rapid.Bool().Draw(r, "active")}
 	do(w.store.PutSubscription(w.Context(), &sub))
 	ctx := db.WithScope(w.Context(), db.Scope{Subscription: sub.ID})
 	idp := tenants.IDP{Name: oddOr("idp"), Title: oddOr("idp title"), Type: tenants.IDPLocal}

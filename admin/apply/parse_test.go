@@ -66,7 +66,7 @@ func TestParseValues(t *testing.T) {
 		"session of a subscription":    {in("    session: 4m\n    idle: 30s\n"), "f.yaml:3:14: subscriptions[0].session: must be from 5m to 90d"},
 		"idle that is inherited":       {in("    session: 0s\n    idle: 30s\n"), "f.yaml:4:11: subscriptions[0].idle: must be from 1m to the length of the session"},
 		"where an app is told":         {in("    client_apps: [{name: a, type: web, backchannel_logout_uri: http://a.example/out}]\n"), "f.yaml:3:64: subscriptions[0].client_apps[0].backchannel_logout_uri: must use https"},
-		"unknown key with odd letters": {in("    \"a b\": 1\n"), `f.yaml:3:5: subscriptions[0]."a b": is not a key here; there are name, title, enforce_mfa, min_acr, session, idle, active, settings, idps, client_apps, tenants, users, groups, two_factors, assignments, exemptions, templates, roles`},
+		"unknown key with odd letters": {in("    \"a b\": 1\n"), `f.yaml:3:5: subscriptions[0]."a b": is not a key here; there are name, title, enforce_mfa, min_acr, session, idle, shared_sign_on, active, settings, idps, client_apps, tenants, users, groups, two_factors, assignments, exemptions, templates, roles`},
 		"key twice":                    {in("    title: a\n    title: b\n"), "f.yaml:4:5: subscriptions[0].title: comes twice, first in line 3"},
 		"key that is a list":           {in("    [a]: b\n"), "f.yaml:3:5: subscriptions[0]: has a key that is not plain text"},
 		"merge key":                    {in("    <<: {title: a}\n"), "f.yaml:3:5: subscriptions[0]: has a key that is not plain text"},

@@ -48,6 +48,7 @@ func (j *job) putSubscription(ctx context.Context) error {
 	assign(&want.Title, s.Title)
 	assign(&want.EnforceMFA, s.EnforceMFA)
 	assign(&want.MinACR, s.MinACR)
+	assign(&want.SharedSignOn, s.SharedSignOn)
 	assign(&want.Active, s.Active)
 	assignSpan(&want.SessionSeconds, s.SessionSeconds)
 	assignSpan(&want.IdleSeconds, s.IdleSeconds)

@@ -31,6 +31,7 @@ type subscription struct {
 	MinACR         text         `key:"min_acr" default:"\"\"" check:"acr" help:"Weakest sign-in that is accepted; empty: none is refused."`
 	SessionSeconds span         `key:"session" default:"0s" help:"How long a session lives at most in its tenants that do not say it themselves: 5m to 90d; 0s: 24h."`
 	IdleSeconds    span         `key:"idle" default:"0s" help:"How long it lives without use: at least 1m, at most the session; 0s: 1h."`
+	SharedSignOn   flag         `key:"shared_sign_on" default:"false" help:"Who has signed in at one tenant is signed in at the others that he is a member of, as far as their rules ask for no more."`
 	Active         flag         `key:"active" default:"true" help:"Whether anybody can sign in at all."`
 	Settings       bases        `key:"settings" help:"Base settings of this subscription, by factor type. They win over the platform's."`
 	IDPs           []idp        `key:"idps" help:"Where users prove who they are."`

@@ -89,6 +89,9 @@ func (d *desk) subscriptionForm(v tenants.Subscription) []ui.AdminSection {
 			lengthField(d, "session_seconds", "Session life", v.SessionSeconds, "After this time everybody signs in again. At most 90 days. Empty: "+usualSession+"."),
 			lengthField(d, "idle_seconds", "Idle time", v.IdleSeconds, "A session that is not used for this long ends. Empty: "+usualIdle+"."),
 		}},
+		{Title: "Single sign-on", Intro: "Within a tenant it reaches all apps. Across tenants it is for users who are members of both: each tenant still asks for what its own rules want and nobody has shown yet.", Fields: []ui.AdminField{
+			toggle("shared_sign_on", "Across tenants", v.SharedSignOn, "Who has signed in at one tenant is signed in at the others. Signing out of one signs out of all.", "Each tenant asks people to sign in."),
+		}},
 	}
 }
 
@@ -98,6 +101,7 @@ func (d *desk) readSubscription(v *tenants.Subscription) []ui.FieldError {
 	r.lengthOrNone("idle_seconds", &v.IdleSeconds)
 	r.text("title", &v.Title)
 	r.toggle("enforce_mfa", &v.EnforceMFA)
+	r.toggle("shared_sign_on", &v.SharedSignOn)
 	v.MinACR = one(d.r, "min_acr")
 	if d.operates() {
 		r.text("name", &v.Name)
@@ -149,12 +153,15 @@ func subscription(d *desk) error {
 	v.Main = &ui.AdminButton{Label: "Edit", URL: d.path("subscription/edit")}
 	state := active(d.sub.Active)
 	v.State = &state
-	enforced, strength := "Other levels decide", "No demand"
+	enforced, strength, reach := "Other levels decide", "No demand", "Within each tenant"
 	if d.sub.EnforceMFA {
 		enforced = "Every sign-in asks for one"
 	}
 	if d.sub.MinACR != "" {
 		strength = strengthOf(d.sub.MinACR)
+	}
+	if d.sub.SharedSignOn {
+		reach = "Across its tenants"
 	}
 	v.Facts = []ui.AdminFact{
 		{Name: "Title", AdminCell: ui.AdminCell{Text: d.sub.Title}},
@@ -162,6 +169,7 @@ func subscription(d *desk) error {
 		{Name: "Second factor", AdminCell: ui.AdminCell{Text: enforced}},
 		{Name: "Weakest sign-in", AdminCell: ui.AdminCell{Text: strength}},
 		{Name: "Sessions", AdminCell: ui.AdminCell{Text: sessionsFact(tenants.Realm{Subscription: d.sub})}},
+		{Name: "Single sign-on", AdminCell: ui.AdminCell{Text: reach}},
 		{Name: "Created", AdminCell: ui.AdminCell{Time: d.when(d.sub.CreatedAt)}},
 		{Name: "Changed", AdminCell: ui.AdminCell{Time: d.when(d.sub.UpdatedAt)}},
 		{Name: "ID", AdminCell: ui.AdminCell{Text: d.sub.ID, Mono: true, Copy: true}},

@@ -16,6 +16,7 @@ type SubscriptionUpdate struct {
 	MinACR         string `json:"min_acr" maxLength:"64" doc:"Weakest sign-in that is accepted; empty: none is refused."`
 	SessionSeconds int64  `json:"session_seconds" doc:"How long a session lives at most in its tenants that do not say it themselves; 0: 24 hours." example:"86400"`
 	IdleSeconds    int64  `json:"idle_seconds" doc:"And how long without use; 0: an hour." example:"3600"`
+	SharedSignOn   bool   `json:"shared_sign_on" doc:"Who has signed in at one tenant is signed in at the others that he is a member of, as far as their rules ask for no more. Signing out of one signs out of all."`
 	Active         bool   `json:"active" doc:"Whether anybody can sign in at all. Only operators change it."`
 }
 

@@ -71,9 +71,9 @@ func TestServerPages(t *testing.T) {
 		page.RequireText("Set up Acme AG", "1 of 10 done", "Create a tenant")
 		acme := page.URL.String()
 
-		page = c.Get(acme+"subscription").Require(http.StatusOK).RequireText("Acme AG", "Other levels decide").Link("Edit")
+		page = c.Get(acme+"subscription").Require(http.StatusOK).RequireText("Acme AG", "Other levels decide", "Within each tenant").Link("Edit")
 		old := page.FormWith("title")
-		page = page.FormWith("title").Set("title", "Acme Ltd").Set("enforce_mfa", "true").Press("Save").Follow().Require(http.StatusOK).RequireText("Subscription saved", "Acme Ltd", "Every sign-in asks for one")
+		page = page.FormWith("title").Set("title", "Acme Ltd").Set("enforce_mfa", "true").Set("shared_sign_on", "true").Press("Save").Follow().Require(http.StatusOK).RequireText("Subscription saved", "Acme Ltd", "Every sign-in asks for one", "Across its tenants")
 		old.Set("title", "Acme GmbH").Press("Save").Require(http.StatusPreconditionFailed).RequireText("Acme GmbH", "Acme Ltd")
 
 		page = page.Link("Delete subscription").Require(http.StatusOK).RequireText("acme")
