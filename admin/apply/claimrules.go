@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -46,12 +47,20 @@ func rulesOf(list tenants.ClaimRules) rules {
 	return out
 }
 
-// shownRules are rules for the report, each by itself.
+// shownRules are rules in words, for the report and the trail.
 func shownRules(list tenants.ClaimRules) []string {
 	out := make([]string, len(list))
 	for i, r := range list {
-		text, _ := json.Marshal(r) // plain data
-		out[i] = string(text)
+		parts := []string{r.Name, r.Source, string(r.Value), r.Attribute}
+		for _, p := range []struct{ key, v string }{
+			{"idp", r.IDP}, {"prefix", r.Prefix}, {"map", strings.Join(r.Map, "; ")}, {"scope", r.Scope}, {"in", strings.Join(r.In, ",")},
+		} {
+			if p.v != "" {
+				parts = append(parts, p.key+" "+p.v)
+			}
+		}
+		parts = slices.DeleteFunc(parts, func(s string) bool { return s == "" })
+		out[i] = strings.Join(parts, " ")
 	}
 	return out
 }

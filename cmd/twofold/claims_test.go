@@ -120,8 +120,8 @@ func TestConsoleApps(t *testing.T) {
 		o := w.officer("sue", tenants.RoleSubscriptionAdmin, "")
 		path := "client-apps/" + w.ids["client_app expenses"]
 
-		page := o.open(path).RequireText("All members of its tenants", "Users with access", "Groups with access", "None: the app is told what its scopes say.")
-		page = o.post(path+"/users", "do", "add", "other", "anna").Follow().Require(http.StatusOK).RequireText("Added.", "anna")
+		o.open(path).RequireText("All members of its tenants", "Users with access", "Groups with access", "None: the app is told what its scopes say.")
+		page := o.post(path+"/users", "do", "add", "other", "anna").Follow().Require(http.StatusOK).RequireText("Added.", "anna")
 		o.post(path+"/users", "do", "add", "other", "nobody").Require(http.StatusUnprocessableEntity).RequireText("There is no such thing here")
 		f := page.Link("Edit").FormWith("redirect_uris").Set("restricted", "true")
 		page = f.Press("Save").Require(http.StatusOK).RequireText("They could not use the app any more: 3", "bert", "gina", "sue", "Save it, and lock them out")
