@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"twofold/idp/signin"
-	"twofold/internal/problem"
 	"twofold/ui"
 )
 
@@ -49,14 +48,18 @@ func (s *IDP) consentsSection(ctx context.Context, d drawing, userID string) (ui
 	if err != nil || len(list) == 0 {
 		return ui.Section{}, false, err
 	}
+	ids := make([]string, len(list))
+	for i, c := range list {
+		ids[i] = c.ClientAppID
+	}
+	called, err := s.Tenants.Called(ctx, "client_app", ids)
+	if err != nil {
+		return ui.Section{}, false, err
+	}
 	sec := ui.Section{Title: d.Say("account.apps"), Intro: d.Say("account.apps-intro")}
 	for _, c := range list {
-		app, err := s.Tenants.ClientAppByID(ctx, c.ClientAppID)
-		if err != nil && !problem.Is(err, problem.NotFound) {
-			return sec, false, err
-		}
-		it := ui.Item{Title: app.Title}
-		if it.Title == "" {
+		it := ui.Item{Title: called[c.ClientAppID].Name}
+		if it.Title == "" || called[c.ClientAppID].Gone {
 			it.Title = d.Say("account.app-gone")
 		}
 		var words []string

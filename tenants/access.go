@@ -59,6 +59,21 @@ func (s *Store) admits(ctx context.Context, appID string, stations []Station) ([
 	return out, nil
 }
 
+// MayUse reports whether a client app of the subscription in ctx is for a user: it is not
+// restricted, or he is among those whom it is for.
+func (s *Store) MayUse(ctx context.Context, app ClientApp, userID string) (bool, error) {
+	if !app.Restricted {
+		return true, nil
+	}
+	groups := s.links(ctx, &groupMemberRow{}).Select("group_id").Where("user_id = ?", userID)
+	var n int64
+	err := s.links(ctx, &appAccessRow{}).Where("client_app_id = ? AND (target_id = ? OR target_id IN (?))", app.ID, userID, groups).Count(&n).Error
+	if err != nil {
+		return false, fmt.Errorf("tenants: access: %w", err)
+	}
+	return n > 0, nil
+}
+
 // Access is a change of whom a client app is for.
 type Access struct {
 	ClientAppID string `json:"client_app_id"`

@@ -40,6 +40,9 @@ func TestAccess(t *testing.T) {
 			done[Difference](t)(step.do())
 			p := asked()
 			e := Explain(p)
+			if may, err := w.MayUse(c.admin, c.app, c.anna.ID); err != nil || may == step.noAccess {
+				t.Errorf("%s: may use it: %v, %v", step.name, may, err)
+			}
 			if p.NoAccess != step.noAccess || e.NoAccess != step.noAccess || (p.Outcome() == OutcomeNoAccess) != step.noAccess || strings.HasPrefix(e.Result, "no access: ") != step.noAccess {
 				t.Errorf("%s: %+v, %s", step.name, p, e.Result)
 			}

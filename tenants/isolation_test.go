@@ -377,6 +377,12 @@ func (w *world) isolationCases(b *customer, bob User, assignment Assignment, exe
 			see(w.SetAppGroups(ctx, b.app.ID, []string{b.group.ID}))
 			see(w.SetAppGroups(ctx, b.app.ID, nil))
 		}},
+		{Method: "MayUse", Do: func(ctx context.Context, see see) {
+			_, _ = w.Link(ctx, LinkAppUser, b.app.ID, b.anna.ID)
+			app := b.app
+			app.Restricted = true
+			yes(see)(w.MayUse(ctx, app, b.anna.ID))
+		}},
 		{Method: "AppUsers", Do: func(ctx context.Context, see see) {
 			_, _ = w.Link(ctx, LinkAppUser, b.app.ID, b.anna.ID)
 			l, err := w.AppUsers(ctx)

@@ -82,6 +82,7 @@ type ClientApp struct {
 	GrantTypes             List
 	Scopes                 List
 	Resources              List   // APIs that it may ask tokens for, by their addresses (RFC 8707)
+	Serves                 List   // APIs that it is itself, by their addresses: tokens for them are meant for it
 	JWKS                   string // public keys for private_key_jwt
 	JWKSURI                string `gorm:"column:jwks_uri"`      // or where the app publishes them
 	PKCEOptional           bool   `gorm:"column:pkce_optional"` // an older confidential client without PKCE

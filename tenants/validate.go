@@ -25,7 +25,8 @@ const (
 	GrantCode              = "authorization_code"
 	GrantRefresh           = "refresh_token"
 	GrantClientCredentials = "client_credentials"
-	GrantDevice            = "urn:ietf:params:oauth:grant-type:device_code" // RFC 8628
+	GrantDevice            = "urn:ietf:params:oauth:grant-type:device_code"    // RFC 8628
+	GrantTokenExchange     = "urn:ietf:params:oauth:grant-type:token-exchange" // RFC 8693
 )
 
 func checkClientApp(c *ClientApp) error {
@@ -46,6 +47,10 @@ func checkClientApp(c *ClientApp) error {
 		return invalid("pkce_optional", "cannot be set for a public app")
 	case c.Public() && slices.Contains(c.GrantTypes, GrantClientCredentials):
 		return invalid("grant_types", "client_credentials needs an app that can keep a secret")
+	case c.Public() && slices.Contains(c.GrantTypes, GrantTokenExchange):
+		return invalid("grant_types", "token exchange needs an app that can keep a secret")
+	case slices.Contains(c.GrantTypes, GrantTokenExchange) && len(c.Resources) == 0:
+		return invalid("resources", "must name the APIs that the app may exchange tokens for")
 	case !slices.Contains([]string{"RS256", "ES256", AlgOfTenant}, c.IDTokenAlg):
 		return invalid("id_token_alg", "must be RS256, ES256 or tenant")
 	case c.Accent != "" && !validColour(c.Accent):
@@ -72,13 +77,16 @@ func checkClientApp(c *ClientApp) error {
 		}
 	}
 	for _, g := range c.GrantTypes {
-		if g != GrantCode && g != GrantRefresh && g != GrantClientCredentials && g != GrantDevice {
+		if g != GrantCode && g != GrantRefresh && g != GrantClientCredentials && g != GrantDevice && g != GrantTokenExchange {
 			return invalid("grant_types", "names an unknown grant "+g)
 		}
 	}
-	for _, r := range c.Resources {
-		if !validResource(r) {
-			return invalid("resources", "must be absolute addresses without a fragment, such as https://api.example.com")
+	for _, apis := range []struct {
+		name string
+		list List
+	}{{"resources", c.Resources}, {"serves", c.Serves}} {
+		if slices.ContainsFunc(apis.list, func(r string) bool { return !validResource(r) }) {
+			return invalid(apis.name, "must be absolute addresses without a fragment, such as https://api.example.com")
 		}
 	}
 	if slices.Contains(c.GrantTypes, GrantCode) && len(c.RedirectURIs) == 0 {

@@ -118,6 +118,7 @@ func (j *job) wantedApp(s clientApp, have tenants.ClientApp, exists bool) (tenan
 		{&want.GrantTypes, s.GrantTypes},
 		{&want.Scopes, s.Scopes},
 		{&want.Resources, s.Resources},
+		{&want.Serves, s.Serves},
 	} {
 		if l.from.set {
 			*l.to = words(l.from)

@@ -102,9 +102,10 @@ type clientApp struct {
 	PostLogoutRedirectURIs texts  `key:"post_logout_redirect_uris" default:"[]" help:"Where users may be sent after signing out."`
 	LogoutURI              text   `key:"backchannel_logout_uri" default:"\"\"" check:"called" help:"Where Twofold posts a logout token when a session ends that the app holds; empty: nowhere. Https, or http on this machine only."`
 	LogoutSession          flag   `key:"backchannel_logout_session_required" default:"false" help:"The app needs to be told which session it is. Twofold always tells."`
-	GrantTypes             texts  `key:"grant_types" derived:"[authorization_code, refresh_token]; [client_credentials] for machine" choices:"authorization_code,refresh_token,client_credentials,urn:ietf:params:oauth:grant-type:device_code" help:"How the app may get tokens."`
+	GrantTypes             texts  `key:"grant_types" derived:"[authorization_code, refresh_token]; [client_credentials] for machine" choices:"authorization_code,refresh_token,client_credentials,urn:ietf:params:oauth:grant-type:device_code,urn:ietf:params:oauth:grant-type:token-exchange" help:"How the app may get tokens."`
 	Scopes                 texts  `key:"scopes" derived:"[openid, profile, email, phone, groups, offline_access]; none for machine" check:"scope" help:"What the app may ask for. Names of your own are carried in access tokens."`
 	Resources              texts  `key:"resources" default:"[]" help:"Addresses of the APIs that the app may ask tokens for. A token asked for one is good there alone (RFC 8707)."`
+	Serves                 texts  `key:"serves" default:"[]" help:"Addresses of the APIs that the app is itself: it may introspect tokens for them, and exchange them."`
 	RequirePAR             flag   `key:"require_par" default:"false" help:"Takes pushed authorization requests only (RFC 9126)."`
 	PKCEOptional           flag   `key:"require_pkce" default:"true" help:"Whether the app must use PKCE. False is for older confidential clients only."`
 	IDTokenAlg             text   `key:"id_token_alg" default:"tenant" choices:"tenant,RS256,ES256" help:"Signature of ID tokens; tenant: as each tenant says."`

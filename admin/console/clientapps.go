@@ -234,6 +234,12 @@ func appTokens(v tenants.ClientApp) ui.AdminSection {
 	scopes.Mono = true
 	apis := lines("resources", "APIs", v.Resources, "Addresses of APIs that it may ask tokens for by the parameter resource, one a line. Such a token is good there alone.")
 	s := ui.AdminSection{Title: "Tokens", Fields: []ui.AdminField{scopes, apis}}
+	if keepsSecret(v.Type) {
+		s.Fields = append(s.Fields,
+			lines("serves", "It is the API", v.Serves, "Addresses of APIs that it is itself, one a line. It may introspect tokens for them."),
+			toggle("token_exchange", "Token exchange", slices.Contains(v.GrantTypes, tenants.GrantTokenExchange),
+				"Called with a user's token, it may get one for the APIs above and act there for the user.", "It calls other APIs for itself only."))
+	}
 	if v.Type == tenants.AppMachine {
 		return s
 	}
@@ -269,6 +275,8 @@ func readApp(d *desk, v *tenants.ClientApp, fresh bool) []ui.FieldError {
 	r.words("scopes", &v.Scopes)
 	r.lines("resources", (*[]string)(&v.Resources))
 	if keepsSecret(v.Type) {
+		r.lines("serves", (*[]string)(&v.Serves))
+		r.grant(v, "token_exchange", tenants.GrantTokenExchange)
 		r.text("auth_method", &v.AuthMethod)
 		r.text("jwks", &v.JWKS)
 		r.text("jwks_uri", &v.JWKSURI)

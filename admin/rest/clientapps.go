@@ -20,6 +20,7 @@ type ClientAppUpdate struct {
 	GrantTypes             []string `json:"grant_types" maxItems:"10" doc:"What it may ask for tokens by."`
 	Scopes                 []string `json:"scopes" maxItems:"100" doc:"What it may ask for."`
 	Resources              []string `json:"resources" maxItems:"100" doc:"APIs that it may ask tokens for, by their addresses: a token is then good there alone (RFC 8707)." example:"[\"https://shop.example/api\"]"`
+	Serves                 []string `json:"serves" maxItems:"100" doc:"APIs that it is itself, by their addresses: it may introspect tokens for them, and exchange them (RFC 8693)." example:"[\"https://shop.example/api\"]"`
 	JWKS                   string   `json:"jwks" maxLength:"32768" doc:"Its public keys, for private_key_jwt."`
 	JWKSURI                string   `json:"jwks_uri" maxLength:"2048" doc:"Where it publishes them instead. It must be at a public address, unless the operator allows others." example:"https://shop.example/jwks"`
 	PKCEOptional           bool     `json:"pkce_optional" doc:"Lets an older confidential app off PKCE. Avoid it."`

@@ -24,7 +24,7 @@ func skipRows() []row {
 		{"M7", "B", "The password is reset by a mailed link while a code is asked for; the next sign-in asks for a code.", resetInTheMiddle},
 		{"M8", "F", "Setting up a factor with the password alone while another is held; allowed to who has none.", enrolFromHalf},
 		{"M9", "D", "A user who has set up an app where none is required is asked for it.", optionalButHeld},
-		{"M10", "A, D", "A passkey that does not check its user in place of a password; a device is let in by the same steps; token exchange, back-channel and password grants, and magic links, do not exist.", otherPaths},
+		{"M10", "A, D", "A passkey that does not check its user in place of a password; a device is let in by the same steps; token exchange is for apps that are told so; back-channel and password grants, and magic links, do not exist.", otherPaths},
 		{"M11", "D", "Name and password by Basic on authorize, account, userinfo and token, and by the password grant.", sideDoors},
 		{"M12", "D", "A machine user at the sign-in page; a person's name and password, and a web app, at the client credentials grant.", machineAndPerson},
 		{"M13", "503", "The database or the instance's options fail between password and code: nobody gets in, and the code still works when all is well again.", failuresClose},
@@ -292,7 +292,7 @@ func otherPaths(m *matrix) {
 
 	p := m.world.rp("acme", "expenses")
 	for grant, want := range map[string]string{
-		"urn:ietf:params:oauth:grant-type:token-exchange": "unsupported_grant_type",
+		"urn:ietf:params:oauth:grant-type:token-exchange": "unauthorized_client",
 		"urn:openid:params:grant-type:ciba":               "unsupported_grant_type", "password": "unsupported_grant_type", "implicit": "unsupported_grant_type",
 		"urn:ietf:params:oauth:grant-type:jwt-bearer": "unsupported_grant_type",
 	} {

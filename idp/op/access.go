@@ -19,6 +19,15 @@ type access struct {
 // forUs reports whether the token is meant for our own endpoints, and not for an API.
 func (a access) forUs() bool { return slices.Contains(a.Audience, a.Issuer) }
 
+// heldBy reports whether the grant is one of the app that has the token: its own, or
+// another app's by token exchange, as long as it may do that.
+func (a access) heldBy(g subject) bool {
+	if a.Actor != nil {
+		return slices.Contains(a.app.GrantTypes, tenants.GrantTokenExchange)
+	}
+	return g.ClientAppID == a.app.ID
+}
+
 func (a access) scopes() []string { return strings.Fields(a.Scope) }
 
 // liveAccess verifies an access token and asks the database, once, whether all
@@ -48,7 +57,7 @@ func (p *Provider) liveAccess(ctx context.Context, token string) (access, error)
 	if err != nil {
 		return a, wrap("read grant", err)
 	}
-	if g.UserID != a.Subject || g.ClientAppID != a.app.ID || !g.stands(p.Now()) {
+	if g.UserID != a.Subject || !a.heldBy(g) || !g.stands(p.Now()) {
 		return a, errToken
 	}
 	a.grant = &g

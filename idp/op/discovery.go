@@ -55,7 +55,7 @@ func (s *server) Discovery(ctx context.Context, _ *lib.Request[struct{}]) (*lib.
 		ScopesSupported:                                    standardScopes(),
 		ResponseTypesSupported:                             []string{"code"},
 		ResponseModesSupported:                             []string{modeQuery, modeFormPost},
-		GrantTypesSupported:                                []oidc.GrantType{oidc.GrantTypeCode, oidc.GrantTypeRefreshToken, oidc.GrantTypeClientCredentials, oidc.GrantTypeDeviceCode},
+		GrantTypesSupported:                                []oidc.GrantType{oidc.GrantTypeCode, oidc.GrantTypeRefreshToken, oidc.GrantTypeClientCredentials, oidc.GrantTypeDeviceCode, oidc.GrantTypeTokenExchange},
 		ACRValuesSupported:                                 twofactor.ACRs(),
 		SubjectTypesSupported:                              []string{"public"},
 		IDTokenSigningAlgValuesSupported:                   []string{"RS256", "ES256"},

@@ -48,7 +48,7 @@ func TestDiscoverySaysWhatIsTrue(t *testing.T) {
 		"end_session_endpoint": iss + "/end_session", "device_authorization_endpoint": iss + "/device_authorization", "pushed_authorization_request_endpoint": iss + "/par",
 		"scopes_supported":         list("openid", "profile", "email", "phone", "groups", "offline_access"),
 		"response_types_supported": list("code"), "response_modes_supported": list("query", "form_post"),
-		"grant_types_supported": list("authorization_code", "refresh_token", "client_credentials", tenants.GrantDevice),
+		"grant_types_supported": list("authorization_code", "refresh_token", "client_credentials", tenants.GrantDevice, tenants.GrantTokenExchange),
 		"acr_values_supported":  list(twofactor.ACRs()...), "subject_types_supported": list("public"),
 		"id_token_signing_alg_values_supported":                    list("RS256", "ES256"),
 		"token_endpoint_auth_methods_supported":                    list("none", "client_secret_basic", "client_secret_post", "private_key_jwt"),

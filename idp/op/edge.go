@@ -193,7 +193,7 @@ func checkToken(r *http.Request) *fault {
 		return f
 	}
 	switch r.PostForm.Get("grant_type") {
-	case tenants.GrantCode, tenants.GrantRefresh, tenants.GrantClientCredentials, tenants.GrantDevice:
+	case tenants.GrantCode, tenants.GrantRefresh, tenants.GrantClientCredentials, tenants.GrantDevice, tenants.GrantTokenExchange:
 		return checkClientForm(r)
 	case "":
 		return badRequest("grant_type is missing")

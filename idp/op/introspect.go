@@ -20,7 +20,8 @@ type introspection struct {
 }
 
 // Introspect implements the library's Server. Only a confidential client may ask.
-// It sees access tokens issued to itself or meant for it (aud), all of the tenant if
+// It sees access tokens issued to itself or meant for it (aud: itself, or an API that it
+// is), all of the tenant if
 // its app has the scope "introspect", and its own refresh tokens. Of any other
 // token it learns what it would learn of a made-up one: not active.
 func (s *server) Introspect(ctx context.Context, r *lib.Request[lib.IntrospectionRequest]) (*lib.Response, error) {
@@ -54,7 +55,7 @@ func (s *server) Introspect(ctx context.Context, r *lib.Request[lib.Introspectio
 }
 
 func mayInspect(caller tenants.ClientApp, a access) bool {
-	return a.ClientID == caller.ClientID || slices.Contains(a.Audience, caller.ClientID) || slices.Contains(caller.Scopes, scopeIntrospect)
+	return a.ClientID == caller.ClientID || meantFor(caller, a) || slices.Contains(caller.Scopes, scopeIntrospect)
 }
 
 func (s *server) introspectRefresh(ctx context.Context, caller tenants.ClientApp, grantID string, generation int64) (*lib.Response, error) {

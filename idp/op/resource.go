@@ -4,8 +4,6 @@ import (
 	"net/url"
 	"slices"
 
-	"github.com/zitadel/oidc/v3/pkg/oidc"
-
 	"twofold/tenants"
 )
 
@@ -50,9 +48,7 @@ func resourcesOf(may tenants.List, form url.Values) (out tenants.List, ok bool) 
 func targets(may, granted tenants.List, form url.Values) ([]string, error) {
 	list, ok := resourcesOf(may, form)
 	if !ok {
-		e := oidc.ErrInvalidRequest().WithDescription("resource names an API that was not granted")
-		e.ErrorType = errInvalidTarget
-		return nil, e
+		return nil, invalidTarget("resource names an API that was not granted")
 	}
 	if len(list) == 0 {
 		return granted, nil

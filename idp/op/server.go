@@ -12,7 +12,7 @@ import (
 )
 
 // server is our side of the library: it routes, decodes and encodes, we decide.
-// What is not overridden (device grant, token exchange, jwt-bearer grant, and
+// What is not overridden (jwt-bearer grant, and
 // /authorize and /end_session, which package idp serves) stays unimplemented.
 type server struct {
 	lib.UnimplementedServer

@@ -273,7 +273,7 @@ func TestTokenEndpointRefusesBadRequests(t *testing.T) {
 				"grant_type": {"urn:ietf:params:oauth:grant-type:jwt-bearer"}, "assertion": {w.assertion("ec", nil)},
 			})
 		}},
-		{"token exchange", 400, "unsupported_grant_type", func() *http.Request {
+		{"token exchange, and no client", 401, "invalid_client", func() *http.Request {
 			return formRequest(http.MethodPost, "/t/acme/token", url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:token-exchange"}})
 		}},
 		{"device, and no client", 401, "invalid_client", func() *http.Request {

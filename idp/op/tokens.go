@@ -30,6 +30,7 @@ type accessClaims struct {
 	AMR      []string `json:"amr,omitempty"`
 	Session  string   `json:"sid,omitempty"`
 	GrantID  string   `json:"gid,omitempty"`
+	Actor    *actor   `json:"act,omitempty"` // who acts for the subject (RFC 8693 §4.1)
 }
 
 // issued is what a token response is made of.
@@ -50,7 +51,7 @@ func (p *Provider) tokens(ctx context.Context, is issued) (*oidc.AccessTokenResp
 		return nil, err
 	}
 	out := &oidc.AccessTokenResponse{TokenType: "Bearer", ExpiresIn: uint64(accessLife.Seconds()), Scope: is.scopes}
-	if out.AccessToken, err = p.accessToken(ctx, set, is); err != nil {
+	if out.AccessToken, err = p.accessToken(ctx, set, is, p.accessClaims(ctx, is)); err != nil {
 		return nil, err
 	}
 	if is.grant == nil {
@@ -77,10 +78,9 @@ func idTokenAlg(app tenants.ClientApp, t tenants.Tenant) jose.SignatureAlgorithm
 	return jose.SignatureAlgorithm(alg)
 }
 
-// accessToken makes the access token. What the rules of the app add is left out of one
+// accessToken signs an access token. What the rules of the app add is left out of one
 // that would be too long for us to take: it must not stop the app from working.
-func (p *Provider) accessToken(ctx context.Context, set *keySet, is issued) (string, error) {
-	plain := p.accessClaims(ctx, is)
+func (p *Provider) accessToken(ctx context.Context, set *keySet, is issued, plain accessClaims) (string, error) {
 	claims, err := is.ruling(ctx).add(plain)
 	if err != nil {
 		return "", err

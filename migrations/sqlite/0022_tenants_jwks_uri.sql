@@ -1,6 +1,0 @@
--- +goose Up
--- Owner: tenants. Where a client app publishes its keys for private_key_jwt.
-ALTER TABLE client_apps ADD COLUMN jwks_uri text NOT NULL DEFAULT '';
-
--- +goose Down
-ALTER TABLE client_apps DROP COLUMN jwks_uri;
