@@ -16,7 +16,7 @@ import (
 func (a *Admin) TenantsOf() Things[tenants.Tenant] {
 	return Things[tenants.Tenant]{
 		admin: a, kept: a.Tenants.Tenants(), name: func(v tenants.Tenant) string { return v.Name },
-		inTenant: a.tightens, loosens: a.loosensTenant,
+		inTenant: a.tightens, loosens: a.loosensTenant, rules: mayName,
 	}
 }
 

@@ -39,7 +39,7 @@ func (a *Admin) Explain(ctx context.Context, w Who, subscription string, q WhyAs
 		return tenants.Explanation{}, err
 	}
 	p, err := a.Tenants.Policy(ctx, tenants.Question{
-		ClientAppID: q.ClientAppID, IDPID: q.IDPID, UserID: q.UserID, Demand: q.Demand, Enrolled: standing.Count, Preferred: standing.Preferred,
+		ClientAppID: q.ClientAppID, IDPID: q.IDPID, UserID: q.UserID, Demand: q.Demand, Enrolled: standing.Count, Away: standing.Away(""), Preferred: standing.Preferred,
 		Account: q.ClientAppID == "",
 	})
 	if err != nil {

@@ -32,6 +32,9 @@ func (a *Admin) loosensTenant(ctx context.Context, e Edit[tenants.Tenant]) (bool
 	if e.Old == nil || e.New == nil {
 		return false, nil
 	}
+	if renamed(e) {
+		return true, nil // apps stop working, or people go elsewhere
+	}
 	field, err := a.loosened(ctx, e.Old, e.New)
 	return field != "", err
 }

@@ -3,7 +3,9 @@ package admin
 import (
 	"context"
 	"slices"
+	"strings"
 
+	"twofold/internal/db"
 	"twofold/internal/problem"
 	"twofold/tenants"
 )
@@ -45,6 +47,26 @@ func (a *Admin) tightens(ctx context.Context, e Edit[tenants.Tenant]) error {
 		return loosens("active")
 	}
 	return nil
+}
+
+// mayName decides whether somebody may give a tenant a host name, or take it away.
+func mayName(ctx context.Context, e Edit[tenants.Tenant]) error {
+	if e.New == nil || !renamed(e) || e.Who.May(TenantHost, db.Scope{Subscription: db.ScopeOf(ctx).Subscription}) {
+		return nil
+	}
+	return &problem.Error{
+		Kind: problem.Forbidden, Code: errMayNot.Code, Message: errMayNot.Message,
+		Fields: []problem.Field{{Name: "host_name", Message: "is given and taken by who runs the server; ask there"}},
+	}
+}
+
+// renamed reports whether a change gives a tenant another host name.
+func renamed(e Edit[tenants.Tenant]) bool {
+	was := ""
+	if e.Old != nil {
+		was = e.Old.HostName
+	}
+	return !strings.EqualFold(was, e.New.HostName)
 }
 
 func smsPerDay(t *tenants.Tenant) int64 {

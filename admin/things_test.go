@@ -388,7 +388,7 @@ func TestSubscriptionsOfMine(t *testing.T) {
 func TestLastSystemAdmin(t *testing.T) {
 	eachHouse(t, func(t *testing.T, h *house) {
 		ctx := t.Context()
-		w := h.as("acme", "anna", tenants.RoleSystemAdmin, db.Scope{})
+		w := h.as("other", "olga", tenants.RoleSystemAdmin, db.Scope{})
 		roles, err := h.Roles(ctx, w, "")
 		must(t, err)
 		wantCode(t, h.Revoke(ctx, w, roles[0].ID), "last_system_admin")
@@ -451,4 +451,52 @@ func TestEndsAtOnce(t *testing.T) {
 			t.Errorf("ended %q, want %q", h.ended, want)
 		}
 	})
+}
+
+// Only who runs the server gives a tenant a host name, and takes it away; with a sign-in of
+// just now, for apps go by it.
+func TestHostNamesAreTheOperators(t *testing.T) {
+	eachHouse(t, func(t *testing.T, h *house) {
+		ctx, in := t.Context(), h.scope("acme")
+		set := func(w admin.Who, host string) error {
+			_, err := h.TenantsOf().Update(ctx, w, h.one, in.Tenant, 0, func(v *tenants.Tenant) error { v.HostName = host; return nil })
+			return err
+		}
+		system := h.as("acme", "anna", tenants.RoleSystemAdmin, db.Scope{})
+		h.user("acme", "carla")
+		for name, w := range map[string]admin.Who{
+			"subscription": h.as("acme", "bob", tenants.RoleSubscriptionAdmin, db.Scope{Subscription: h.one}),
+			"tenant":       h.as("acme", "carla", tenants.RoleTenantAdmin, in),
+		} {
+			must(t, set(system, ""))
+			for _, host := range []string{"login.acme.example", "x"} {
+				wantField(t, name, set(w, host), "may_not", "host_name")
+			}
+			must(t, set(system, "login.acme.example"))
+			wantField(t, name, set(w, ""), "may_not", "host_name")
+			wantField(t, name, set(w, "sso.acme.example"), "may_not", "host_name")
+			must(t, set(w, "LOGIN.acme.example")) // it is what it was
+			if w.Tenants(admin.TenantCreate, h.one) == nil {
+				v := tenants.Tenant{Name: "new", HostName: "new.acme.example", Active: true}
+				wantField(t, name, h.TenantsOf().Create(ctx, w, h.one, &v), "may_not", "host_name")
+			}
+		}
+		must(t, set(system, "sso.acme.example"))
+		if got := h.events(h.one); !strings.Contains(got, "HostName") && !strings.Contains(got, "host_name") || !strings.Contains(got, "sso.acme.example") {
+			t.Errorf("the trail does not tell: %s", got)
+		}
+		v := tenants.Tenant{Name: "theirs", HostName: "SSO.acme.example", Active: true}
+		wantField(t, "taken", h.TenantsOf().Create(ctx, system, h.two, &v), "host_taken", "host_name")
+
+		h.clock.Advance(time.Hour)
+		wantCode(t, set(system, ""), "sign_in_again")
+	})
+}
+
+func wantField(t *testing.T, what string, err error, code, field string) {
+	t.Helper()
+	var p *problem.Error
+	if !errors.As(err, &p) || p.Code != code || len(p.Fields) != 1 || p.Fields[0].Name != field {
+		t.Errorf("%s: got %v, want %s of %s", what, err, code, field)
+	}
 }

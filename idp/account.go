@@ -201,7 +201,7 @@ func (s *IDP) accountRemove(w http.ResponseWriter, r *http.Request, _ *member) e
 		if err != nil {
 			return err
 		}
-		if err := s.mayGo(ctx, m, before); err != nil {
+		if err := s.mayGo(ctx, m, gone.Host, before); err != nil {
 			return err
 		}
 		if err := s.Tenants.RaiseEpoch(ctx, m.session.UserID); err != nil {
@@ -229,8 +229,8 @@ func (s *IDP) holdMember(ctx context.Context, m *member) error {
 
 // mayGo asks the rules as they are after a removal whether something is left that
 // satisfies them: those of this page and of every app that asks for more, in all
-// tenants that the user is a member of.
-func (s *IDP) mayGo(ctx context.Context, m *member, before ceremony.Standing) error {
+// tenants that the user is a member of, at the host that what goes worked at.
+func (s *IDP) mayGo(ctx context.Context, m *member, host string, before ceremony.Standing) error {
 	after, err := s.Ceremony.Standing(ctx, m.session.UserID)
 	if err != nil {
 		return err
@@ -251,7 +251,7 @@ func (s *IDP) mayGo(ctx context.Context, m *member, before ceremony.Standing) er
 			if of.In == scope.Tenant {
 				q.IDPID = m.attempt.facts.IDPID
 			}
-			if err := s.lastFor(in, q, before.Count, after.Count); err != nil {
+			if err := s.lastFor(in, q, host, before, after); err != nil {
 				return err
 			}
 		}
@@ -260,8 +260,8 @@ func (s *IDP) mayGo(ctx context.Context, m *member, before ceremony.Standing) er
 }
 
 // lastFor refuses what takes away the last factor that would do where one is needed.
-func (s *IDP) lastFor(ctx context.Context, q tenants.Question, before, after map[string]int) error {
-	q.Enrolled = after
+func (s *IDP) lastFor(ctx context.Context, q tenants.Question, host string, before, after ceremony.Standing) error {
+	q.Enrolled, q.Away = after.Count, after.Away(host)
 	p, err := s.Tenants.Policy(ctx, q)
 	if problem.Is(err, problem.NotFound) {
 		return nil // he cannot sign in there
@@ -269,7 +269,7 @@ func (s *IDP) lastFor(ctx context.Context, q tenants.Question, before, after map
 	if err != nil || !p.Needed() || len(p.Offered) > 0 {
 		return err
 	}
-	q.Enrolled = before
+	q.Enrolled, q.Away = before.Count, before.Away(host)
 	if p, err = s.Tenants.Policy(ctx, q); err == nil && len(p.Offered) > 0 {
 		return errLastFactor
 	}
@@ -379,7 +379,7 @@ func (s *IDP) accountPassword(w http.ResponseWriter, r *http.Request, m *member)
 	if err != nil {
 		return err
 	}
-	s.setCookie(w, sessionCookie, token, path(r, ""), sessionCookieLife)
+	s.setCookie(w, r, sessionCookie(), token, sessionCookieLife)
 	s.setSignOnCookie(w, r, signOn)
 	return s.toAccount(w, r)
 }

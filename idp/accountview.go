@@ -104,7 +104,7 @@ func (s *IDP) factorsSection(r *http.Request, d drawing, m *member, held []cerem
 		if c.Name != e.Label {
 			it.Detail = c.Name
 		}
-		if !ok {
+		if !ok || c.HostBound && e.Host != tenants.RealmFrom(r.Context()).Host {
 			it.Detail = d.Say("account.not-here")
 		}
 		if e.Preferred {

@@ -12,6 +12,7 @@ import (
 	"twofold/idp/signin"
 	"twofold/internal/id"
 	"twofold/internal/problem"
+	"twofold/tenants"
 	"twofold/twofactor"
 )
 
@@ -150,7 +151,7 @@ const againParameter = "again"
 // When a session proves all but the second factor, its challenge begins at once.
 func (s *IDP) open(w http.ResponseWriter, r *http.Request, a *attempt, v verdict) error {
 	token := id.Token(s.Rand)
-	a.row.BrowserHash = id.Hash(token)
+	a.row.BrowserHash = tenants.HashHere(r.Context(), token)
 	if err := s.create(r.Context(), a); err != nil {
 		return err
 	}
@@ -158,7 +159,7 @@ func (s *IDP) open(w http.ResponseWriter, r *http.Request, a *attempt, v verdict
 		return err
 	}
 	to := path(r, "/signin/"+a.row.ID)
-	s.setCookie(w, signInCookie, token, to, signInLife)
+	s.setCookie(w, r, signInCookie(a.row.ID), token, signInLife)
 	w.Header().Set("Cache-Control", "no-store")
 	http.Redirect(w, r, to, http.StatusSeeOther)
 	return nil
@@ -204,11 +205,11 @@ func (s *IDP) atOnce(w http.ResponseWriter, r *http.Request, have *sessionRow, a
 // answer sets the session cookie and sends the browser back to the app.
 func (s *IDP) answer(w http.ResponseWriter, r *http.Request, out outcome) error {
 	if out.session != "" {
-		s.setCookie(w, sessionCookie, out.session, path(r, ""), sessionCookieLife)
+		s.setCookie(w, r, sessionCookie(), out.session, sessionCookieLife)
 	}
 	s.setSignOnCookie(w, r, out.signOn)
 	if out.remember != "" {
-		s.setCookie(w, rememberCookie, out.remember, path(r, ""), rememberCookieLife)
+		s.setCookie(w, r, rememberCookie(), out.remember, rememberCookieLife)
 	}
 	return s.respond(w, r, out.response)
 }

@@ -1,11 +1,9 @@
 package idp
 
 import (
-	"context"
 	"io"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -52,7 +50,6 @@ type Config struct {
 type IDP struct {
 	Config
 	secure     bool
-	host       string // of PublicURL
 	cross      *http.CrossOriginProtection
 	scripts    map[string]script
 	background sync.WaitGroup // work that goes on after its request was answered
@@ -67,29 +64,37 @@ func New(c Config) *IDP {
 	if c.TellEvery == 0 {
 		c.TellEvery = time.Second
 	}
-	s := &IDP{
+	return &IDP{
 		toTell: make(chan struct{}, 1), Config: c, secure: strings.HasPrefix(c.PublicURL, "https://"), cross: http.NewCrossOriginProtection(),
 		scripts: loadScripts(c.Catalog),
 	}
-	if u, err := url.Parse(c.PublicURL); err == nil {
-		s.host = u.Hostname()
-	}
-	return s
 }
 
 // Wait returns when what goes on beside the requests has ended. Call it when no more
 // requests come in.
 func (s *IDP) Wait() { s.background.Wait() }
 
-// Mount puts all routes on r, the root router.
-func (s *IDP) Mount(r *mux.Router) {
+// mountFiles puts what pages load, and what no tenant has a part in, on r.
+func (s *IDP) mountFiles(r *mux.Router) {
 	r.PathPrefix("/assets/").Handler(s.UI.Assets()).Methods(http.MethodGet, http.MethodHead)
 	r.HandleFunc("/factors/{type}/{file}", s.page(s.serveScript)).Methods(http.MethodGet, http.MethodHead)
+}
+
+// Mount puts all routes on r, the root router.
+func (s *IDP) Mount(r *mux.Router) {
+	s.mountFiles(r)
 	// RFC 8414 §3.1: the well-known part comes before the issuer's path.
 	r.Handle("/.well-known/oauth-authorization-server/t/{tenant}", s.realm(http.HandlerFunc(s.Provider.Discovery))).Methods(http.MethodGet, http.MethodHead)
 
 	t := r.PathPrefix("/t/{tenant}").Subrouter()
 	t.Use(s.realm)
+	s.mountTenant(t)
+	t.HandleFunc("/report/{two_factor}", s.page(s.report)).Methods(http.MethodPost)
+	s.notFound(r, t)
+}
+
+// mountTenant puts what a tenant serves on t, wherever it is reached.
+func (s *IDP) mountTenant(t *mux.Router) {
 	t.HandleFunc("/authorize", s.page(s.authorize)).Methods(http.MethodGet, http.MethodPost)
 	t.HandleFunc("/signin/{id}", s.page(s.orAgain(s.show))).Methods(http.MethodGet, http.MethodHead)
 	t.HandleFunc("/signin/{id}", s.page(s.orAgain(s.post))).Methods(http.MethodPost)
@@ -107,12 +112,15 @@ func (s *IDP) Mount(r *mux.Router) {
 	t.HandleFunc(op.PathDevice, s.page(s.showDevice)).Methods(http.MethodGet, http.MethodHead)
 	t.HandleFunc(op.PathDevice, s.page(s.askDevice)).Methods(http.MethodPost)
 	t.HandleFunc("/logo/{hash}", s.page(s.logo)).Methods(http.MethodGet, http.MethodHead)
-	t.HandleFunc("/report/{two_factor}", s.page(s.report)).Methods(http.MethodPost)
 	s.Provider.Mount(t)
-	r.NotFoundHandler = s.page(func(http.ResponseWriter, *http.Request) error { return errNoPage })
-	r.MethodNotAllowedHandler = s.page(func(http.ResponseWriter, *http.Request) error { return errMethod })
-	t.NotFoundHandler = r.NotFoundHandler
-	t.MethodNotAllowedHandler = r.MethodNotAllowedHandler
+}
+
+// notFound says that there is nothing, on a page.
+func (s *IDP) notFound(routers ...*mux.Router) {
+	for _, r := range routers {
+		r.NotFoundHandler = s.page(func(http.ResponseWriter, *http.Request) error { return errNoPage })
+		r.MethodNotAllowedHandler = s.page(func(http.ResponseWriter, *http.Request) error { return errMethod })
+	}
 }
 
 // realm puts the tenant of the path into the context: from here on only its rows
@@ -126,13 +134,6 @@ func (s *IDP) realm(next http.Handler) http.Handler {
 		next.ServeHTTP(w, r.WithContext(tenants.WithRealm(r.Context(), realm)))
 		return nil
 	})
-}
-
-// path is a path below the tenant of the request.
-func path(r *http.Request, rest string) string { return pathIn(r.Context(), rest) }
-
-func pathIn(ctx context.Context, rest string) string {
-	return "/t/" + tenants.RealmFrom(ctx).Tenant.Name + rest
 }
 
 // strengthOf reads the strengths that an app's acr_values would accept. Values are

@@ -13,6 +13,7 @@ import (
 	"twofold/idp/signin"
 	"twofold/internal/id"
 	"twofold/internal/problem"
+	"twofold/tenants"
 	"twofold/twofactor"
 )
 
@@ -28,11 +29,53 @@ func TestCookieAttributes(t *testing.T) {
 		},
 	} {
 		s := New(Config{PublicURL: publicURL})
-		w := httptest.NewRecorder()
-		s.setCookie(w, sessionCookie, "value", "/t/acme", time.Minute)
-		s.dropCookie(w, sessionCookie, "/t/acme")
+		w, r := httptest.NewRecorder(), reachedAt("")
+		s.setCookie(w, r, sessionCookie(), "value", time.Minute)
+		s.dropCookie(w, r, sessionCookie())
 		if diff := cmp.Diff(want[:], w.Header()["Set-Cookie"]); diff != "" {
 			t.Errorf("%s: %s", publicURL, diff)
+		}
+	}
+}
+
+// reachedAt is a request to the tenant acme, by a host name of its own or without.
+func reachedAt(host string) *http.Request {
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	return r.WithContext(tenants.WithRealm(r.Context(), tenants.Realm{Tenant: tenants.Tenant{ID: "1", Name: "acme"}, Host: host}))
+}
+
+// At a host name of its own a tenant has cookies that no other host can set, each for the
+// whole of it: those for one page differ by name.
+func TestCookieAttributesAtAHostOfItsOwn(t *testing.T) {
+	w, r := httptest.NewRecorder(), reachedAt("login.acme.example")
+	for _, publicURL := range []string{"https://id.example.test", "http://127.0.0.1:8080"} {
+		s := New(Config{PublicURL: publicURL})
+		s.setCookie(w, r, sessionCookie(), "value", time.Minute)
+		s.dropCookie(w, r, signInCookie("42"))
+	}
+	below := "-" + id.Hash("/signin/42")[:16]
+	want := []string{
+		"__Host-twofold-session=value; Path=/; Max-Age=60; HttpOnly; Secure; SameSite=Lax",
+		"__Host-twofold-signin" + below + "=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax",
+		"twofold-session=value; Path=/; Max-Age=60; HttpOnly; SameSite=Lax",
+		"twofold-signin" + below + "=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax",
+	}
+	if diff := cmp.Diff(want, w.Header()["Set-Cookie"]); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestLogoWhereTheTenantIsReached(t *testing.T) {
+	hash := strings.Repeat("a", 64)
+	for url, want := range map[string][2]string{
+		"":                              {"", ""},
+		"https://acme.example/logo.svg": {"https://acme.example/logo.svg", "https://acme.example/logo.svg"},
+		"/t/acme/logo/" + hash:          {"/t/acme/logo/" + hash, "/logo/" + hash},
+		"/t/other/logo/" + hash:         {"/t/acme/logo/" + hash, "/logo/" + hash},
+	} {
+		got := [2]string{logoIn(reachedAt("").Context(), url), logoIn(reachedAt("login.acme.example").Context(), url)}
+		if got != want {
+			t.Errorf("%s: %v", url, got)
 		}
 	}
 }
@@ -60,7 +103,7 @@ func TestCookiesOfAName(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := httptest.NewRequest(http.MethodGet, "/", nil)
 			r.Header.Set("Cookie", c.header)
-			if diff := cmp.Diff(c.want, New(Config{PublicURL: c.publicURL}).cookies(r, sessionCookie)); diff != "" {
+			if diff := cmp.Diff(c.want, New(Config{PublicURL: c.publicURL}).cookies(r, sessionCookie())); diff != "" {
 				t.Error(diff)
 			}
 		})

@@ -45,7 +45,7 @@ func (s *IDP) judge(ctx context.Context, a *attempt) (verdict, error) {
 	}
 	v.policy, err = s.Tenants.Policy(ctx, tenants.Question{
 		ClientAppID: a.req.ClientApp.ID, IDPID: a.facts.IDPID, UserID: a.facts.UserID, Demand: strengthOf(a.req.ACRValues),
-		Enrolled: st.Count, Preferred: st.Preferred, Account: a.own(),
+		Enrolled: st.Count, Away: st.Away(tenants.RealmFrom(ctx).Host), Preferred: st.Preferred, Account: a.own(),
 	})
 	if err != nil {
 		return v, err

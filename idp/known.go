@@ -25,8 +25,9 @@ var (
 	perName           = limits.Limit{Burst: 100, Per: 24 * time.Hour}
 )
 
+func knownCookie() cookie { return cookie{name: "known"} }
+
 const (
-	knownCookie     = "known"
 	knownCookieLife = 365 * 24 * time.Hour
 	knownToken      = 22 // characters: 128 bits
 )
@@ -56,7 +57,7 @@ func (s *IDP) takeTry(ctx context.Context, l limits.Limit, key ...string) error 
 // knownFor finds by what token this browser is known for a name; empty: it is not. The
 // cookie proves nothing but that: a password is asked for as ever.
 func (s *IDP) knownFor(r *http.Request, name string) string {
-	for _, v := range s.cookies(r, knownCookie) {
+	for _, v := range s.cookies(r, knownCookie()) {
 		token, mac, _ := strings.Cut(v, ".")
 		if subtle.ConstantTimeCompare([]byte(mac), []byte(s.knownMAC(r.Context(), token, name))) == 1 {
 			return token
@@ -72,7 +73,7 @@ func (s *IDP) know(w http.ResponseWriter, r *http.Request, name string) {
 		return
 	}
 	token := id.Token(s.Rand)[:knownToken]
-	s.setCookie(w, knownCookie, token+"."+s.knownMAC(r.Context(), token, name), path(r, ""), knownCookieLife)
+	s.setCookie(w, r, knownCookie(), token+"."+s.knownMAC(r.Context(), token, name), knownCookieLife)
 }
 
 func (s *IDP) knownMAC(ctx context.Context, token, name string) string {

@@ -12,10 +12,9 @@ import (
 
 // languageCookie keeps the language that somebody has chosen at the foot of a page.
 // It decides about words and nothing else (SECURITY I12).
-const (
-	languageCookie     = "lang"
-	languageCookieLife = 365 * 24 * time.Hour
-)
+func languageCookie() cookie { return cookie{name: "lang"} }
+
+const languageCookieLife = 365 * 24 * time.Hour
 
 // chooseLanguage keeps the language that the links at the foot of our pages name, and
 // shows the same page again without it: wherever the sign-in stands. A link on
@@ -32,7 +31,7 @@ func (s *IDP) chooseLanguage(w http.ResponseWriter, r *http.Request) bool {
 	query.Del(ui.FieldLanguage)
 	to := *r.URL
 	to.RawQuery = query.Encode()
-	s.setCookie(w, languageCookie, lang, path(r, ""), languageCookieLife)
+	s.setCookie(w, r, languageCookie(), lang, languageCookieLife)
 	w.Header().Set("Cache-Control", "no-store")
 	http.Redirect(w, r, to.RequestURI(), http.StatusSeeOther)
 	return true
@@ -42,7 +41,7 @@ func (s *IDP) chooseLanguage(w http.ResponseWriter, r *http.Request) bool {
 // by the app, kept for the user, wished by the browser, set for the tenant. The user
 // is only asked for when nothing before decides.
 func (s *IDP) language(r *http.Request, asked []string, user func() string) string {
-	first := append(s.cookies(r, languageCookie), strings.Join(asked, " "), r.URL.Query().Get("ui_locales"))
+	first := append(s.cookies(r, languageCookie()), strings.Join(asked, " "), r.URL.Query().Get("ui_locales"))
 	if lang, ok := ui.Match(first...); ok {
 		return lang
 	}

@@ -55,7 +55,7 @@ func (s *IDP) newLink(ctx context.Context, purpose string, user tenants.User, de
 	now := db.Micros(s.Now())
 	token = id.Token(s.Rand)
 	row := linkRow{
-		TokenHash: id.Hash(token), Purpose: purpose, UserID: user.ID, CredentialEpoch: user.CredentialEpoch, Detail: detail,
+		TokenHash: tenants.HashHere(ctx, token), Purpose: purpose, UserID: user.ID, CredentialEpoch: user.CredentialEpoch, Detail: detail,
 		CreatedAt: now, ExpiresAt: now.Add(life),
 	}
 	err = s.DB.Tx(ctx, func(ctx context.Context) error {
@@ -75,7 +75,7 @@ func (s *IDP) newLink(ctx context.Context, purpose string, user tenants.User, de
 // link finds a link that would still work.
 func (s *IDP) link(ctx context.Context, purpose, token string) (linkRow, error) {
 	var row linkRow
-	err := s.DB.For(ctx).Where("token_hash = ? AND purpose = ? AND used_at IS NULL AND expires_at > ?", id.Hash(token), purpose, s.Now()).Take(&row).Error
+	err := s.DB.For(ctx).Where("token_hash = ? AND purpose = ? AND used_at IS NULL AND expires_at > ?", tenants.HashHere(ctx, token), purpose, s.Now()).Take(&row).Error
 	if db.IsNotFound(err) || len(token) > 64 {
 		return linkRow{}, errLinkOver
 	}
@@ -100,7 +100,7 @@ func (s *IDP) useLink(ctx context.Context, purpose, token string) (linkRow, erro
 	now := db.Micros(s.Now())
 	var rows []linkRow
 	err := s.DB.For(ctx).Model(&rows).Clauses(clause.Returning{}).
-		Where("token_hash = ? AND purpose = ? AND used_at IS NULL AND expires_at > ?", id.Hash(token), purpose, now).
+		Where("token_hash = ? AND purpose = ? AND used_at IS NULL AND expires_at > ?", tenants.HashHere(ctx, token), purpose, now).
 		Updates(map[string]any{"used_at": now}).Error
 	switch {
 	case err != nil:
@@ -147,7 +147,7 @@ func (s *IDP) mailEnrolLink(w http.ResponseWriter, r *http.Request, a *attempt, 
 		if err != nil {
 			return err
 		}
-		link := s.PublicURL + r.URL.Path + "?" + url.Values{linkParameter: {token}}.Encode()
+		link := s.addressIn(ctx, "/signin/"+a.row.ID) + "?" + url.Values{linkParameter: {token}}.Encode()
 		return s.mail(ctx, user, address, twofactor.Letter{
 			Kind: twofactor.LetterEnrol, Vars: map[string]string{"Link": link, "Minutes": "10"},
 		}, s.Now().Add(signInLife))

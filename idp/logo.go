@@ -2,7 +2,9 @@ package idp
 
 import (
 	"bytes"
+	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -13,14 +15,24 @@ import (
 
 // brand is a tenant's, with what an app has of its own: people see the app that sent
 // them (SPEC §8.6).
-func brand(b ui.Brand, t tenants.Tenant, app tenants.ClientApp) ui.Brand {
+func brand(ctx context.Context, b ui.Brand, app tenants.ClientApp) ui.Brand {
 	if app.LogoURL != "" {
-		b.Logo = tenants.LogoAt(t.Name, app.LogoURL)
+		b.Logo = logoIn(ctx, app.LogoURL)
 	}
 	if app.Accent != "" {
 		b.Accent = app.Accent
 	}
 	return b
+}
+
+// logoIn is the address of a logo for pages of the tenant in ctx.
+func logoIn(ctx context.Context, url string) string {
+	name := tenants.RealmFrom(ctx).Tenant.Name
+	at := tenants.LogoAt(name, url)
+	if rest, ok := strings.CutPrefix(at, tenants.LogoPath(name, "")); ok {
+		return pathIn(ctx, "/logo/"+rest)
+	}
+	return at
 }
 
 // logo serves a picture that is kept here. Its address names its content, so it never

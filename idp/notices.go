@@ -69,7 +69,7 @@ func (s *IDP) mail(ctx context.Context, user tenants.User, address string, l two
 	if l.Locale == "" {
 		l.Locale = tenant.Locale
 	}
-	l.Vars["Name"], l.Vars["Realm"], l.Vars["Host"] = user.DisplayName, tenant.Title, s.host
+	l.Vars["Name"], l.Vars["Realm"], l.Vars["Host"] = user.DisplayName, tenant.Title, s.hostIn(ctx)
 	m, err := s.Compose(ctx, l)
 	if err != nil {
 		return err

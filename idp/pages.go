@@ -70,7 +70,7 @@ func (s *IDP) chrome(r *http.Request, app string) ui.Page {
 	t := tenants.RealmFrom(r.Context()).Tenant
 	p := ui.Page{
 		Lang:  s.language(r, nil, nobody),
-		Realm: ui.Brand{Name: t.Title, Logo: t.LogoURL, Accent: t.Accent}, App: app, Reference: "",
+		Realm: ui.Brand{Name: t.Title, Logo: logoIn(r.Context(), t.LogoURL), Accent: t.Accent}, App: app, Reference: "",
 	}
 	if t.ID != "" {
 		p.LanguageURL = r.URL.RequestURI()

@@ -205,7 +205,7 @@ func (s *IDP) identified(w http.ResponseWriter, r *http.Request, a *attempt) err
 	ctx := r.Context()
 	// What was begun before the first factor was proven opens nothing afterwards (I9).
 	token := id.Token(s.Rand)
-	a.row.BrowserHash = id.Hash(token)
+	a.row.BrowserHash = tenants.HashHere(ctx, token)
 	if err := s.checkRemembered(r, a); err != nil {
 		return err
 	}
@@ -222,7 +222,7 @@ func (s *IDP) identified(w http.ResponseWriter, r *http.Request, a *attempt) err
 	if err := s.capOpen(ctx, a.facts.UserID); err != nil {
 		return err
 	}
-	s.setCookie(w, signInCookie, token, r.URL.Path, signInLife)
+	s.setCookie(w, r, signInCookie(a.row.ID), token, signInLife)
 	return s.proceed(w, r, a, v)
 }
 
@@ -362,7 +362,7 @@ func (s *IDP) advance(ctx context.Context, r *http.Request, have *sessionRow, a 
 // advanced shows where advance has led.
 func (s *IDP) advanced(w http.ResponseWriter, r *http.Request, a *attempt, now progress) error {
 	if now.out != nil {
-		s.dropCookie(w, signInCookie, r.URL.Path)
+		s.dropCookie(w, r, signInCookie(a.row.ID))
 		return s.answer(w, r, *now.out)
 	}
 	return s.proceed(w, r, a, now.next)
@@ -445,7 +445,7 @@ func (s *IDP) cancel(w http.ResponseWriter, r *http.Request, a *attempt) error {
 	if err != nil {
 		return err
 	}
-	s.dropCookie(w, signInCookie, r.URL.Path)
+	s.dropCookie(w, r, signInCookie(a.row.ID))
 	return s.respond(w, r, resp)
 }
 
@@ -464,7 +464,7 @@ func (s *IDP) finishNow(w http.ResponseWriter, r *http.Request, a *attempt, v ve
 	if err != nil {
 		return err
 	}
-	s.dropCookie(w, signInCookie, r.URL.Path)
+	s.dropCookie(w, r, signInCookie(a.row.ID))
 	return s.answer(w, r, out)
 }
 

@@ -38,10 +38,9 @@ type rememberedRow struct {
 
 func (*rememberedRow) TableName() string { return "remembered_browsers" }
 
-const (
-	rememberCookie     = "remember"
-	rememberCookieLife = 30 * 24 * time.Hour // the row decides, not the cookie
-)
+const rememberCookieLife = 30 * 24 * time.Hour // the row decides, not the cookie
+
+func rememberCookie() cookie { return cookie{name: "remember"} }
 
 func (s *IDP) rememberDays(ctx context.Context) int {
 	return int(tenants.RealmFrom(ctx).Tenant.RememberDays)
@@ -60,8 +59,8 @@ func (s *IDP) rememberedFor(r *http.Request, userID string) (*rememberedRow, err
 		return nil, nil
 	}
 	var hashes []string
-	for _, v := range s.cookies(r, rememberCookie) {
-		hashes = append(hashes, id.Hash(v))
+	for _, v := range s.cookies(r, rememberCookie()) {
+		hashes = append(hashes, tenants.HashHere(r.Context(), v))
 	}
 	if len(hashes) == 0 {
 		return nil, nil
@@ -89,7 +88,7 @@ func (s *IDP) keepRemembered(ctx context.Context, r *http.Request, a *attempt, v
 	token := id.Token(s.Rand)
 	if a.facts.Remember && provenBySecond(a) {
 		row := rememberedRow{
-			ID: id.New(), TokenHash: id.Hash(token), UserID: a.facts.UserID, CredentialEpoch: v.policy.Epoch,
+			ID: id.New(), TokenHash: tenants.HashHere(ctx, token), UserID: a.facts.UserID, CredentialEpoch: v.policy.Epoch,
 			Address: audit.OriginOf(ctx).Address, UserAgent: cut(r.UserAgent(), 200), CreatedAt: now, SeenAt: now,
 			ExpiresAt: now.Add(time.Duration(days) * 24 * time.Hour),
 		}
@@ -105,7 +104,7 @@ func (s *IDP) keepRemembered(ctx context.Context, r *http.Request, a *attempt, v
 		return "", nil
 	}
 	err := db.One(s.DB.For(ctx).Model(&rememberedRow{}).Where("id = ? AND token_hash = ?", a.mark.ID, a.mark.TokenHash).
-		Updates(map[string]any{"token_hash": id.Hash(token), "seen_at": now}))
+		Updates(map[string]any{"token_hash": tenants.HashHere(ctx, token), "seen_at": now}))
 	if errors.Is(err, db.ErrStale) {
 		return "", nil // another tab was faster, and has the new mark
 	}

@@ -12,7 +12,8 @@ import (
 )
 
 // ReportURL is where a service may tell how the messages of an instance fared; ctx
-// speaks for the tenant. Empty where nobody outside could reach us.
+// speaks for the tenant. It is below the server's own address, whatever host name the tenant
+// has: people never see it. Empty where nobody outside could reach us.
 func (s *IDP) ReportURL(ctx context.Context, twoFactorID string) string {
 	realm := tenants.RealmFrom(ctx)
 	if realm.Tenant.Name == "" {

@@ -99,7 +99,7 @@ func (s *IDP) sendReset(ctx context.Context, name string) error {
 		if err != nil {
 			return err
 		}
-		link := s.PublicURL + pathIn(ctx, "/reset/password") + "?" + url.Values{linkParameter: {token}}.Encode()
+		link := s.addressIn(ctx, "/reset/password") + "?" + url.Values{linkParameter: {token}}.Encode()
 		err = s.mail(ctx, user, address, twofactor.Letter{
 			Kind: twofactor.LetterReset, Vars: map[string]string{"Link": link, "Minutes": strconv.Itoa(int(linkLife / time.Minute))},
 		}, s.Now().Add(linkLife))

@@ -9,6 +9,7 @@ import (
 	"gorm.io/gorm/clause"
 
 	"twofold/internal/db"
+	"twofold/tenants"
 )
 
 // sessionClientRow says that a client app holds a session: somebody signed in to it by
@@ -26,6 +27,7 @@ type sessionClientRow struct {
 	SessionID   string `gorm:"primaryKey"`
 	ClientAppID string `gorm:"primaryKey"`
 	UserID      string
+	Host        string // by which of the tenant's issuers; empty: the one below the server's address
 	State       string
 	Attempts    int64
 	NextAt      time.Time // when it is due; while sending: when the lease ends
@@ -52,7 +54,7 @@ const (
 func (s *IDP) holdBy(ctx context.Context, sessionID string, a *attempt) error {
 	now := db.Micros(s.Now())
 	row := sessionClientRow{
-		SessionID: sessionID, ClientAppID: a.req.ClientApp.ID, UserID: a.facts.UserID, State: clientHeld, NextAt: now, CreatedAt: now,
+		SessionID: sessionID, ClientAppID: a.req.ClientApp.ID, UserID: a.facts.UserID, Host: tenants.RealmFrom(ctx).Host, State: clientHeld, NextAt: now, CreatedAt: now,
 	}
 	return wrap("hold session", s.DB.For(ctx).Clauses(clause.OnConflict{DoNothing: true}).Create(&row).Error)
 }

@@ -79,8 +79,8 @@ func (s *IDP) liveIn(r *http.Request) ([]sessionRow, error) {
 // ended, also those that rest.
 func (s *IDP) sessions(r *http.Request) ([]sessionRow, error) {
 	var hashes []string
-	for _, v := range s.cookies(r, sessionCookie) {
-		hashes = append(hashes, id.Hash(v))
+	for _, v := range s.cookies(r, sessionCookie()) {
+		hashes = append(hashes, tenants.HashHere(r.Context(), v))
 	}
 	if len(hashes) == 0 {
 		return nil, nil
@@ -136,7 +136,7 @@ func (s *IDP) keepSession(ctx context.Context, r *http.Request, have *sessionRow
 		return k, err
 	}
 	k.session = id.Token(s.Rand)
-	row.TokenHash = id.Hash(k.session)
+	row.TokenHash = tenants.HashHere(ctx, k.session)
 	if own {
 		err := s.changeSession(ctx, have, map[string]any{
 			"token_hash": row.TokenHash, "proofs": row.Proofs, "auth_time": authTime, "idp_id": row.IDPID, "seen_at": row.SeenAt,
@@ -263,7 +263,7 @@ func (s *IDP) holdSession(ctx context.Context, row *sessionRow) error {
 // renewSession gives a session a new cookie: whoever may have the old one is out.
 func (s *IDP) renewSession(ctx context.Context, row *sessionRow) (token string, err error) {
 	token = id.Token(s.Rand)
-	return token, s.changeSession(ctx, row, map[string]any{"token_hash": id.Hash(token)})
+	return token, s.changeSession(ctx, row, map[string]any{"token_hash": tenants.HashHere(ctx, token)})
 }
 
 func (s *IDP) changeSession(ctx context.Context, row *sessionRow, set map[string]any) error {

@@ -122,7 +122,7 @@ func (s *IDP) showIdentify(w http.ResponseWriter, r *http.Request, a *attempt, s
 // follows a post against it, and an app may send people on from its redirect URI.
 func (s *IDP) stepPage(r *http.Request, a *attempt) ui.Page {
 	p := s.chrome(r, a.req.ClientApp.Title)
-	p.Realm = brand(p.Realm, tenants.RealmFrom(r.Context()).Tenant, a.req.ClientApp)
+	p.Realm = brand(r.Context(), p.Realm, a.req.ClientApp)
 	p.Lang = s.language(r, a.req.UILocales, func() string { return s.localeOf(r, a) })
 	p.FormOrigin = schemeOf(a.req.RedirectURI)
 	return p
@@ -276,7 +276,7 @@ func (s *IDP) showChoose(w http.ResponseWriter, r *http.Request, a *attempt, v v
 		return err
 	}
 	for _, c := range v.askable() {
-		page.Methods = append(page.Methods, ui.Method{ID: c.ID, Name: c.Name, Detail: detailOf(page.Page, c, a.user, held), Last: c.ID == a.user.LastTwoFactorID})
+		page.Methods = append(page.Methods, ui.Method{ID: c.ID, Name: c.Name, Detail: detailOf(page.Page, c, a.user, held, tenants.RealmFrom(r.Context()).Host), Last: c.ID == a.user.LastTwoFactorID})
 	}
 	status := http.StatusOK
 	if why != "" {
@@ -288,11 +288,11 @@ func (s *IDP) showChoose(w http.ResponseWriter, r *http.Request, a *attempt, v v
 
 // detailOf tells a method apart from others: where its code goes, or what the user calls
 // what he has set up.
-func detailOf(p ui.Page, c tenants.Candidate, user tenants.User, held []ceremony.Held) string {
+func detailOf(p ui.Page, c tenants.Candidate, user tenants.User, held []ceremony.Held, host string) string {
 	var own []string
 	for _, e := range held {
 		switch {
-		case e.TwoFactorID != c.ID:
+		case e.TwoFactorID != c.ID, c.HostBound && e.Host != host:
 		case e.Uses != 0:
 			return p.Say("account.spares-left", "n", max(e.Uses, 0))
 		case e.Label != c.Name:
@@ -321,6 +321,13 @@ func (s *IDP) showRefused(w http.ResponseWriter, r *http.Request, a *attempt, v 
 	page := ui.Refused{
 		Page: p, Action: r.URL.Path, Heading: p.Say("refused.title"), Text: p.Say("refused.text"),
 		Steps: []string{p.Say("refused.step-ask"), p.Say("refused.step-reference")}, CanCancel: true,
+	}
+	if len(v.policy.Elsewhere) > 0 {
+		names := make([]string, len(v.policy.Elsewhere))
+		for i, c := range v.policy.Elsewhere {
+			names[i] = c.Name
+		}
+		page.Text = p.Say("refused.elsewhere", "things", strings.Join(names, ", "), "host", s.hostIn(r.Context()))
 	}
 	page.Reference = web.RequestID(r.Context())
 	s.UI.Render(w, r, http.StatusForbidden, page)

@@ -173,8 +173,8 @@ func (s *IDP) rowOf(r *http.Request) (row signInRow, err error) {
 
 func (s *IDP) sameBrowser(r *http.Request, row signInRow) bool {
 	same := false
-	for _, v := range s.cookies(r, signInCookie) {
-		same = subtle.ConstantTimeCompare([]byte(id.Hash(v)), []byte(row.BrowserHash)) == 1 || same
+	for _, v := range s.cookies(r, signInCookie(row.ID)) {
+		same = subtle.ConstantTimeCompare([]byte(tenants.HashHere(r.Context(), v)), []byte(row.BrowserHash)) == 1 || same
 	}
 	return same
 }

@@ -49,20 +49,21 @@ const signOnPath = "/t"
 
 // signOnCookie is a name for each subscription: the customers of one server do not disturb
 // one another in one browser. It does not tell which one it is.
-func (s *IDP) signOnCookie(ctx context.Context) string {
-	return "shared-" + hex.EncodeToString(s.Seal.MAC("shared-sign-on", db.ScopeOf(ctx).Subscription)[:8])
+func (s *IDP) signOnCookie(ctx context.Context) cookie {
+	name := "shared-" + hex.EncodeToString(s.Seal.MAC("shared-sign-on", db.ScopeOf(ctx).Subscription)[:8])
+	return cookie{name: name, path: signOnPath}
 }
 
 // setSignOnCookie does nothing without a token: the browser keeps what it has.
 func (s *IDP) setSignOnCookie(w http.ResponseWriter, r *http.Request, token string) {
 	if token != "" {
-		s.setCookie(w, s.signOnCookie(r.Context()), token, signOnPath, sessionCookieLife)
+		s.setCookie(w, r, s.signOnCookie(r.Context()), token, sessionCookieLife)
 	}
 }
 
 func (s *IDP) dropSignOnCookie(w http.ResponseWriter, r *http.Request) {
-	if name := s.signOnCookie(r.Context()); len(s.cookies(r, name)) > 0 {
-		s.dropCookie(w, name, signOnPath)
+	if c := s.signOnCookie(r.Context()); len(s.cookies(r, c)) > 0 {
+		s.dropCookie(w, r, c)
 	}
 }
 
@@ -73,12 +74,17 @@ func (s *IDP) signOnHashes(r *http.Request) []string {
 	}
 	var hashes []string
 	for _, v := range s.cookies(r, s.signOnCookie(r.Context())) {
-		hashes = append(hashes, id.Hash(v))
+		hashes = append(hashes, tenants.HashHere(r.Context(), v))
 	}
 	return hashes
 }
 
-func shares(ctx context.Context) bool { return tenants.RealmFrom(ctx).Subscription.SharedSignOn }
+// shares reports whether sign-ons are shared here. At a host name of its own a tenant
+// neither lends nor borrows: browsers bring no cookie there from elsewhere.
+func shares(ctx context.Context) bool {
+	realm := tenants.RealmFrom(ctx)
+	return realm.Subscription.SharedSignOn && realm.Host == ""
+}
 
 // mostInSignOn is how many sessions of a sign-on are looked at. Nobody has as many without
 // trying to; then it is not shared.
@@ -248,13 +254,13 @@ func (s *IDP) renewSignOn(ctx context.Context, row *sessionRow) (token string, e
 	if row.SignOnID != "" {
 		err := db.One(s.DB.For(ctx).Model(&signOnRow{}).
 			Where("id = ? AND user_id = ? AND ended_at IS NULL AND expires_at > ?", row.SignOnID, row.UserID, now).Updates(map[string]any{
-			"token_hash": id.Hash(token), "expires_at": gorm.Expr("CASE WHEN expires_at < ? THEN ? ELSE expires_at END", row.ExpiresAt, row.ExpiresAt),
+			"token_hash": tenants.HashHere(ctx, token), "expires_at": gorm.Expr("CASE WHEN expires_at < ? THEN ? ELSE expires_at END", row.ExpiresAt, row.ExpiresAt),
 		}))
 		if !errors.Is(err, db.ErrStale) {
 			return token, wrap("renew sign-on", err)
 		}
 	}
-	on := signOnRow{ID: id.New(), TokenHash: id.Hash(token), UserID: row.UserID, CreatedAt: now, ExpiresAt: row.ExpiresAt}
+	on := signOnRow{ID: id.New(), TokenHash: tenants.HashHere(ctx, token), UserID: row.UserID, CreatedAt: now, ExpiresAt: row.ExpiresAt}
 	row.SignOnID = on.ID
 	return token, wrap("create sign-on", s.DB.For(ctx).Create(&on).Error)
 }

@@ -50,7 +50,7 @@ func (w *world) enter(tenant string, have *sessionRow, signOns ...string) kept {
 func (w *world) carrying(tenant string, tokens ...string) *http.Request {
 	r := httptest.NewRequest(http.MethodGet, "/", nil).WithContext(w.in(tenant))
 	for _, token := range tokens {
-		r.AddCookie(&http.Cookie{Name: "twofold-" + w.signOnCookie(r.Context()), Value: token})
+		r.AddCookie(&http.Cookie{Name: "twofold-" + w.signOnCookie(r.Context()).name, Value: token})
 	}
 	return r
 }

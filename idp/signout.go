@@ -57,7 +57,7 @@ func (s *IDP) endSession(w http.ResponseWriter, r *http.Request) error {
 				return err
 			}
 		}
-		s.dropCookie(w, sessionCookie, path(r, ""))
+		s.dropCookie(w, r, sessionCookie())
 		s.dropSignOnCookie(w, r)
 		s.Observe("signed_out")
 	case len(live) == 0: // nobody is signed in here, and there is nothing to ask

@@ -218,7 +218,7 @@ func (s *IDP) callApp(ctx context.Context, row sessionClientRow) error {
 	if err != nil {
 		return err
 	}
-	ctx = tenants.WithRealm(ctx, realm)
+	ctx = tenants.WithRealm(ctx, s.Tenants.At(realm, row.Host)) // the issuer that the app knows
 	app, err := s.Tenants.ClientAppByID(ctx, row.ClientAppID)
 	switch {
 	case problem.Is(err, problem.NotFound), err == nil && (app.LogoutURI == "" || app.Deleted()):

@@ -40,15 +40,13 @@ type flowRow struct {
 
 func (*flowRow) TableName() string { return "upstream_flows" }
 
-// upstreamCookie ties a browser to one errand. There is one for each sign-in.
-const upstreamCookie = "upstream"
-
-func (f *flowRow) cookie() string {
+// cookie ties a browser to one errand. There is one for each sign-in.
+func (f *flowRow) cookie() cookie {
 	of := f.SignInID
 	if of == "" {
 		of = f.UserID
 	}
-	return upstreamCookie + "-" + id.Hash(of)[:16]
+	return cookie{name: "upstream-" + id.Hash(of)[:16], below: "/upstream"}
 }
 
 // ways are how users of a tenant may say who they are.
@@ -186,7 +184,7 @@ func (s *IDP) beginFlow(w http.ResponseWriter, r *http.Request, f *flowRow, ask 
 		return "", err
 	}
 	state, token, now := id.Token(s.Rand), id.Token(s.Rand), db.Micros(s.Now())
-	f.TenantID, f.StateHash, f.BrowserHash, f.CreatedAt, f.ExpiresAt = db.ScopeOf(ctx).Tenant, id.Hash(state), id.Hash(token), now, now.Add(signInLife)
+	f.TenantID, f.StateHash, f.BrowserHash, f.CreatedAt, f.ExpiresAt = db.ScopeOf(ctx).Tenant, tenants.HashHere(ctx, state), tenants.HashHere(ctx, token), now, now.Add(signInLife)
 	if ask.MaxAge != nil {
 		seconds := int64(ask.MaxAge.Seconds())
 		f.MaxAge = &seconds
@@ -207,7 +205,7 @@ func (s *IDP) beginFlow(w http.ResponseWriter, r *http.Request, f *flowRow, ask 
 	if err != nil {
 		return "", err
 	}
-	s.setCookie(w, f.cookie(), token, path(r, "/upstream"), signInLife)
+	s.setCookie(w, r, f.cookie(), token, signInLife)
 	return address, nil
 }
 
@@ -216,7 +214,7 @@ func (s *IDP) beginFlow(w http.ResponseWriter, r *http.Request, f *flowRow, ask 
 func (s *IDP) complete(ctx context.Context, f *flowRow, state string, ask *upstream.Ask) {
 	tenant := db.ScopeOf(ctx).Tenant
 	ask.State, ask.At = state, f.CreatedAt
-	ask.RedirectURI = s.PublicURL + pathIn(ctx, "/upstream/"+f.IDPID+"/callback")
+	ask.RedirectURI = s.addressIn(ctx, "/upstream/"+f.IDPID+"/callback")
 	ask.Nonce = hex.EncodeToString(s.Seal.MAC("upstream-nonce", tenant, f.IDPID, state))
 	ask.Verifier = hex.EncodeToString(s.Seal.MAC("upstream-verifier", tenant, f.IDPID, state))
 	if f.MaxAge != nil {
@@ -230,14 +228,14 @@ func (s *IDP) complete(ctx context.Context, f *flowRow, state string, ask *upstr
 func (s *IDP) takeFlow(r *http.Request, state string) (*flowRow, error) {
 	ctx := r.Context()
 	f := &flowRow{}
-	err := s.DB.For(ctx).Where("state_hash = ? AND idp_id = ? AND expires_at > ?", id.Hash(state), mux.Vars(r)["idp"], s.Now()).Take(f).Error
+	err := s.DB.For(ctx).Where("state_hash = ? AND idp_id = ? AND expires_at > ?", tenants.HashHere(ctx, state), mux.Vars(r)["idp"], s.Now()).Take(f).Error
 	if db.IsNotFound(err) {
 		return nil, errSignInOver
 	}
 	if err != nil {
 		return nil, fmt.Errorf("idp: upstream flow: %w", err)
 	}
-	mine := slices.ContainsFunc(s.cookies(r, f.cookie()), func(v string) bool { return id.Hash(v) == f.BrowserHash })
+	mine := slices.ContainsFunc(s.cookies(r, f.cookie()), func(v string) bool { return tenants.HashHere(ctx, v) == f.BrowserHash })
 	if !mine {
 		return nil, errSignInForeign
 	}

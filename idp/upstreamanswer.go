@@ -37,7 +37,7 @@ func (s *IDP) upstreamCallback(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	s.dropCookie(w, f.cookie(), path(r, "/upstream"))
+	s.dropCookie(w, r, f.cookie())
 	if f.SignInID == "" {
 		return s.finishLink(w, r, f, answer)
 	}

@@ -158,7 +158,7 @@ func (s *Store) MailSender(ctx context.Context) (twoFactorID string, ok bool, er
 		return "", false, err
 	}
 	for _, r := range rows {
-		inst, err := s.open(r, base)
+		inst, err := s.open(ctx, r, base)
 		if _, sends := inst.Factor.(twofactor.Sender); err == nil && sends {
 			return r.ID, true, nil
 		}
@@ -194,7 +194,7 @@ func (s *Store) Identifiers(ctx context.Context, clientAppID string) ([]Candidat
 	}
 	var out []Candidate
 	for _, r := range rows {
-		inst, err := s.open(r, base)
+		inst, err := s.open(ctx, r, base)
 		if _, ok := inst.Factor.(twofactor.Identifier); err == nil && ok {
 			out = append(out, Candidate{ID: r.ID, Name: r.Name, Type: r.Type, Strength: inst.Info.Strength, Enrolls: true})
 		}

@@ -147,7 +147,7 @@ func (s *Store) loadInstances(ctx context.Context, e *estate) error {
 	}
 	e.instances = make(map[string]prepared, len(rows))
 	for _, row := range rows {
-		if e.instances[row.ID], err = s.prepare(row, base); err != nil {
+		if e.instances[row.ID], err = s.prepare(ctx, row, base); err != nil {
 			return err
 		}
 	}
@@ -321,7 +321,7 @@ func (e *estate) reach(p *person, at signIn) Reach {
 	for _, a := range r.Assignments {
 		if i, ok := e.instances[a.TwoFactorID]; ok {
 			lacks := func(need twofactor.Attribute) string { return p.lacking(t, need) }
-			r.Instances[i.ID] = i.of(p.enrolled[i.ID], len(t.countries) > 0, lacks)
+			r.Instances[i.ID] = i.of(p.enrolled[i.ID], 0, len(t.countries) > 0, lacks)
 		}
 	}
 	return r

@@ -1,6 +1,7 @@
 package tenants
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -42,14 +43,14 @@ func (s *Store) Open(ctx context.Context, twoFactorID string) (twofactor.Instanc
 	if err != nil {
 		return twofactor.Instance{}, err
 	}
-	return s.open(row, base)
+	return s.open(ctx, row, base)
 }
 
 // openedFactors keeps opened factors by instance and by what they were opened
 // with. A replica that sees a newer version opens anew: no cache to clear.
 type openedFactors struct {
 	mu sync.Mutex
-	m  map[string]openedFactor
+	m  map[[2]string]openedFactor // by instance and origin
 }
 
 type openedFactor struct {
@@ -58,23 +59,26 @@ type openedFactor struct {
 	err  error
 }
 
-func (s *Store) open(row twoFactorRow, base settingsOf) (twofactor.Instance, error) {
+// open opens an instance for where the user in ctx is: see twofactor.WithOrigin.
+func (s *Store) open(ctx context.Context, row twoFactorRow, base settingsOf) (twofactor.Instance, error) {
+	origin := cmp.Or(twofactor.OriginFrom(ctx), s.Env.Origin)
+	at := [2]string{row.ID, origin}
 	key := fmt.Sprintf("%s|%d|%s", row.UpdatedAt, row.Version, base.version(row.Type))
 	s.opened.mu.Lock()
-	hit, ok := s.opened.m[row.ID]
+	hit, ok := s.opened.m[at]
 	s.opened.mu.Unlock()
 	if ok && hit.key == key {
 		return hit.inst, hit.err
 	}
 	o := openedFactor{key: key}
-	o.inst, o.err = s.build(row, base)
+	o.inst, o.err = s.build(row, base, origin)
 	s.opened.mu.Lock()
-	s.opened.m[row.ID] = o
+	s.opened.m[at] = o
 	s.opened.mu.Unlock()
 	return o.inst, o.err
 }
 
-func (s *Store) build(row twoFactorRow, base settingsOf) (twofactor.Instance, error) {
+func (s *Store) build(row twoFactorRow, base settingsOf, origin string) (twofactor.Instance, error) {
 	provider, ok := s.Catalog[row.Type]
 	if !ok {
 		return twofactor.Instance{}, &InvalidError{Instance: row.Name, Reason: "this server has no factor type " + row.Type}
@@ -89,6 +93,7 @@ func (s *Store) build(row twoFactorRow, base settingsOf) (twofactor.Instance, er
 	}
 	merged, _ := json.Marshal(mergeOptions(platform, subscription, own))
 	env := s.Env
+	env.Origin = origin
 	env.Log = s.Log.With("two_factor", row.ID, "type", row.Type)
 	factor, err := provider.Open(merged, env)
 	if err != nil {

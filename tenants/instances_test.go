@@ -120,7 +120,7 @@ func TestOptionsAreSealed(t *testing.T) {
 		}
 		w.Seal, err = seal.New(bytes.Repeat([]byte{9}, seal.KeySize))
 		must(t, err)
-		w.opened.m = map[string]openedFactor{}
+		w.opened.m = map[[2]string]openedFactor{}
 		if s, err := w.StateOf(c.admin, c.letter.ID); err != nil || s.Word != "invalid" || !strings.Contains(s.Reason, "master key differs") {
 			t.Errorf("under another master key: %+v, %v", s, err)
 		}

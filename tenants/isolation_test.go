@@ -55,6 +55,8 @@ VALUES (?, ?, ?, ?, '', '', '', 0, false, 1, '2027-05-01 00:00:00+00:00')`, b.su
 			IDs: []string{b.sub.ID, b.tenant.ID, b.idp.ID, b.app.ID, b.group.ID, b.anna.ID, b.letter.ID, post.ID, teller.ID, bob.ID, assignment.ID, exemption.ID, corp.ID},
 			Exempt: map[string]string{
 				"RealmByName":        "finds the tenant by the address of the request: that is how a context gets its tenant",
+				"RealmByHost":        "finds the tenant by the host of the request: likewise",
+				"At":                 "keeps nothing, and asks for nothing",
 				"RealmByID":          "for the server's own work, such as the outbox",
 				"ListSubscriptions":  "for operators, who own the server",
 				"SubscriptionByName": "for operators",

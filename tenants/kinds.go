@@ -50,7 +50,7 @@ func (s *Store) Tenants() Kept[Tenant] {
 		},
 	}
 	return Kept[Tenant]{
-		Kind: k.name, Page: k.page, Get: k.get, In: k.in, Put: s.PutTenant, Delete: softly(s, k.bury), Restore: k.raise,
+		Kind: k.name, Page: k.page, Get: k.get, In: k.in, Put: s.PutTenant, Delete: softly(s, freeing(k.bury, "host_name")), Restore: k.raise,
 		Mark: func(v *Tenant) (*string, *Stamp) { return &v.ID, &v.Stamp },
 	}
 }
@@ -215,6 +215,13 @@ func softly(s *Store, bury func(context.Context, string, int64, map[string]any) 
 			s.changed(ctx)
 		}
 		return err
+	}
+}
+
+// freeing buries something without what nobody else could have as long as it has it.
+func freeing(bury func(context.Context, string, int64, map[string]any) error, column string) func(context.Context, string, int64, map[string]any) error {
+	return func(ctx context.Context, id string, version int64, _ map[string]any) error {
+		return bury(ctx, id, version, map[string]any{column: ""})
 	}
 }
 

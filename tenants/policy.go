@@ -18,6 +18,7 @@ type Question struct {
 	UserID      string
 	Demand      twofactor.Strength // by the request's acr_values
 	Enrolled    map[string]int     // what the user has set up: TwoFactor ID to how many
+	Away        map[string]int     // and how many of them at another host name than this sign-in is at
 	Preferred   string             // the instance he wants to begin with, among equals
 	Account     bool               // no app asks: the user wants to see his own account
 }
@@ -66,7 +67,7 @@ func (s *Store) reach(ctx context.Context, q Question) (Reach, User, error) {
 	if r.Admits, err = s.admits(ctx, q.ClientAppID, r.Stations); err != nil {
 		return Reach{}, User{}, err
 	}
-	return r, user.User, s.candidates(ctx, user.User, q.Enrolled, r)
+	return r, user.User, s.candidates(ctx, user.User, q, r)
 }
 
 // stationRow is a station that sign-ins to a tenant pass, see the view.
@@ -138,7 +139,7 @@ func (s *Store) StrictApps(ctx context.Context) ([]string, error) {
 }
 
 // candidates opens each assigned instance once and says what stands in its way.
-func (s *Store) candidates(ctx context.Context, user User, enrolled map[string]int, r Reach) error {
+func (s *Store) candidates(ctx context.Context, user User, q Question, r Reach) error {
 	if len(r.Assignments) == 0 {
 		return nil
 	}
@@ -156,7 +157,7 @@ func (s *Store) candidates(ctx context.Context, user User, enrolled map[string]i
 	}
 	var countries []string // asked for once, if anybody needs to know
 	for _, row := range rows {
-		i, err := s.prepare(row, base)
+		i, err := s.prepare(ctx, row, base)
 		if err != nil {
 			return err
 		}
@@ -165,7 +166,7 @@ func (s *Store) candidates(ctx context.Context, user User, enrolled map[string]i
 				return err
 			}
 		}
-		r.Instances[row.ID] = i.of(enrolled[row.ID], len(countries) > 0, func(need twofactor.Attribute) string { return lacking(user, need, countries) })
+		r.Instances[row.ID] = i.of(q.Enrolled[row.ID], q.Away[row.ID], len(countries) > 0, func(need twofactor.Attribute) string { return lacking(user, need, countries) })
 	}
 	return nil
 }
@@ -177,8 +178,8 @@ type prepared struct {
 }
 
 // prepare opens an instance and says whether it can be used at all.
-func (s *Store) prepare(row twoFactorRow, base settingsOf) (prepared, error) {
-	inst, err := s.open(row, base)
+func (s *Store) prepare(ctx context.Context, row twoFactorRow, base settingsOf) (prepared, error) {
+	inst, err := s.open(ctx, row, base)
 	var bad *InvalidError
 	if err != nil && !errors.As(err, &bad) {
 		return prepared{}, err
@@ -186,7 +187,7 @@ func (s *Store) prepare(row twoFactorRow, base settingsOf) (prepared, error) {
 	info := s.Catalog[row.Type].Info // also of what cannot be opened
 	p := prepared{Candidate: Candidate{
 		ID: row.ID, Name: row.Name, Type: row.Type, Inactive: !row.Active, Strength: info.Strength, Needs: info.Needs, Fallback: info.Fallback,
-		Enrolls: info.Enrolls,
+		Enrolls: info.Enrolls, HostBound: info.HostBound,
 	}}
 	if bad != nil {
 		p.Invalid = bad.Reason
@@ -195,11 +196,14 @@ func (s *Store) prepare(row twoFactorRow, base settingsOf) (prepared, error) {
 	return p, nil
 }
 
-// of is the instance for one user: how often he has set it up, whether the tenant sends
-// text messages at all, and what he lacks.
-func (i prepared) of(enrolled int, texts bool, lacks func(need twofactor.Attribute) string) Candidate {
+// of is the instance for one user: how often he has set it up, and how often of that at
+// another host name, whether the tenant sends text messages at all, and what he lacks.
+func (i prepared) of(enrolled, away int, texts bool, lacks func(need twofactor.Attribute) string) Candidate {
 	c := i.Candidate
 	c.Enrolled = enrolled
+	if i.HostBound {
+		c.Enrolled, c.Away = enrolled-away, away
+	}
 	for _, need := range c.Needs {
 		if why := lacks(need); why != "" {
 			c.Lacking = why

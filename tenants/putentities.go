@@ -34,6 +34,9 @@ func (s *Store) PutTenant(ctx context.Context, v *Tenant) (Difference, error) {
 	row := tenantRow{*v}
 	var d Difference
 	err := s.DB.Tx(ctx, func(ctx context.Context) (err error) {
+		if err := s.checkHost(ctx, &row.Tenant); err != nil {
+			return err
+		}
 		d, err = put(ctx, s, &row, func(r *tenantRow) entity {
 			return entity{id: &r.ID, stamp: &r.Stamp, trash: &r.Trash, key: map[string]any{"name": v.Name}, keep: []string{"SubscriptionID"}, fixed: []string{"Name"}, columns: &r.Tenant}
 		})

@@ -43,6 +43,8 @@ type Candidate struct {
 	Lacking        string // what the user lacks; empty: nothing
 	Enrolls        bool   // of use only to who has set it up
 	Enrolled       int    // and how often this user has
+	HostBound      bool   // what is set up at one host name is of no use at another
+	Away           int    // how often he has set it up at another one
 	// Proves is the address that the user would have to prove to use it, where he may
 	// do that himself; empty otherwise.
 	Proves twofactor.Attribute
@@ -72,14 +74,15 @@ type Policy struct { //nolint:recvcheck // Resolve builds it by steps; whoever h
 	// that it is he; factors that he may set up, strong enough, best first; and what
 	// stands in for a lost one and is not set up yet.
 	Weaker, Settable, Spares []Candidate
-	Held                     bool       // he holds a second factor, usable or not: who has only the password may set up no other
-	GraceUntil               time.Time  // until then who has nothing to use may sign in without; zero: no grace
-	User                     User       // whose policy it is
-	Epoch                    int64      // the user's credential epoch
-	NoAccess                 bool       // the app is restricted, and not for him
-	ProveFirst               bool       // his factors were reset: a bypass first, then a new factor
-	Exempt                   *Exemption // what lifted rule 2, if it did
-	Chain                    []Link     // why, outermost level first
+	Elsewhere                []Candidate // what he has set up, but at another host name
+	Held                     bool        // he holds a second factor, usable or not: who has only the password may set up no other
+	GraceUntil               time.Time   // until then who has nothing to use may sign in without; zero: no grace
+	User                     User        // whose policy it is
+	Epoch                    int64       // the user's credential epoch
+	NoAccess                 bool        // the app is restricted, and not for him
+	ProveFirst               bool        // his factors were reset: a bypass first, then a new factor
+	Exempt                   *Exemption  // what lifted rule 2, if it did
+	Chain                    []Link      // why, outermost level first
 }
 
 // Unusable is an assigned instance that cannot be used, and the reason.
@@ -148,7 +151,7 @@ func Resolve(r Reach) Policy {
 			if !seen[c.ID] {
 				seen[c.ID] = true
 				p.sort(c)
-				if c.Enrolled > 0 && !c.Fallback {
+				if c.Enrolled+c.Away > 0 && !c.Fallback {
 					own = append(own, c.Name)
 				}
 			}
@@ -231,7 +234,7 @@ func (p *Policy) note(format string, args ...any) {
 }
 
 func (p *Policy) sort(c Candidate) {
-	p.Held = p.Held || (c.held() && !c.Fallback)
+	p.Held = p.Held || (c.held() || c.Away > 0) && !c.Fallback
 	switch {
 	case c.settable() && c.Fallback:
 		p.Spares = append(p.Spares, c)
@@ -245,6 +248,9 @@ func (p *Policy) sort(c Candidate) {
 		p.refuse(c, "it is inactive")
 	case c.Lacking != "":
 		p.refuse(c, "the user has no "+c.Lacking)
+	case !c.held() && c.Away > 0:
+		p.refuse(c, "the user has set it up at another host name of the server")
+		p.Elsewhere = append(p.Elsewhere, c)
 	case !c.held():
 		p.refuse(c, "the user has not set it up")
 	default:

@@ -29,7 +29,7 @@ func (s *Store) StateOf(ctx context.Context, twoFactorID string) (State, error) 
 	if err != nil {
 		return State{}, err
 	}
-	return s.stateOf(row, base)
+	return s.stateOf(ctx, row, base)
 }
 
 // States judges all instances of the subscription in ctx, by id, in two queries.
@@ -44,7 +44,7 @@ func (s *Store) States(ctx context.Context) (map[string]State, error) {
 	}
 	out := make(map[string]State, len(rows))
 	for _, row := range rows {
-		if out[row.ID], err = s.stateOf(row, base); err != nil {
+		if out[row.ID], err = s.stateOf(ctx, row, base); err != nil {
 			return nil, err
 		}
 	}
@@ -53,11 +53,11 @@ func (s *Store) States(ctx context.Context) (map[string]State, error) {
 
 // stateOf judges an instance. What has nothing to deliver needs no test: it is ready once
 // it is valid.
-func (s *Store) stateOf(row twoFactorRow, base settingsOf) (State, error) {
+func (s *Store) stateOf(ctx context.Context, row twoFactorRow, base settingsOf) (State, error) {
 	if !row.Active {
 		return State{Word: "inactive"}, nil
 	}
-	inst, err := s.open(row, base)
+	inst, err := s.open(ctx, row, base)
 	var bad *InvalidError
 	switch _, sends := inst.Factor.(twofactor.Sender); {
 	case errors.As(err, &bad):

@@ -24,6 +24,7 @@ const CacheFor = 10 * time.Second
 type Store struct {
 	Config
 	realms    *cache[Realm]
+	hosts     *cache[map[string]string]
 	apps      *cache[clientEntry]
 	idps      *cache[[]IDP]
 	templates *cache[[]Template]
@@ -62,8 +63,8 @@ func New(c Config) *Store {
 		h.params.memory, h.params.time = c.Argon2.MemoryKiB, c.Argon2.Time
 	}
 	return &Store{
-		Config: c, realms: newCache[Realm](c.Now), apps: newCache[clientEntry](c.Now), idps: newCache[[]IDP](c.Now),
-		templates: newCache[[]Template](c.Now), opened: &openedFactors{m: map[string]openedFactor{}}, hasher: h, decoy: h.decoy(c.Rand),
+		Config: c, realms: newCache[Realm](c.Now), hosts: newCache[map[string]string](c.Now), apps: newCache[clientEntry](c.Now), idps: newCache[[]IDP](c.Now),
+		templates: newCache[[]Template](c.Now), opened: &openedFactors{m: map[[2]string]openedFactor{}}, hasher: h, decoy: h.decoy(c.Rand),
 	}
 }
 
@@ -72,6 +73,7 @@ type realmKey struct{}
 // WithRealm puts a tenant into ctx: from here on the guard lets only its rows pass.
 func WithRealm(ctx context.Context, r Realm) context.Context {
 	ctx = db.WithScope(ctx, db.Scope{Subscription: r.Subscription.ID, Tenant: r.Tenant.ID})
+	ctx = twofactor.WithOrigin(ctx, r.Origin)
 	return context.WithValue(ctx, realmKey{}, r)
 }
 
@@ -216,6 +218,7 @@ func (c *cache[V]) clear() {
 // it themselves; other replicas notice within CacheFor.
 func (s *Store) Forget() {
 	s.realms.clear()
+	s.hosts.clear()
 	s.apps.clear()
 	s.idps.clear()
 	s.templates.clear()

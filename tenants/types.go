@@ -43,6 +43,7 @@ type Tenant struct {
 	SubscriptionID string
 	Name           string // in the issuer URL: lower-case letters, digits, hyphens; unique on the server
 	Title          string // what people read
+	HostName       string // by which it is reached too: lower case, A-labels; unique on the server; empty: none
 	Accent         string // "#rrggbb" or empty
 	LogoURL        string
 	EnforceMFA     bool
@@ -214,6 +215,10 @@ type Exemption struct {
 type Realm struct {
 	Subscription Subscription
 	Tenant       Tenant
+
+	// By what address the tenant was reached: a host name of its own and the origin with
+	// it, or below the server's address if both are empty.
+	Host, Origin string
 }
 
 // SessionLife is how long a session of the tenant lives at most, and how long without

@@ -31,6 +31,9 @@ type Info struct {
 	Strength Strength    // what a sign-in with it can reach
 	Fallback bool        // never counts alone (recovery codes)
 	Enrolls  bool        // its factors are Enrollers: of no use before the user has set one up
+	// HostBound says that what is set up at one host name is of no use at another, as
+	// passkeys are. Ceremony hands a factor only what was set up at its own.
+	HostBound bool
 }
 
 // Attribute is something a user must have for a factor to work.

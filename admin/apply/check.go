@@ -54,6 +54,12 @@ func checkRule(s, rule string) string {
 		return when(!accentForm.MatchString(s), `must be a colour such as "#2f5d50"`)
 	case "logo":
 		return when(!tenants.ValidLogo(s), "must be an https address")
+	case "host":
+		if s == "" {
+			return ""
+		}
+		_, why := tenants.NormalHost(s)
+		return why
 	case "called":
 		why := tenants.CheckCalledURI(s)
 		return when(why != "", why)

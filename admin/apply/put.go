@@ -177,6 +177,7 @@ func wantedTenant(s tenant, have tenants.Tenant, exists bool) (tenants.Tenant, t
 		want = usualTenant(s)
 	}
 	assign(&want.Title, s.Title)
+	assign(&want.HostName, s.HostName)
 	assign(&want.LogoURL, s.LogoURL)
 	assign(&want.Accent, s.Accent)
 	assign(&want.EnforceMFA, s.EnforceMFA)

@@ -73,6 +73,7 @@ type tenant struct {
 	entry
 	Name           text  `key:"name" must:"true" check:"slug" help:"Stands in the issuer's address, so it is unique on the whole server: 1 to 63 lower-case letters, digits and inner hyphens."`
 	Title          text  `key:"title" derived:"the name" help:"What people read."`
+	HostName       text  `key:"host_name" default:"\"\"" check:"host" help:"By which it is reached too, as an issuer of its own: login.example.com. Unique on the whole server. Empty: none. Apps that know the tenant by a name stop working when that goes."`
 	LogoURL        text  `key:"logo_url" default:"\"\"" check:"logo" help:"Address of the tenant's logo: https. Empty: none."`
 	Accent         text  `key:"accent" default:"\"\"" check:"accent" help:"Colour of the sign-in pages, as \"#rrggbb\"; empty: the standard one. Quote it: # begins a comment."`
 	EnforceMFA     flag  `key:"enforce_mfa" default:"false" help:"Every sign-in to this tenant asks for a second factor."`

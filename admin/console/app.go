@@ -33,6 +33,18 @@ const minStrength = twofactor.Strength2FA
 // issuer is the issuer identifier of a tenant.
 func (c *Console) issuer(tenant string) string { return c.PublicURL + "/t/" + tenant }
 
+// originOf is the issuer identifier of a tenant by its own host name; empty: it has none.
+func (c *Console) originOf(v tenants.Tenant) string { return tenants.OriginAt(c.PublicURL, v.HostName) }
+
+// issuersOf are all issuer identifiers of a tenant.
+func (c *Console) issuersOf(v tenants.Tenant) []string {
+	out := []string{c.issuer(v.Name)}
+	if v.HostName != "" {
+		out = append(out, c.originOf(v))
+	}
+	return out
+}
+
 // app is the console as a client app: public, for it keeps no secret apart from the
 // server that it is part of, and PKCE ties the code to the browser that asked.
 func (c *Console) app(subscriptionID string) tenants.ClientApp {

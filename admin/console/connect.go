@@ -21,17 +21,22 @@ func connectParts(d *desk, v tenants.ClientApp, tenantIDs []string) ([]ui.AdminP
 		if err != nil {
 			return nil, err
 		}
-		iss := d.issuer(t.Name)
-		part := ui.AdminPart{
-			Title: "How to connect at " + titleOf(t.Title, t.Name), CodeLabel: "Settings",
-			Intro: "Most libraries need the issuer and the client ID, and find the rest by themselves.",
-			Facts: []ui.AdminFact{copied("Issuer", iss), copied("Client ID", v.ClientID), copied("Discovery", iss+discoveryPath)},
-			Code:  settingsOf(v, iss),
+		for _, iss := range d.issuersOf(t) {
+			part := ui.AdminPart{
+				Title: "How to connect at " + titleOf(t.Title, t.Name), CodeLabel: "Settings",
+				Intro: "Most libraries need the issuer and the client ID, and find the rest by themselves.",
+				Facts: []ui.AdminFact{copied("Issuer", iss), copied("Client ID", v.ClientID), copied("Discovery", iss+discoveryPath)},
+				Code:  settingsOf(v, iss),
+			}
+			if iss == d.originOf(t) {
+				part.Title += ", by its host name"
+				part.Intro = "The tenant is an issuer of its own there. Use one of the two: neither takes what the other has given."
+			}
+			if v.Type == tenants.AppMachine {
+				part.Facts = append(part.Facts, copied("Token endpoint", iss+"/token"))
+			}
+			out = append(out, part)
 		}
-		if v.Type == tenants.AppMachine {
-			part.Facts = append(part.Facts, copied("Token endpoint", iss+"/token"))
-		}
-		out = append(out, part)
 	}
 	return out, nil
 }

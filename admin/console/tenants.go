@@ -59,7 +59,7 @@ func tenantsPages() resource[tenants.Tenant] {
 		losses: func(d *desk, v tenants.Tenant) ([]string, error) {
 			n, err := d.Admin.MembersOf(d.r.Context(), d.who, d.sub.ID, tenants.LinkTenantMember, v.ID)
 			return []string{
-				count(n, "user") + " can no longer sign in here.", "Apps that use the issuer " + d.issuer(v.Name) + " stop working.",
+				count(n, "user") + " can no longer sign in here.", "Apps that use the issuer " + strings.Join(d.issuersOf(v), " or ") + " stop working.",
 				"Its assignments and the roles given in it are gone for good.",
 			}, err
 		},
@@ -132,8 +132,12 @@ func tenantForm(d *desk, v tenants.Tenant, fresh bool) ([]ui.AdminSection, error
 	if fresh {
 		logo.Help = "You can add one on the tenant's page, once it is created."
 	}
+	host, err := hostField(d, v)
+	if err != nil {
+		return nil, err
+	}
 	names := ui.AdminSection{Title: "Names and looks", Fields: []ui.AdminField{
-		name, text("title", "Title", v.Title, "What people read on the sign-in page."), accent, logo,
+		name, host, text("title", "Title", v.Title, "What people read on the sign-in page."), accent, logo,
 		choose("locale", "Language", v.Locale, "Of pages and messages, when nobody asks for another.", languages()...),
 		l.only(toggle("active", "Active", v.Active, "People can sign in.", "Nobody can sign in, and apps get no tokens."), true),
 	}}
@@ -141,6 +145,27 @@ func tenantForm(d *desk, v tenants.Tenant, fresh bool) ([]ui.AdminSection, error
 		ui.AdminOption{Value: "RS256", Label: "RS256 (understood everywhere)"}, ui.AdminOption{Value: "ES256", Label: "ES256 (shorter)"}))
 	tokens := ui.AdminSection{Title: "Tokens", Fields: []ui.AdminField{l.only(alg, true)}}
 	return []ui.AdminSection{names, tenantRules(d, v, l), tokens, tenantTexts(v, l)}, nil
+}
+
+// hostField is for a host name of its own. Whoever may not give one sees it. What goes with
+// the one that is kept is said, whatever the form has in its place.
+func hostField(d *desk, v tenants.Tenant) (ui.AdminField, error) {
+	f := text("host_name", "Host name", v.HostName, "The tenant is reached by it too, as an issuer of its own beside the one above: login.example.com. "+
+		"Its DNS entry must lead here, and whoever serves TLS needs a certificate for it.")
+	if v.ID != "" {
+		was, err := d.Admin.TenantsOf().Get(d.r.Context(), d.who, d.sub.ID, v.ID)
+		if err != nil {
+			return f, err
+		}
+		v = was
+	}
+	if v.ID != "" && v.HostName != "" {
+		f.Source = "Apps that are set up with " + d.originOf(v) + " stop working when this is changed or removed, and passkeys that were made there too."
+	}
+	if !d.who.May(admin.TenantHost, db.Scope{Subscription: d.sub.ID}) {
+		return locked(f, "Set by those who run the server."), nil
+	}
+	return f, nil
 }
 
 func tenantRules(d *desk, v tenants.Tenant, l limits) ui.AdminSection {
@@ -208,6 +233,9 @@ func readTenant(d *desk, v *tenants.Tenant, fresh bool) []ui.FieldError {
 	if all || v.PasskeySignIn {
 		r.toggle("passkey_sign_in", &v.PasskeySignIn)
 	}
+	if d.who.May(admin.TenantHost, db.Scope{Subscription: d.sub.ID}) {
+		r.text("host_name", &v.HostName)
+	}
 	r.text("title", &v.Title)
 	r.text("accent", &v.Accent)
 	r.text("locale", &v.Locale)
@@ -256,7 +284,13 @@ func showTenant(d *desk, v tenants.Tenant, p *ui.AdminDetail) error {
 	state := active(v.Active)
 	p.State, p.Intro = &state, second(v.Title, v.Name)
 	p.Facts = []ui.AdminFact{
-		copied("Issuer", d.issuer(v.Name)), copied("Discovery", d.issuer(v.Name)+discoveryPath), fact("Second factor", d.enforced(v.EnforceMFA)),
+		copied("Issuer", d.issuer(v.Name)), copied("Discovery", d.issuer(v.Name)+discoveryPath),
+	}
+	if v.HostName != "" {
+		p.Facts = append(p.Facts, copied("Issuer by its host name", d.originOf(v)), copied("Discovery there", d.originOf(v)+discoveryPath))
+	}
+	p.Facts = append(
+		p.Facts, fact("Second factor", d.enforced(v.EnforceMFA)),
 		fact("Strength at least", strengthName(v.MinACR)),
 		fact("Sessions", sessionsFact(tenants.Realm{Subscription: d.sub, Tenant: v})),
 		fact("Remembered browsers", yesNo(v.RememberDays > 0, "For "+count(v.RememberDays, "day"), "Never")),
@@ -264,9 +298,9 @@ func showTenant(d *desk, v tenants.Tenant, p *ui.AdminDetail) error {
 		fact("Passkey alone", yesNo(v.PasskeySignIn, "May stand for name and password too", "Not enough")),
 		fact("Text messages", yesNo(len(v.SMSCountries) > 0, "To "+strings.Join(v.SMSCountries, ", ")+", "+ui.Figures(int(perDayOf(v)))+" a day", "To no country")),
 		fact("Language", languageName(v.Locale)),
-		{Name: "Created", AdminCell: ui.AdminCell{Time: d.when(v.CreatedAt)}},
+		ui.AdminFact{Name: "Created", AdminCell: ui.AdminCell{Time: d.when(v.CreatedAt)}},
 		idFact(v.ID),
-	}
+	)
 	p.Parts = append(p.Parts, logoPart(d, "tenants", v.ID, v.LogoURL, d.who.May(admin.TenantWrite, db.Scope{Subscription: d.sub.ID, Tenant: v.ID})))
 	for _, t := range []struct {
 		tie

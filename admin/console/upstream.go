@@ -125,7 +125,13 @@ func showUpstream(d *desk, v tenants.IDP, tenantIDs []string, p *ui.AdminDetail)
 		if err != nil {
 			continue // deleted: it takes no sign-ins
 		}
-		p.Facts = append(p.Facts, fact("Redirect URI of "+t.Name, strings.TrimRight(d.PublicURL, "/")+"/t/"+t.Name+"/upstream/"+v.ID+"/callback"))
+		for _, iss := range d.issuersOf(t) {
+			name := "Redirect URI of " + t.Name
+			if iss == d.originOf(t) {
+				name += ", by its host name"
+			}
+			p.Facts = append(p.Facts, fact(name, iss+"/upstream/"+v.ID+"/callback"))
+		}
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import "twofold/tenants"
 // TenantUpdate is what can be changed of a tenant.
 type TenantUpdate struct {
 	Title          string   `json:"title" maxLength:"254" doc:"What people read on its pages." example:"Acme"`
+	HostName       string   `json:"host_name" maxLength:"253" doc:"By which it is reached too, as an issuer of its own: https and this name. Unique on the server. Only a system_admin may change it. Empty: none." example:"login.acme.example"`
 	Accent         string   `json:"accent" maxLength:"7" doc:"Colour of its pages; empty: the standard one." example:"#1a73e8"`
 	LogoURL        string   `json:"logo_url" maxLength:"2048" doc:"Address of its logo; empty: none." example:"https://acme.example/logo.svg"`
 	EnforceMFA     bool     `json:"enforce_mfa" doc:"Every sign-in asks for a second factor."`

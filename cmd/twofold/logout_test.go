@@ -29,12 +29,18 @@ type hearing struct {
 // hearing makes the apps "expenses" and "reports" hear.
 func (w *world) hearing() *hearing {
 	w.t.Helper()
-	h := &hearing{w: w, heard: make(chan string, 100)}
-	w.idp.Guarded = outbound.Client(outbound.Config{Allowed: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
 	provider, err := oidc.NewProvider(w.t.Context(), w.url+"/t/acme")
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	return w.hearingAt(provider)
+}
+
+// hearingAt makes them hear from one of the tenant's issuers.
+func (w *world) hearingAt(provider *oidc.Provider) *hearing {
+	w.t.Helper()
+	h := &hearing{w: w, heard: make(chan string, 100)}
+	w.idp.Guarded = outbound.Client(outbound.Config{Allowed: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
 	var says struct {
 		Supported bool `json:"backchannel_logout_supported"`
 		Session   bool `json:"backchannel_logout_session_supported"`

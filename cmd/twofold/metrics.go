@@ -60,24 +60,21 @@ func (m *metrics) request(r *http.Request, status int, took time.Duration) {
 	m.requests.WithLabelValues(route(r.URL.Path), r.Method, strconv.Itoa(status)).Observe(took.Seconds())
 }
 
-// route is a path without what varies, so that the number of series is bounded.
+// route is a path without what varies, so that the number of series is bounded. A tenant
+// has the same paths at a host name of its own as below /t/NAME.
 func route(path string) string {
 	parts := strings.Split(strings.Trim(path, "/"), "/")
-	if len(parts) < 3 || parts[0] != "t" {
-		switch parts[0] {
-		case "assets", "factors", ".well-known":
-			return "/" + parts[0]
-		}
-		return "other"
+	if parts[0] == "t" && len(parts) > 2 {
+		parts = parts[2:]
 	}
-	switch parts[2] {
+	switch parts[0] {
 	case "signin":
-		if len(parts) == 5 {
+		if len(parts) == 3 {
 			return "/signin/status"
 		}
 		return "/signin"
-	case "authorize", "token", "userinfo", "introspect", "revoke", "keys", "end_session", "account", "reset", "report", ".well-known":
-		return "/" + parts[2]
+	case "assets", "factors", "authorize", "token", "userinfo", "introspect", "revoke", "keys", "end_session", "account", "reset", "report", ".well-known":
+		return "/" + parts[0]
 	}
 	return "other"
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -22,8 +23,8 @@ type serveCmd struct {
 	providerFlags
 	Listen         string        `default:":8080" placeholder:"ADDR" help:"Address of the public surface."`
 	OpsListen      string        `default:"127.0.0.1:9090" placeholder:"ADDR" help:"Address of /livez, /readyz, /metrics and /debug/pprof; empty: none."`
-	TLSCert        string        `name:"tls-cert" placeholder:"FILE" help:"Certificate chain; serves https."`
-	TLSKey         string        `name:"tls-key" placeholder:"FILE" help:"Private key of the certificate."`
+	TLSCert        []string      `name:"tls-cert" placeholder:"FILE" help:"Certificate chain; serves https. Of several, for tenants with host names of their own, each client gets the one for the name that it asks for; the first is for all others."`
+	TLSKey         []string      `name:"tls-key" placeholder:"FILE" help:"Private key of the certificate: as many as there are chains, in the same order."`
 	TrustedProxies []string      `placeholder:"CIDR" help:"Networks of proxies whose X-Forwarded-For is believed."`
 	DrainDelay     time.Duration `default:"0s" help:"After a signal, answer for this long with /readyz at 503, so that a balancer looks elsewhere before the listener closes."`
 	MigrateAtStart string        `name:"migrate-at-start" enum:"auto,check" default:"auto" help:"auto: bring the schema up to date; check: refuse to start when it is not."`
@@ -35,6 +36,10 @@ func (c *serveCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	proxies, err := prefixes(c.TrustedProxies)
+	if err != nil {
+		return err
+	}
+	certs, err := certificates(c.TLSCert, c.TLSKey)
 	if err != nil {
 		return err
 	}
@@ -54,7 +59,7 @@ func (c *serveCmd) Run(ctx context.Context, s streams) error {
 	}
 	defer func() { _ = h.close() }()
 	https := strings.HasPrefix(c.PublicURL, "https://")
-	return h.serve(ctx, listenTo{Public: c.Listen, Ops: c.OpsListen, Cert: c.TLSCert, Key: c.TLSKey, DrainDelay: c.DrainDelay}, h.handler(https, proxies))
+	return h.serve(ctx, listenTo{Public: c.Listen, Ops: c.OpsListen, Certificates: certs, DrainDelay: c.DrainDelay}, h.handler(https, proxies))
 }
 
 func (c *serveCmd) schema(log *slog.Logger) func(context.Context, *db.DB) error {
@@ -97,11 +102,27 @@ func prefixes(texts []string) ([]netip.Prefix, error) {
 	return out, nil
 }
 
+// certificates reads pairs of chain and key.
+func certificates(chains, keys []string) ([]tls.Certificate, error) {
+	if len(chains) != len(keys) {
+		return nil, fmt.Errorf("--tls-cert and --tls-key: %d and %d files; each certificate needs its key", len(chains), len(keys))
+	}
+	out := make([]tls.Certificate, len(chains))
+	for i := range chains {
+		var err error
+		if out[i], err = tls.LoadX509KeyPair(chains[i], keys[i]); err != nil {
+			return nil, fmt.Errorf("--tls-cert %s: %w", chains[i], err)
+		}
+	}
+	return out, nil
+}
+
 // listenTo is where a house answers.
 type listenTo struct {
-	On                     net.Listener // already open; else Public
-	Public, Ops, Cert, Key string
-	DrainDelay             time.Duration // between not being ready and closing
+	On           net.Listener // already open; else Public
+	Public, Ops  string
+	Certificates []tls.Certificate // none: http
+	DrainDelay   time.Duration     // between not being ready and closing
 }
 
 // Drain times: readiness turns first, so that a balancer looks elsewhere.
@@ -120,8 +141,9 @@ func (h *house) serve(ctx context.Context, to listenTo, handler http.Handler) er
 	servers := []*http.Server{server(handler)}
 	failed := make(chan error, 2)
 	go func() {
-		if to.Cert != "" {
-			failed <- servers[0].ServeTLS(public, to.Cert, to.Key)
+		if len(to.Certificates) > 0 {
+			servers[0].TLSConfig = &tls.Config{Certificates: to.Certificates, MinVersion: tls.VersionTLS12}
+			failed <- servers[0].ServeTLS(public, "", "")
 			return
 		}
 		failed <- servers[0].Serve(public)

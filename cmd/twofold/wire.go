@@ -253,7 +253,7 @@ func (h *house) handler(https bool, proxies []netip.Prefix) http.Handler {
 			})
 		},
 	}
-	return shell.Wrap(h.root)
+	return shell.Wrap(h.idp.AtHosts(h.root))
 }
 
 // work runs what a replica does beside answering, until ctx ends.

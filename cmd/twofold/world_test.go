@@ -286,6 +286,8 @@ type rp struct {
 	state    string
 	nonce    string
 	extra    url.Values
+	at       string       // another address of the tenant than the one below w.url; empty: that one
+	http     *http.Client // that finds it; nil: the usual one
 }
 
 func (w *world) rp(tenant, app string) *rp {
@@ -294,7 +296,12 @@ func (w *world) rp(tenant, app string) *rp {
 
 func (p *rp) with(k, v string) *rp { p.extra.Set(k, v); return p }
 
-func (p *rp) base() string { return p.w.url + "/t/" + p.tenant }
+func (p *rp) base() string {
+	if p.at != "" {
+		return p.at
+	}
+	return p.w.url + "/t/" + p.tenant
+}
 
 func (p *rp) authorizeURL() string {
 	sum := sha256.Sum256([]byte(p.verifier))
@@ -344,7 +351,11 @@ func (p *rp) token(form url.Values) tokens {
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.SetBasicAuth(p.app, secret)
-	resp, err := http.DefaultClient.Do(req)
+	client := p.http
+	if client == nil {
+		client = http.DefaultClient
+	}
+	resp, err := client.Do(req)
 	if err != nil {
 		p.w.t.Fatal(err)
 	}

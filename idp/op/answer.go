@@ -152,7 +152,7 @@ func (p *Provider) grant(ctx context.Context, req authRequestRow, a Authenticati
 	}
 	code := id.Token(p.Rand)
 	c := authCodeRow{
-		Hash: id.Hash(code), GrantID: g.ID, ClientAppID: app.ID, RedirectURI: req.RedirectURI, Nonce: req.Nonce,
+		Hash: tenants.HashHere(ctx, code), GrantID: g.ID, ClientAppID: app.ID, RedirectURI: req.RedirectURI, Nonce: req.Nonce,
 		CodeChallenge: req.CodeChallenge, CreatedAt: now, ExpiresAt: now.Add(codeLife),
 	}
 	if err := p.DB.For(ctx).Create(&c).Error; err != nil {

@@ -36,8 +36,9 @@ type Bearer struct {
 	AMR       []string
 }
 
-// Bearer finds who an access token of any of our issuers stands for at this moment. The
-// token must be for administration: given for ScopeAdmin, to a client app that still has
+// Bearer finds who an access token of any of our issuers stands for at this moment. Those at
+// tenants' own host names are none of them: administration is not there either. The token
+// must be for administration: given for ScopeAdmin, to a client app that still has
 // it. Whatever is wrong with a token is an ErrBearer; any other error is a failure of ours.
 func (p *Provider) Bearer(ctx context.Context, token string) (Bearer, error) {
 	name, ok := p.tenantOfToken(token)
@@ -74,6 +75,12 @@ func (p *Provider) Bearer(ctx context.Context, token string) (Bearer, error) {
 
 // tenantOfToken reads which tenant a token claims to be of, without believing it.
 func (p *Provider) tenantOfToken(token string) (name string, ok bool) {
+	iss, _ := claimedIssuer(token)
+	return strings.CutPrefix(iss, p.PublicURL+"/t/")
+}
+
+// claimedIssuer reads which issuer a token claims to be of, without believing it.
+func claimedIssuer(token string) (iss string, ok bool) {
 	if !strictCompact(token) {
 		return "", false
 	}
@@ -89,5 +96,5 @@ func (p *Provider) tenantOfToken(token string) (name string, ok bool) {
 	if json.Unmarshal(text, &claims) != nil {
 		return "", false
 	}
-	return strings.CutPrefix(claims.Issuer, p.PublicURL+"/t/")
+	return claims.Issuer, true
 }

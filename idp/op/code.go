@@ -13,7 +13,6 @@ import (
 
 	"twofold/internal/audit"
 	"twofold/internal/db"
-	"twofold/internal/id"
 	"twofold/tenants"
 )
 
@@ -74,7 +73,7 @@ func (s *server) answer(ctx context.Context, is issued) (*lib.Response, error) {
 // parallel callers one gets it. It runs after client authentication, so nobody
 // else can burn a code.
 func (p *Provider) consumeCode(ctx context.Context, app tenants.ClientApp, code string) (authCodeRow, error) {
-	now, hash := p.now(), id.Hash(code)
+	now, hash := p.now(), tenants.HashHere(ctx, code)
 	var rows []authCodeRow
 	err := p.DB.For(ctx).Model(&rows).Clauses(db.Returning()).
 		Where("hash = ? AND client_app_id = ? AND used_at IS NULL AND expires_at > ?", hash, app.ID, now).

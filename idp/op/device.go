@@ -116,7 +116,7 @@ func (p *Provider) beginDevice(ctx context.Context, app tenants.ClientApp, r *ht
 	}
 	now, code := p.now(), id.Token(p.Rand)
 	row := deviceRow{
-		Hash: id.Hash(code), ClientAppID: app.ID, ClientID: app.ClientID, Scopes: scopes, Resources: to, State: devicePending,
+		Hash: tenants.HashHere(ctx, code), ClientAppID: app.ID, ClientID: app.ClientID, Scopes: scopes, Resources: to, State: devicePending,
 		Address: audit.OriginOf(ctx).Address, UserAgent: strings.ToValidUTF8(r.UserAgent()[:min(len(r.UserAgent()), 200)], ""),
 		Interval: deviceInterval, CreatedAt: now, ExpiresAt: now.Add(deviceLife),
 	}
@@ -175,7 +175,7 @@ func mayUseDevice(app tenants.ClientApp) bool {
 
 // userCodeHash is keyed: so few letters could be tried out on a copy of the database.
 func (p *Provider) userCodeHash(ctx context.Context, code string) string {
-	return id.Hash(string(p.Seal.MAC("op user code", db.ScopeOf(ctx).Tenant, code)))
+	return tenants.HashHere(ctx, string(p.Seal.MAC("op user code", db.ScopeOf(ctx).Tenant, code)))
 }
 
 // plainUserCode takes out of what people type all that is for the eye (§6.1); empty: it
@@ -265,7 +265,7 @@ func (s *server) DeviceToken(ctx context.Context, r *lib.ClientRequest[oidc.Devi
 	if !mayUseDevice(app) {
 		return nil, oidc.ErrUnauthorizedClient().WithDescription("the app may not use the device grant")
 	}
-	d, err := p.takeDevice(ctx, app, id.Hash(r.Data.DeviceCode))
+	d, err := p.takeDevice(ctx, app, tenants.HashHere(ctx, r.Data.DeviceCode))
 	if err != nil {
 		return nil, err
 	}

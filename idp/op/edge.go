@@ -14,8 +14,8 @@ import (
 	"twofold/tenants"
 )
 
-// Mount serves the machine endpoints below r, the subrouter of /t/{tenant}. The
-// tenant must be in the request's context already.
+// Mount serves the machine endpoints below r: the subrouter of /t/{tenant}, or the router of
+// tenants' own host names. The tenant must be in the request's context already.
 func (p *Provider) Mount(r *mux.Router) {
 	for _, e := range endpoints() {
 		r.Path(e.path).Handler(p.serve(e))
@@ -23,7 +23,8 @@ func (p *Provider) Mount(r *mux.Router) {
 }
 
 // Discovery serves the metadata document wherever it is mounted: its second place
-// is /.well-known/oauth-authorization-server/t/{tenant} (RFC 8414 §3.1).
+// is /.well-known/oauth-authorization-server/t/{tenant}, or the same without a path at a
+// tenant's own host name (RFC 8414 §3.1).
 func (p *Provider) Discovery(w http.ResponseWriter, r *http.Request) {
 	p.serve(endpoint{path: pathDiscovery, methods: readOnly(), open: true}).ServeHTTP(w, r)
 }

@@ -3,8 +3,6 @@ package op
 import (
 	"context"
 	"errors"
-
-	"twofold/tenants"
 )
 
 // idClaims are the claims of our own ID tokens that matter when one comes back.
@@ -35,6 +33,6 @@ func (p *Provider) idTokenHint(ctx context.Context, token string) (idClaims, err
 
 // claimsToBeOurs reads what a token says of its issuer, without believing it.
 func (p *Provider) claimsToBeOurs(ctx context.Context, token string) bool {
-	name, ok := p.tenantOfToken(token)
-	return ok && name == tenants.RealmFrom(ctx).Tenant.Name
+	iss, ok := claimedIssuer(token)
+	return ok && iss == p.issuer(ctx)
 }

@@ -7,7 +7,6 @@ import (
 	"github.com/zitadel/oidc/v3/pkg/oidc"
 	lib "github.com/zitadel/oidc/v3/pkg/op"
 
-	"twofold/internal/db"
 	"twofold/tenants"
 )
 
@@ -33,7 +32,7 @@ func (s *server) Introspect(ctx context.Context, r *lib.Request[lib.Introspectio
 	if caller.Public() {
 		return nil, invalidClient()
 	}
-	if grantID, generation, ok := p.parseRefreshToken(db.ScopeOf(ctx).Tenant, r.Data.Token); ok {
+	if grantID, generation, ok := p.parseRefreshToken(giver(ctx), r.Data.Token); ok {
 		return s.introspectRefresh(ctx, caller, grantID, generation)
 	}
 	a, err := p.liveAccess(ctx, r.Data.Token)

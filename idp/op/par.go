@@ -85,7 +85,7 @@ func (p *Provider) push(ctx context.Context, app tenants.ClientApp, form url.Val
 		return "", no.error()
 	}
 	token, now := id.Token(p.Rand), p.now()
-	row := pushedRow{Hash: id.Hash(token), ClientAppID: app.ID, Parameters: form.Encode(), CreatedAt: now, ExpiresAt: now.Add(pushedLife)}
+	row := pushedRow{Hash: tenants.HashHere(ctx, token), ClientAppID: app.ID, Parameters: form.Encode(), CreatedAt: now, ExpiresAt: now.Add(pushedLife)}
 	if err := p.DB.For(ctx).Create(&row).Error; err != nil {
 		return "", p.unavailable(ctx, "keep pushed request", err)
 	}
@@ -134,7 +134,7 @@ func (p *Provider) pushed(ctx context.Context, ps params) (_ params, ok bool, er
 	now := p.now()
 	var rows []pushedRow
 	err = p.DB.For(ctx).Model(&rows).Clauses(db.Returning()).
-		Where("hash = ? AND client_app_id = ? AND used_at IS NULL AND expires_at > ?", id.Hash(name), app.ID, now).
+		Where("hash = ? AND client_app_id = ? AND used_at IS NULL AND expires_at > ?", tenants.HashHere(ctx, name), app.ID, now).
 		UpdateColumn("used_at", now).Error
 	if err != nil {
 		return ps, false, wrap("use pushed request", err)

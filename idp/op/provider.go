@@ -95,12 +95,14 @@ func New(c Config) (*Provider, error) {
 	return p, nil
 }
 
-// Issuer is the issuer identifier of a tenant. It is made of configuration alone
-// and never of the request (RFC 9700 §2.6).
-func (p *Provider) Issuer(t tenants.Tenant) string { return p.PublicURL + "/t/" + t.Name }
-
+// issuer is the issuer identifier of the tenant in ctx: of its two the one that ctx was
+// reached by. It is made of configuration alone and never of the request (RFC 9700 §2.6).
 func (p *Provider) issuer(ctx context.Context) string {
-	return p.Issuer(tenants.RealmFrom(ctx).Tenant)
+	r := tenants.RealmFrom(ctx)
+	if r.Origin != "" {
+		return r.Origin
+	}
+	return p.PublicURL + "/t/" + r.Tenant.Name
 }
 
 func (p *Provider) now() time.Time { return db.Micros(p.Now()) }

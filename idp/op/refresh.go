@@ -7,7 +7,6 @@ import (
 	"github.com/zitadel/oidc/v3/pkg/oidc"
 	lib "github.com/zitadel/oidc/v3/pkg/op"
 
-	"twofold/internal/db"
 	"twofold/tenants"
 )
 
@@ -20,7 +19,7 @@ const (
 // 9700 §4.14.2). Two round trips: read the grant, raise its generation.
 func (s *server) RefreshToken(ctx context.Context, r *lib.ClientRequest[oidc.RefreshTokenRequest]) (*lib.Response, error) {
 	p, app := s.p, r.Client.(*client).ClientApp
-	grantID, generation, ok := p.parseRefreshToken(db.ScopeOf(ctx).Tenant, r.Data.RefreshToken)
+	grantID, generation, ok := p.parseRefreshToken(giver(ctx), r.Data.RefreshToken)
 	if !ok {
 		return nil, invalidGrant(badRefresh)
 	}

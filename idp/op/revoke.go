@@ -29,7 +29,7 @@ func (s *server) Revocation(ctx context.Context, r *lib.ClientRequest[oidc.Revoc
 }
 
 func (p *Provider) revokeToken(ctx context.Context, app tenants.ClientApp, token string) error {
-	if grantID, _, ok := p.parseRefreshToken(db.ScopeOf(ctx).Tenant, token); ok {
+	if grantID, _, ok := p.parseRefreshToken(giver(ctx), token); ok {
 		return p.revokeByClient(ctx, app, grantID)
 	}
 	a, err := p.parseAccess(ctx, token)

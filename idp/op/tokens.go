@@ -58,7 +58,7 @@ func (p *Provider) tokens(ctx context.Context, is issued) (*oidc.AccessTokenResp
 		return out, nil
 	}
 	if is.grant.Offline {
-		out.RefreshToken = p.refreshToken(is.grant.TenantID, is.grant.ID, is.generation)
+		out.RefreshToken = p.refreshToken(giver(ctx), is.grant.ID, is.generation)
 	}
 	if slices.Contains(is.scopes, scopeOpenID) {
 		alg := idTokenAlg(is.app, tenants.RealmFrom(ctx).Tenant)

@@ -23,6 +23,7 @@ tenant.read          SATHU
 tenant.write         SAT
 tenant.create        SA
 tenant.delete        SA
+tenant.host          S
 idp.read             SAT
 idp.write            SA
 idp.create           SA

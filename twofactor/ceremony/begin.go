@@ -95,7 +95,7 @@ func (c *Ceremony) ask(ctx context.Context, inst twofactor.Instance, st Start) (
 	if st.Purpose == Prove {
 		return inst.Factor.Challenge(ctx, st.User, nil)
 	}
-	bound, err := c.bound(ctx, st.User.ID, st.TwoFactorID)
+	bound, err := c.bound(ctx, st.User.ID, inst)
 	if err != nil {
 		return twofactor.Challenge{}, err
 	}
@@ -132,7 +132,7 @@ func (c *Ceremony) row(ctx context.Context, st Start, ch twofactor.Challenge) (c
 		UserID: st.User.ID, TwoFactorID: st.TwoFactorID, EnrollmentID: st.EnrollmentID, MinStrength: int64(st.MinStrength), MaxAttempts: MaxAttempts, NextSendAt: now.Add(resendAfter[0]),
 		CreatedAt: now, ExpiresAt: now.Add(life), EndsAt: now.Add(MaxLife),
 	}
-	in := contents{State: ch.State, Prompt: ch.Prompt, Out: ch.Outgoing, Life: life, Proves: st.Proves, User: st.User}
+	in := contents{State: ch.State, Prompt: ch.Prompt, Out: ch.Outgoing, Life: life, Proves: st.Proves, User: st.User, Origin: twofactor.OriginFrom(ctx)}
 	if ch.Outgoing != nil {
 		row.Sends = 1
 		in.Out.ExpiresAt = row.ExpiresAt

@@ -103,6 +103,7 @@ type contents struct {
 	Proves Address        // for Prove
 	User   twofactor.User // to reach him by another instance
 	Tried  []string       // instances that fell through before the one that carries the code
+	Origin string         // where the user is, see twofactor.WithOrigin: messages made later are bound to it too
 }
 
 // place binds the contents to tenant, challenge and user (N16), and to what the

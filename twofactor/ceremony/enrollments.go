@@ -9,6 +9,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"gorm.io/gorm"
+
 	"twofold/internal/db"
 	"twofold/internal/id"
 	"twofold/internal/problem"
@@ -27,6 +29,7 @@ type enrollmentRow struct {
 	TwoFactorID    string
 	Label          string
 	Handle         string
+	Host           string // where it was set up, if it works there alone; empty: at the server's own, or it works anywhere
 	Sealed         string // State
 	Uses           int64
 	Preferred      bool
@@ -81,10 +84,19 @@ func (h holdings) find(enrollmentID string) (held, bool) {
 	return held{}, false
 }
 
+// here are the enrollments at an instance that work where the user is.
+func (c *Ceremony) here(ctx context.Context, inst twofactor.Instance) *gorm.DB {
+	q := c.DB.For(ctx).Where("two_factor_id = ?", inst.ID)
+	if inst.Info.HostBound {
+		q = q.Where("host = ?", twofactor.HostFrom(ctx))
+	}
+	return q
+}
+
 // bound loads what a user has enrolled at an instance. The preferred one comes first.
-func (c *Ceremony) bound(ctx context.Context, userID, twoFactorID string) (holdings, error) {
+func (c *Ceremony) bound(ctx context.Context, userID string, inst twofactor.Instance) (holdings, error) {
 	var rows []enrollmentRow
-	err := c.DB.For(ctx).Where("user_id = ? AND two_factor_id = ?", userID, twoFactorID).Order("preferred DESC, id").Find(&rows).Error
+	err := c.here(ctx, inst).Where("user_id = ?", userID).Order("preferred DESC, id").Find(&rows).Error
 	if err != nil {
 		return nil, fmt.Errorf("ceremony: enrollments: %w", err)
 	}
@@ -107,18 +119,38 @@ func (c *Ceremony) open(rows []enrollmentRow) (holdings, error) {
 type Standing struct {
 	Count     map[string]int // of what he could use, by instance
 	Preferred string         // the instance to begin with, among equals; may be empty
+
+	at map[string]map[string]int // the same by host
+}
+
+// Away is how many of Count were set up at another host than this one; empty: the server's
+// own. For what is not bound to a host that makes no difference.
+func (s Standing) Away(host string) map[string]int {
+	out := map[string]int{}
+	for at, counts := range s.at {
+		for id, n := range counts {
+			if at != host {
+				out[id] += n
+			}
+		}
+	}
+	return out
 }
 
 // Standing tells what a user could use.
 func (c *Ceremony) Standing(ctx context.Context, userID string) (Standing, error) {
 	var rows []enrollmentRow
-	err := c.DB.For(ctx).Select("two_factor_id", "preferred").Where("user_id = ? AND uses <> ?", userID, twofactor.UsedUp).Find(&rows).Error
+	err := c.DB.For(ctx).Select("two_factor_id", "preferred", "host").Where("user_id = ? AND uses <> ?", userID, twofactor.UsedUp).Find(&rows).Error
 	if err != nil {
 		return Standing{}, fmt.Errorf("ceremony: standing: %w", err)
 	}
-	st := Standing{Count: map[string]int{}}
+	st := Standing{Count: map[string]int{}, at: map[string]map[string]int{}}
 	for _, r := range rows {
 		st.Count[r.TwoFactorID]++
+		if st.at[r.Host] == nil {
+			st.at[r.Host] = map[string]int{}
+		}
+		st.at[r.Host][r.TwoFactorID]++
 		if r.Preferred {
 			st.Preferred = r.TwoFactorID
 		}
@@ -157,6 +189,7 @@ func (c *Ceremony) StandingOf(ctx context.Context, userIDs []string) (map[string
 // Held is an enrollment as its user sees it.
 type Held struct {
 	ID, TwoFactorID, Label string
+	Host                   string // where it works, if not everywhere; empty: at the server's own
 	Uses                   int
 	Preferred              bool
 	CreatedAt              time.Time
@@ -171,7 +204,7 @@ func (c *Ceremony) Held(ctx context.Context, userID string) ([]Held, error) {
 	}
 	out := make([]Held, len(rows))
 	for i, r := range rows {
-		out[i] = Held{r.ID, r.TwoFactorID, r.Label, int(r.Uses), r.Preferred, r.CreatedAt, r.LastUsedAt}
+		out[i] = Held{r.ID, r.TwoFactorID, r.Label, r.Host, int(r.Uses), r.Preferred, r.CreatedAt, r.LastUsedAt}
 	}
 	return out, nil
 }
@@ -187,6 +220,9 @@ func (c *Ceremony) create(ctx context.Context, row challengeRow, inst twofactor.
 	r := enrollmentRow{
 		SubscriptionID: db.ScopeOf(ctx).Subscription, ID: id.New(), UserID: row.UserID, TwoFactorID: row.TwoFactorID,
 		Label: cleanLabel(e.Label, inst.Name), Handle: e.Handle, Uses: int64(e.Uses), Version: 1, CreatedAt: db.Micros(c.Now()),
+	}
+	if inst.Info.HostBound {
+		r.Host = twofactor.HostFrom(ctx)
 	}
 	r.Sealed = c.Seal.Seal(e.State, r.place()...)
 	err := c.DB.For(ctx).Create(&r).Error
@@ -278,7 +314,7 @@ func (c *Ceremony) Remove(ctx context.Context, userID, enrollmentID string) (Hel
 	case err != nil:
 		return Held{}, fmt.Errorf("ceremony: remove enrollment: %w", err)
 	}
-	return Held{ID: row.ID, TwoFactorID: row.TwoFactorID, Label: row.Label}, nil
+	return Held{ID: row.ID, TwoFactorID: row.TwoFactorID, Label: row.Label, Host: row.Host}, nil
 }
 
 // RemoveAll takes all of a user's enrollments away, as a help desk does for somebody

@@ -147,9 +147,12 @@ func (c *Ceremony) judge(ctx context.Context, row challengeRow, a twofactor.Answ
 	if err != nil {
 		return j, err
 	}
+	if in.Origin != twofactor.OriginFrom(ctx) {
+		return j, fmt.Errorf("ceremony: asked at another address: %w", twofactor.ErrWrongAnswer)
+	}
 	j.passed = Passed{TwoFactorID: row.TwoFactorID, UserID: row.UserID, Strength: j.inst.Info.Strength}
 	ch := twofactor.Challenge{ID: row.ID, State: in.State, Prompt: in.Prompt, ExpiresAt: row.ExpiresAt}
-	bound, err := c.bound(ctx, row.UserID, row.TwoFactorID)
+	bound, err := c.bound(ctx, row.UserID, j.inst)
 	if err != nil {
 		return j, err
 	}

@@ -70,7 +70,7 @@ func (c *Ceremony) claimed(ctx context.Context, row challengeRow, inst twofactor
 		return nil, err
 	}
 	var rows []enrollmentRow
-	err = c.DB.For(ctx).Where("two_factor_id = ? AND handle = ? AND handle <> ''", row.TwoFactorID, handle).Find(&rows).Error
+	err = c.here(ctx, inst).Where("handle = ? AND handle <> ''", handle).Find(&rows).Error
 	if err != nil {
 		return nil, fmt.Errorf("ceremony: identify: %w", err)
 	}

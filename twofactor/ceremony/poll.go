@@ -27,7 +27,7 @@ func (c *Ceremony) Poll(ctx context.Context, challengeID, signInID string) (sett
 	if err != nil {
 		return false, err
 	}
-	bound, err := c.bound(ctx, row.UserID, row.TwoFactorID)
+	bound, err := c.bound(ctx, row.UserID, inst)
 	if err != nil {
 		return false, err
 	}

@@ -41,6 +41,7 @@ func (c *Ceremony) FallThrough(ctx context.Context, f delivery.Failure) (deliver
 	if err != nil {
 		return delivery.Takeover{}, err
 	}
+	ctx = twofactor.WithOrigin(ctx, in.Origin)
 	in.Tried = append(in.Tried, f.TwoFactorID)
 	// The first reason counts: what comes after it is what the instances name in turn.
 	refused := ""

@@ -161,6 +161,7 @@ func (s shelf) Open(_ context.Context, id string) (twofactor.Instance, error) {
 		return twofactor.Instance{}, errors.New("no such instance")
 	}
 	info := f.fake.Provider().Info
+	info.HostBound = f.bound
 	if f.whole != nil {
 		return twofactor.Instance{ID: id, Name: id, Info: info, Factor: f.whole}, nil
 	}
@@ -204,6 +205,7 @@ type spied struct {
 	twofactor.Factor
 	fake   *factortest.Fake
 	gone   bool
+	bound  bool             // what is set up at one host is of no use at another
 	whole  twofactor.Factor // in place of the fake
 	judged atomic.Int64
 	asked  func(twofactor.Challenge) twofactor.Challenge // changes what Challenge gives

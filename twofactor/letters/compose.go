@@ -27,6 +27,9 @@ type Composer struct {
 // Compose writes a letter. A template of others that fails is passed over and
 // logged: a code must go out.
 func (c Composer) Compose(ctx context.Context, l twofactor.Letter) (twofactor.Message, error) {
+	if host := twofactor.HostFrom(ctx); host != "" {
+		c.Host = host // where the reader is: what he gets leads back there
+	}
 	vars, err := c.values(l)
 	if err != nil {
 		return twofactor.Message{}, err

@@ -68,10 +68,11 @@ var files embed.FS
 // Provider describes the factor.
 func Provider() twofactor.Provider {
 	p := twofactor.Define(twofactor.Info{
-		Type:     "webauthn",
-		Name:     "Passkey",
-		Strength: twofactor.StrengthPHR,
-		Enrolls:  true,
+		Type:      "webauthn",
+		Name:      "Passkey",
+		Strength:  twofactor.StrengthPHR,
+		Enrolls:   true,
+		HostBound: true,
 	}, defaults, open)
 	assets, err := fs.Sub(files, "assets")
 	if err != nil {
