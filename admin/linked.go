@@ -37,7 +37,9 @@ func (a *Admin) maySeeOther(ctx context.Context, w Who, subscription string, kin
 		_, err = a.IDPs().Get(ctx, w, subscription, other)
 	case tenants.LinkTenantClientApp:
 		_, err = a.ClientApps().Get(ctx, w, subscription, other)
-	case tenants.LinkTenantMember, tenants.LinkGroupMember:
+	case tenants.LinkAppGroup:
+		_, err = a.Groups().Get(ctx, w, subscription, other)
+	case tenants.LinkTenantMember, tenants.LinkGroupMember, tenants.LinkAppUser:
 		_, err = a.Users().Get(ctx, w, subscription, other)
 	}
 	return err

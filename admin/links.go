@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"twofold/internal/db"
 	"twofold/tenants"
 )
 
@@ -15,6 +16,8 @@ var linkActions = map[tenants.LinkKind]struct{ read, write Action }{
 	tenants.LinkTenantMember:    {UserRead, UserWrite},
 	tenants.LinkGroupMember:     {GroupRead, GroupWrite},
 	tenants.LinkUserIDP:         {UserRead, UserWrite},
+	tenants.LinkAppUser:         {ClientAppRead, ClientAppWrite},
+	tenants.LinkAppGroup:        {ClientAppRead, ClientAppWrite},
 }
 
 // Linked lists what an owner is linked to, by id.
@@ -34,6 +37,8 @@ func (a *Admin) maySeeOwner(ctx context.Context, w Who, subscription string, kin
 		_, err = a.Groups().Get(ctx, w, subscription, owner)
 	case tenants.LinkUserIDP:
 		_, err = a.Users().Get(ctx, w, subscription, owner)
+	case tenants.LinkAppUser, tenants.LinkAppGroup:
+		_, err = a.ClientApps().Get(ctx, w, subscription, owner)
 	}
 	return err
 }
@@ -99,6 +104,8 @@ func linkOwner(kind tenants.LinkKind) string {
 		return "group"
 	case tenants.LinkUserIDP:
 		return "user"
+	case tenants.LinkAppUser, tenants.LinkAppGroup:
+		return "client_app"
 	case tenants.LinkTenantIDP, tenants.LinkTenantClientApp, tenants.LinkTenantMember:
 	}
 	return "tenant"
@@ -117,9 +124,23 @@ func (a *Admin) mayLink(ctx context.Context, w Who, kind tenants.LinkKind, owner
 		return a.mayTouch(ctx, w, tenants.SubjectUser, owner)
 	case tenants.LinkTenantMember:
 		return a.mayTouch(ctx, w, tenants.SubjectUser, other)
+	case tenants.LinkAppUser, tenants.LinkAppGroup:
+		return a.mayTouchApp(ctx, w, owner)
 	case tenants.LinkTenantIDP, tenants.LinkTenantClientApp:
 	}
 	return nil
+}
+
+// mayTouchApp refuses a change of whom an app is for that could not be one of the app.
+func (a *Admin) mayTouchApp(ctx context.Context, w Who, appID string) error {
+	app, err := a.Tenants.ClientAppByID(ctx, appID)
+	if err != nil {
+		return err
+	}
+	if app.ClientID == ConsoleID(db.ScopeOf(ctx).Subscription) {
+		return errOwnApp
+	}
+	return a.mayTouch(ctx, w, tenants.SubjectClientApp, appID)
 }
 
 // letIn lets who gets a role by a link, or takes one along, sign in to use it.
@@ -129,7 +150,7 @@ func (a *Admin) letIn(ctx context.Context, kind tenants.LinkKind, owner, other s
 	case tenants.LinkGroupMember:
 		subject, id = tenants.SubjectGroup, owner
 	case tenants.LinkTenantMember:
-	case tenants.LinkTenantIDP, tenants.LinkTenantClientApp, tenants.LinkUserIDP:
+	case tenants.LinkTenantIDP, tenants.LinkTenantClientApp, tenants.LinkUserIDP, tenants.LinkAppUser, tenants.LinkAppGroup:
 		return nil
 	}
 	grants, err := a.Tenants.GrantsOf(ctx, subject, id)
@@ -154,7 +175,7 @@ func (a *Admin) afterLink(ctx context.Context, w Who, kind tenants.LinkKind, own
 		return err
 	case tenants.LinkUserIDP:
 		return a.Tenants.RaiseEpoch(ctx, owner)
-	case tenants.LinkTenantIDP, tenants.LinkTenantClientApp, tenants.LinkGroupMember:
+	case tenants.LinkTenantIDP, tenants.LinkTenantClientApp, tenants.LinkGroupMember, tenants.LinkAppUser, tenants.LinkAppGroup:
 	}
 	return nil
 }

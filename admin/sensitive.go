@@ -58,7 +58,8 @@ func loosensIDP(e Edit[tenants.IDP]) bool {
 }
 
 func loosensClientApp(e Edit[tenants.ClientApp]) bool {
-	return e.Old != nil && e.New != nil && loosensDemand(e.Old.EnforceMFA, e.New.EnforceMFA, e.Old.MinACR, e.New.MinACR)
+	return e.Old != nil && e.New != nil &&
+		(loosensDemand(e.Old.EnforceMFA, e.New.EnforceMFA, e.Old.MinACR, e.New.MinACR) || e.Old.Restricted && !e.New.Restricted)
 }
 
 func loosensAssignment(e Edit[tenants.Assignment]) bool {

@@ -265,7 +265,7 @@ func (d drawing) remembered(marks []rememberedRow) ui.Section {
 
 // told are the events that a user is shown of himself; the rest is for administrators.
 var told = map[string]string{
-	"sign_in.done": "activity.sign-in", "sign_in.wrong_password": "activity.wrong-password", "sign_in.no_factor": "activity.refused",
+	"sign_in.done": "activity.sign-in", "sign_in.wrong_password": "activity.wrong-password", "sign_in.no_factor": "activity.refused", "sign_in.no_access": "activity.barred",
 	"factor.wrong": "activity.wrong-code", "factor.locked": "activity.locked", "factor.enrolled": "activity.enrolled",
 	"factor.removed": "activity.removed", "factor.bypassed": "activity.bypassed", "factor.spent": "activity.spent", "factor.reset": "activity.reset",
 	"address.proven": "activity.address", "password.changed": "activity.password", "password.reset": "activity.password-reset",

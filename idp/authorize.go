@@ -91,6 +91,8 @@ func silentError(step signin.Step) string {
 		return "login_required"
 	case signin.Consent:
 		return "consent_required"
+	case signin.Bar:
+		return "access_denied" // no page could help: he has proven who he is, and the app is not for him
 	case signin.Challenge, signin.Enroll, signin.Done, signin.Refuse:
 	}
 	return "interaction_required"

@@ -88,6 +88,7 @@ func (s *IDP) fill(v *verdict, a *attempt) {
 	r, p := &v.rules, v.policy
 	r.SecondFactor, r.MinStrength = p.Required, signin.Strength(p.Min)
 	r.Bound, r.Weak = idsOf(p.Offered), idsOf(p.Weaker)
+	r.NoAccess = p.NoAccess
 	r.Held, r.MayEnroll, r.ProveFirst = p.Held, len(p.Settable) > 0, p.ProveFirst
 	// A grace lifts what is required (rule 2), and never a strength that is demanded.
 	r.MayPostpone = p.GraceUntil.After(s.Now()) && !p.Held && len(p.Offered) == 0 && p.Min <= twofactor.Strength1FA

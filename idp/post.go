@@ -69,7 +69,7 @@ func (s *IDP) handler(r *http.Request, step signin.Step, a *attempt, do string) 
 		}[do]
 	case signin.Consent:
 		return map[string]stepHandler{ui.DoAllow: s.allow}[do]
-	case signin.Done, signin.Refuse:
+	case signin.Done, signin.Refuse, signin.Bar:
 	}
 	return nil
 }
@@ -441,7 +441,7 @@ func (s *IDP) pick(w http.ResponseWriter, r *http.Request, a *attempt, v verdict
 
 // cancel goes back to the app without signing in.
 func (s *IDP) cancel(w http.ResponseWriter, r *http.Request, a *attempt) error {
-	resp, err := s.deny(r.Context(), a, "access_denied", "The user cancelled.")
+	resp, err := s.deny(r.Context(), a, "access_denied", s.whyBack(r.Context(), a))
 	if err != nil {
 		return err
 	}

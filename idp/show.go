@@ -57,6 +57,8 @@ func (s *IDP) show(w http.ResponseWriter, r *http.Request) error {
 		return s.showConsent(w, r, a)
 	case signin.Refuse:
 		return s.showRefused(w, r, a, v)
+	case signin.Bar:
+		return s.showBarred(w, r, a, v)
 	case signin.Identify:
 	}
 	if a.row.ChallengeID != "" {

@@ -28,6 +28,8 @@ type Change struct {
 	Invalidate *Invalidate `json:"invalidate,omitempty"`
 	// Regroup takes a user into a group or out of it, or deletes the group.
 	Regroup *Regroup `json:"regroup,omitempty"`
+	// Access lets a user or a group use a restricted client app, or not any more.
+	Access *Access `json:"access,omitempty"`
 }
 
 // Invalidate names the instances that options would make invalid: one by its own options,
@@ -57,7 +59,8 @@ type Demand struct {
 	Level      Level   `json:"level"`
 	TargetID   string  `json:"target_id"`
 	EnforceMFA *bool   `json:"enforce_mfa,omitempty"`
-	MinACR     *string `json:"min_acr,omitempty"` // empty: none; an IDP has none
+	MinACR     *string `json:"min_acr,omitempty"`    // empty: none; an IDP has none
+	Restricted *bool   `json:"restricted,omitempty"` // of a client app alone
 }
 
 // Switch turns an instance on or off, or deletes it together with its assignments.
@@ -99,6 +102,9 @@ func (s *Store) checkChange(ctx context.Context, c Change) error {
 	}
 	if r := c.Regroup; r != nil {
 		errs = append(errs, s.checkRegroup(ctx, r))
+	}
+	if a := c.Access; a != nil {
+		errs = append(errs, s.checkAccess(ctx, a))
 	}
 	if len(errs) != 1 {
 		return invalid("change", "must be exactly one")
@@ -163,7 +169,9 @@ func (s *Store) checkDemand(ctx context.Context, d *Demand) error {
 		return invalid("level", "of a demand must be subscription, tenant, idp or client_app")
 	case d.Level == LevelIDP && d.MinACR != nil:
 		return invalid("min_acr", "cannot be set at an IDP")
-	case d.EnforceMFA == nil && d.MinACR == nil:
+	case d.Restricted != nil && d.Level != LevelClientApp:
+		return invalid("restricted", "can be set at a client app alone")
+	case d.EnforceMFA == nil && d.MinACR == nil && d.Restricted == nil:
 		return invalid("enforce_mfa", "or min_acr is required")
 	}
 	if err := checkEntity("a demand has no name", d.MinACR); err != nil {
@@ -268,6 +276,9 @@ func (c Change) station(st Station) Station {
 	if d.MinACR != nil {
 		st.Min = Strength(*d.MinACR)
 	}
+	if d.Restricted != nil {
+		st.Restricted = *d.Restricted
+	}
 	return st
 }
 
@@ -325,6 +336,8 @@ func (c Change) at() (Level, string) {
 		return c.PutExemption.Level, c.PutExemption.TargetID
 	case c.RemoveExemption != nil:
 		return c.RemoveExemption.Level, c.RemoveExemption.TargetID
+	case c.Access != nil:
+		return LevelClientApp, c.Access.ClientAppID
 	case c.Regroup != nil && c.Regroup.To == RegroupDelete:
 		return LevelGroup, c.Regroup.GroupID
 	case c.Regroup != nil:

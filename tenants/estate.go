@@ -24,6 +24,7 @@ type estate struct {
 	instances   map[string]prepared
 	assignments map[string][]Assignment // by target, oldest first; those of users come with them
 	exemptions  map[string][]Exemption  // likewise
+	admits      map[string][]string     // groups that an app is for, by app; users of one come with them
 	within      []string                // the tenants that are looked at; none: all
 }
 
@@ -60,23 +61,23 @@ func (s *Store) loadLevels(ctx context.Context, e *estate) error {
 	if err := s.DB.For(ctx).Where("id = ?", db.ScopeOf(ctx).Subscription).Take(&sub).Error; err != nil {
 		return notFound(err, errNoSubscription)
 	}
-	e.sub, e.active = Station{LevelSubscription, sub.ID, sub.Name, sub.EnforceMFA, Strength(sub.MinACR)}, sub.Active
+	e.sub, e.active = Station{LevelSubscription, sub.ID, sub.Name, sub.EnforceMFA, Strength(sub.MinACR), false}, sub.Active
 	all, err := list(s.links(ctx, &tenantRow{}).Where("active"), func(r tenantRow) Tenant { return r.Tenant })
 	if err != nil {
 		return err
 	}
 	e.tenants = map[string]tenantOf{}
 	for _, t := range all {
-		e.tenants[t.ID] = tenantOf{Station: Station{LevelTenant, t.ID, t.Name, t.EnforceMFA, Strength(t.MinACR)}, countries: t.SMSCountries}
+		e.tenants[t.ID] = tenantOf{Station: Station{LevelTenant, t.ID, t.Name, t.EnforceMFA, Strength(t.MinACR), false}, countries: t.SMSCountries}
 	}
 	idps, err := list(s.links(ctx, &idpRow{}).Where("active"), func(r idpRow) Station {
-		return Station{LevelIDP, r.ID, r.Name, r.EnforceMFA, twofactor.StrengthNone}
+		return Station{LevelIDP, r.ID, r.Name, r.EnforceMFA, twofactor.StrengthNone, false}
 	})
 	if err != nil {
 		return err
 	}
 	apps, err := list(s.links(ctx, &clientAppRow{}).Where("active AND type <> ?", AppMachine), func(r clientAppRow) Station {
-		return Station{LevelClientApp, r.ID, r.Name, r.EnforceMFA, Strength(r.MinACR)}
+		return Station{LevelClientApp, r.ID, r.Name, r.EnforceMFA, Strength(r.MinACR), r.Restricted}
 	})
 	if err != nil {
 		return err
@@ -109,6 +110,14 @@ func (s *Store) loadLinks(ctx context.Context, e *estate) error {
 	apps, err := list(s.links(ctx, &tenantClientAppRow{}).Order("client_app_id"), func(r tenantClientAppRow) [2]string { return [2]string{r.TenantID, r.ClientAppID} })
 	if err != nil {
 		return err
+	}
+	groups, err := s.AppGroups(ctx)
+	if err != nil {
+		return err
+	}
+	e.admits = map[string][]string{}
+	for _, g := range groups {
+		e.admits[g.ClientAppID] = append(e.admits[g.ClientAppID], g.ID)
 	}
 	for _, l := range idps {
 		t, ok := e.tenants[l[0]]
@@ -172,10 +181,13 @@ func (e *estate) specialApps(t tenantOf) []string {
 	var out []string
 	for _, id := range t.apps {
 		app, own := e.apps[id], e.assignments[id]
-		if !app.EnforceMFA && app.Min == twofactor.StrengthNone && len(own) == 0 && len(e.exemptions[id]) == 0 {
+		if !app.Restricted && !app.EnforceMFA && app.Min == twofactor.StrengthNone && len(own) == 0 && len(e.exemptions[id]) == 0 {
 			continue
 		}
 		kind := fmt.Sprint(app.EnforceMFA, app.Min)
+		if app.Restricted {
+			kind += id // whom it is for is its own
+		}
 		for _, a := range own {
 			kind += fmt.Sprint("|", a.TwoFactorID, a.Required, a.GraceDays, a.CreatedAt.UnixMicro())
 		}
@@ -202,6 +214,10 @@ func (e *estate) with(c Change) *estate {
 		out.assignments[target] = c.assignments(have[0].Level, target, have, e.now)
 	}
 	out.exemptions = maps.Clone(e.exemptions)
+	if a := c.Access; a != nil {
+		out.admits = maps.Clone(e.admits)
+		out.admits[a.ClientAppID] = c.access(LevelGroup, a.ClientAppID, e.admits[a.ClientAppID])
+	}
 	if l, target := c.at(); l != LevelUser && target != "" {
 		out.assignments[target] = c.assignments(l, target, e.assignments[target], e.now)
 		out.exemptions[target] = c.exemptions(l, target, e.exemptions[target])
@@ -223,6 +239,7 @@ type person struct {
 	tenants     []string
 	idps        []string  // of his identities
 	groups      []groupOf // by name
+	apps        []string  // restricted ones that he himself may use
 	assignments []Assignment
 	exemptions  []Exemption
 	enrolled    map[string]int
@@ -249,6 +266,7 @@ func (p *person) lacking(t tenantOf, need twofactor.Attribute) string {
 func (p *person) with(c Change, e *estate) *person {
 	out := *p
 	out.groups = c.groups(p.ID, p.groups, e.groups)
+	out.apps = c.apps(p.ID, p.apps)
 	out.assignments = c.assignments(LevelUser, p.ID, p.assignments, e.now)
 	out.exemptions = c.exemptions(LevelUser, p.ID, p.exemptions)
 	return &out
@@ -265,6 +283,17 @@ func (e *estate) policy(p *person, at signIn) Policy {
 	return policy
 }
 
+// admitsTo is what Store.admits loads.
+func (e *estate) admitsTo(app Station, p *person) []string {
+	switch {
+	case !app.Restricted:
+		return nil
+	case slices.Contains(p.apps, app.ID):
+		return append(slices.Clone(e.admits[app.ID]), p.ID)
+	}
+	return e.admits[app.ID]
+}
+
 // reach is what Store.reach loads.
 func (e *estate) reach(p *person, at signIn) Reach {
 	t := e.tenants[at.tenant]
@@ -272,6 +301,7 @@ func (e *estate) reach(p *person, at signIn) Reach {
 	r.Stations = append(make([]Station, 0, 5+len(p.groups)), e.sub, t.Station, e.idps[at.idp])
 	if at.app != "" {
 		r.Stations = append(r.Stations, e.apps[at.app])
+		r.Admits = e.admitsTo(e.apps[at.app], p)
 	}
 	for _, g := range p.groups {
 		r.Stations = append(r.Stations, g.Station)

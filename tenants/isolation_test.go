@@ -143,6 +143,7 @@ func (w *world) isolationCases(b *customer, bob User, assignment Assignment, exe
 		{Method: "LinksOf", Do: func(ctx context.Context, see see) {
 			for kind, owner := range map[LinkKind]string{
 				LinkTenantMember: b.tenant.ID, LinkTenantClientApp: b.tenant.ID, LinkGroupMember: b.group.ID, LinkUserIDP: b.anna.ID,
+				LinkAppUser: b.app.ID, LinkAppGroup: b.app.ID,
 			} {
 				ids, err := w.LinksOf(ctx, kind, owner)
 				yes(see)(len(ids) > 0, err)
@@ -151,6 +152,7 @@ func (w *world) isolationCases(b *customer, bob User, assignment Assignment, exe
 		{Method: "OwnersOf", Do: func(ctx context.Context, see see) {
 			for kind, other := range map[LinkKind]string{
 				LinkTenantMember: b.anna.ID, LinkTenantClientApp: b.app.ID, LinkGroupMember: b.anna.ID, LinkUserIDP: b.idp.ID,
+				LinkAppUser: b.anna.ID, LinkAppGroup: b.group.ID,
 			} {
 				ids, err := w.OwnersOf(ctx, kind, other)
 				yes(see)(len(ids) > 0, err)
@@ -369,6 +371,30 @@ func (w *world) isolationCases(b *customer, bob User, assignment Assignment, exe
 			see(w.SetTenantMembers(ctx, b.tenant.ID, nil))
 		}},
 		{Method: "SetTenantClientApps", Do: func(ctx context.Context, see see) { see(w.SetTenantClientApps(ctx, b.tenant.ID, nil)) }},
+		{Method: "SetAppUsers", Do: func(ctx context.Context, see see) {
+			see(w.SetAppUsers(ctx, b.app.ID, []string{bob.ID}))
+			see(w.SetAppUsers(ctx, b.app.ID, nil))
+		}},
+		{Method: "SetAppGroups", Do: func(ctx context.Context, see see) {
+			see(w.SetAppGroups(ctx, b.app.ID, []string{b.group.ID}))
+			see(w.SetAppGroups(ctx, b.app.ID, nil))
+		}},
+		{Method: "MayUse", Do: func(ctx context.Context, see see) {
+			_, _ = w.Link(ctx, LinkAppUser, b.app.ID, b.anna.ID)
+			app := b.app
+			app.Restricted = true
+			yes(see)(w.MayUse(ctx, app, b.anna.ID))
+		}},
+		{Method: "AppUsers", Do: func(ctx context.Context, see see) {
+			_, _ = w.Link(ctx, LinkAppUser, b.app.ID, b.anna.ID)
+			l, err := w.AppUsers(ctx)
+			yes(see)(slices.Contains(l, AppLink{b.app.ID, b.anna.ID}), err)
+		}},
+		{Method: "AppGroups", Do: func(ctx context.Context, see see) {
+			_, _ = w.Link(ctx, LinkAppGroup, b.app.ID, b.group.ID)
+			l, err := w.AppGroups(ctx)
+			yes(see)(slices.Contains(l, AppLink{b.app.ID, b.group.ID}), err)
+		}},
 		{Method: "SetTenantIDPs", Do: func(ctx context.Context, see see) {
 			see(w.SetTenantIDPs(ctx, b.tenant.ID, []string{b.idp.ID}))
 			see(w.SetTenantIDPs(ctx, b.tenant.ID, nil))
@@ -379,10 +405,13 @@ func (w *world) isolationCases(b *customer, bob User, assignment Assignment, exe
 			changed(see)(w.Link(ctx, LinkTenantMember, b.tenant.ID, b.anna.ID))
 			changed(see)(w.Link(ctx, LinkGroupMember, b.group.ID, b.anna.ID))
 			changed(see)(w.Link(ctx, LinkUserIDP, b.anna.ID, b.idp.ID))
+			changed(see)(w.Link(ctx, LinkAppUser, b.app.ID, bob.ID))
+			changed(see)(w.Link(ctx, LinkAppGroup, b.app.ID, b.group.ID))
 		}},
 		{Method: "Unlink", Do: func(ctx context.Context, see see) {
 			changed(see)(w.Unlink(ctx, LinkTenantMember, b.tenant.ID, b.anna.ID))
 			changed(see)(w.Unlink(ctx, LinkGroupMember, b.group.ID, b.anna.ID))
+			changed(see)(w.Unlink(ctx, LinkAppUser, b.app.ID, b.anna.ID))
 		}},
 		{Method: "TenantsOf", Do: func(ctx context.Context, see see) {
 			ids, err := w.TenantsOf(ctx, bob.ID)

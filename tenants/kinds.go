@@ -94,7 +94,7 @@ func (s *Store) Users() Kept[User] {
 		s: s, name: "user", trash: true, search: []string{"name", "email"},
 		filters: filters{
 			"active": activeFilter, "kind": kindFilter, "name": filterText("name"), "email": filterText("email"),
-			"tenant": s.memberFilter, "group": s.groupFilter, "second_factor": s.enrolledFilter, "method": s.methodFilter,
+			"tenant": s.memberFilter, "group": s.groupFilter, "client_app": s.appFilter(&appUserRow{}, "user_id"), "second_factor": s.enrolledFilter, "method": s.methodFilter,
 		},
 		value: userOf,
 		mark:  func(r *userRow) (*string, *Stamp, *string) { return &r.ID, &r.Stamp, &r.Name },
@@ -112,7 +112,7 @@ func (s *Store) Users() Kept[User] {
 // nothing refers to one that has no members.
 func (s *Store) Groups() Kept[Group] {
 	k := kind[groupRow, Group]{
-		s: s, name: "group", search: []string{"name"},
+		s: s, name: "group", search: []string{"name"}, filters: filters{"client_app": s.appFilter(&appGroupRow{}, "group_id")},
 		value: func(r groupRow) Group { return r.Group },
 		mark:  func(r *groupRow) (*string, *Stamp, *string) { return &r.ID, &r.Stamp, &r.Name },
 		within: func(ctx context.Context, tenants []string) *gorm.DB {
@@ -127,8 +127,10 @@ func (s *Store) Groups() Kept[Group] {
 				if err := s.unhang(ctx, id); err != nil {
 					return err
 				}
-				if err := s.DB.For(ctx).Where("group_id = ?", id).Delete(&groupMemberRow{}).Error; err != nil {
-					return fmt.Errorf("tenants: delete group: %w", err)
+				for _, row := range []any{&groupMemberRow{}, &appGroupRow{}} {
+					if err := s.DB.For(ctx).Where("group_id = ?", id).Delete(row).Error; err != nil {
+						return fmt.Errorf("tenants: delete group: %w", err)
+					}
 				}
 				return k.remove(ctx, id, version)
 			})
@@ -294,6 +296,13 @@ func (s *Store) memberFilter(q *gorm.DB, tenant string) (*gorm.DB, error) {
 
 func (s *Store) groupFilter(q *gorm.DB, group string) (*gorm.DB, error) {
 	return q.Where("id IN (?)", s.links(q.Statement.Context, &groupMemberRow{}).Select("user_id").Where("group_id = ?", group)), nil
+}
+
+// appFilter: which users, or groups, a client app is for.
+func (s *Store) appFilter(model any, column string) func(q *gorm.DB, app string) (*gorm.DB, error) {
+	return func(q *gorm.DB, app string) (*gorm.DB, error) {
+		return q.Where("id IN (?)", s.links(q.Statement.Context, model).Select(column).Where("client_app_id = ?", app)), nil
+	}
 }
 
 // activeFilter goes by an index of the few that are inactive, and along that of all for

@@ -23,6 +23,8 @@ const (
 	LinkTenantMember    LinkKind = "tenant_member"
 	LinkGroupMember     LinkKind = "group_member"
 	LinkUserIDP         LinkKind = "user_idp" // by the user's name
+	LinkAppUser         LinkKind = "client_app_user"
+	LinkAppGroup        LinkKind = "client_app_group"
 )
 
 // link is the table of a kind of link, and what its columns lead to.
@@ -39,6 +41,8 @@ func (k LinkKind) link() (link, bool) {
 		LinkTenantMember:    {&membershipRow{}, "tenant_id", "user_id", &tenantRow{}, &userRow{}},
 		LinkGroupMember:     {&groupMemberRow{}, "group_id", "user_id", &groupRow{}, &userRow{}},
 		LinkUserIDP:         {&identityRow{}, "user_id", "idp_id", &userRow{}, &idpRow{}},
+		LinkAppUser:         {&appUserRow{}, "client_app_id", "user_id", &clientAppRow{}, &userRow{}},
+		LinkAppGroup:        {&appGroupRow{}, "client_app_id", "group_id", &clientAppRow{}, &groupRow{}},
 	}[k]
 	return l, ok
 }
@@ -83,6 +87,10 @@ func (s *Store) Link(ctx context.Context, kind LinkKind, owner, other string) (D
 		in, row = db.WithScope(ctx, db.Scope{Subscription: sub, Tenant: owner}), &membershipRow{sub, owner, other}
 	case LinkGroupMember:
 		row = &groupMemberRow{sub, owner, other}
+	case LinkAppUser:
+		row = &appUserRow{sub, owner, other}
+	case LinkAppGroup:
+		row = &appGroupRow{sub, owner, other}
 	case LinkUserIDP:
 		if err := s.mustBeLocal(ctx, other); err != nil {
 			return Difference{}, err

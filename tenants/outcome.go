@@ -13,12 +13,15 @@ const (
 	OutcomePostpone Outcome = "may_postpone"   // he must set one up, but not before Policy.GraceUntil
 	OutcomeSetUp    Outcome = "must_set_up"    // he must set one up first
 	OutcomeRefused  Outcome = "cannot_satisfy" // a second factor is needed, and there is nothing that he could do
+	OutcomeNoAccess Outcome = "no_access"      // the app is not for him, whatever he proves
 )
 
 // Outcome reports what p means. What a help desk may do about it, a bypass, and what a
 // browser may be spared that is remembered, it does not count.
 func (p Policy) Outcome() Outcome {
 	switch {
+	case p.NoAccess:
+		return OutcomeNoAccess
 	case !p.Needed():
 		return OutcomeNone
 	case len(p.Offered) > 0:

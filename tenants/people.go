@@ -149,6 +149,10 @@ func (s *Store) loadPeople(ctx context.Context, e *estate, ids []string, byID ma
 				p.groups = insertGroup(p.groups, g)
 			}
 		}),
+		eachPair(of(&appUserRow{}, "client_app_id"), func(user, app string) {
+			p := byID[user]
+			p.apps = append(p.apps, app)
+		}),
 	)
 	if err != nil {
 		return err

@@ -34,7 +34,8 @@ func (s *Store) Policy(ctx context.Context, q Question) (Policy, error) {
 	return p, nil
 }
 
-// reach loads all that bears on one sign-in, in seven queries at most. Nothing here is
+// reach loads all that bears on one sign-in, in seven queries at most, and
+// one more for a restricted app. Nothing here is
 // remembered between requests: policy is asked of the current database each time
 // (SPEC §4).
 func (s *Store) reach(ctx context.Context, q Question) (Reach, User, error) {
@@ -63,6 +64,9 @@ func (s *Store) reach(ctx context.Context, q Question) (Reach, User, error) {
 	if err != nil {
 		return Reach{}, User{}, err
 	}
+	if r.Admits, err = s.admits(ctx, q.ClientAppID, r.Stations); err != nil {
+		return Reach{}, User{}, err
+	}
 	return r, user.User, s.candidates(ctx, user.User, q, r)
 }
 
@@ -78,6 +82,7 @@ type stationRow struct {
 	EnforceMFA     bool
 	MinACR         string
 	Active         bool
+	Restricted     bool
 }
 
 func (stationRow) TableName() string { return "stations" }
@@ -96,7 +101,7 @@ func (s *Store) stations(ctx context.Context, q Question) ([]Station, error) {
 	for _, r := range rows {
 		if r.Active {
 			passed[r.Level] = r.ID
-			out = append(out, Station{r.Level, r.ID, r.Name, r.EnforceMFA, Strength(r.MinACR)})
+			out = append(out, Station{r.Level, r.ID, r.Name, r.EnforceMFA, Strength(r.MinACR), r.Restricted})
 		}
 	}
 	switch {

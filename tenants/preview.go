@@ -17,16 +17,18 @@ type Effect string
 // Effects, the worst first.
 const (
 	EffectRefused  Effect = "cannot_satisfy" // a second factor is needed, nothing can be used and nothing be set up
+	EffectShutOut  Effect = "no_access"      // the app is not for him any more
 	EffectSetUp    Effect = "must_set_up"    // nothing can be used, but something be set up, and must be
 	EffectPostpone Effect = "grace"          // likewise, but not before the grace ends
 	EffectNewly    Effect = "asked_newly"    // asked for a second factor that he has, and was not before
+	EffectLetIn    Effect = "let_in"         // may use the app, and might not before
 	EffectFreed    Effect = "asked_no_more"  // not asked any more
 	EffectOther    Effect = "otherwise"      // asked or not as before, but for a choice or a strength that differs; or helped
 )
 
 // Effects lists all effects, the worst first.
 func Effects() []Effect {
-	return []Effect{EffectRefused, EffectSetUp, EffectPostpone, EffectNewly, EffectFreed, EffectOther}
+	return []Effect{EffectRefused, EffectShutOut, EffectSetUp, EffectPostpone, EffectNewly, EffectLetIn, EffectFreed, EffectOther}
 }
 
 // Preview tells what a change would do.
@@ -200,6 +202,9 @@ func judge(p *person, at signIn, before, after Policy) foreseen {
 		ID: p.ID, Name: p.Name, DisplayName: p.DisplayName, TenantID: at.tenant, IDPID: at.idp, ClientAppID: at.app,
 		Before: was, After: is, ResetPending: p.ProveFirst,
 	}}
+	if was == OutcomeNoAccess && is == was {
+		return f
+	}
 	if was == is && before.Required == after.Required && before.Min == after.Min && sameOffers(before.Offered, after.Offered) &&
 		(is != OutcomePostpone || before.GraceUntil.Equal(after.GraceUntil)) {
 		return f
@@ -210,7 +215,7 @@ func judge(p *person, at signIn, before, after Policy) foreseen {
 		f.Reasons = after.reasons()
 	case OutcomePostpone:
 		f.GraceUntil, f.Reasons = after.GraceUntil, after.reasons()
-	case OutcomeNone, OutcomeAsked:
+	case OutcomeNone, OutcomeAsked, OutcomeNoAccess:
 	}
 	return f
 }
@@ -219,17 +224,27 @@ func effectOf(was, is Outcome) Effect {
 	switch is {
 	case OutcomeRefused:
 		return EffectRefused
+	case OutcomeNoAccess:
+		return EffectShutOut
 	case OutcomeSetUp:
 		return EffectSetUp
 	case OutcomePostpone:
 		return EffectPostpone
 	case OutcomeAsked:
-		if was == OutcomeNone || was == OutcomePostpone {
+		switch was {
+		case OutcomeNoAccess:
+			return EffectLetIn
+		case OutcomeNone, OutcomePostpone:
 			return EffectNewly
+		case OutcomeAsked, OutcomeSetUp, OutcomeRefused:
 		}
 	case OutcomeNone:
-		if was != OutcomeNone {
+		switch was {
+		case OutcomeNoAccess:
+			return EffectLetIn
+		case OutcomeAsked, OutcomePostpone, OutcomeSetUp, OutcomeRefused:
 			return EffectFreed
+		case OutcomeNone:
 		}
 	}
 	return EffectOther

@@ -63,7 +63,7 @@ func (w *world) drawWorld(t *rapid.T) *smallWorld {
 		idp := IDP{ID: id.New(), Type: IDPLocal, EnforceMFA: rarely(t, "enforces"), Active: !rarely(t, "IDP inactive"), Stamp: stamped(0)}
 		idp.Name = idp.ID
 		w.create(t, s.ctx, &idpRow{IDP: idp})
-		app := ClientApp{ID: id.New(), Type: AppWeb, EnforceMFA: rarely(t, "enforces"), MinACR: anyACR(t), Active: !rarely(t, "app inactive"), Stamp: stamped(0)}
+		app := ClientApp{ID: id.New(), Type: AppWeb, EnforceMFA: rarely(t, "enforces"), MinACR: anyACR(t), Restricted: rarely(t, "restricted"), Active: !rarely(t, "app inactive"), Stamp: stamped(0)}
 		app.Name, app.ClientID = app.ID, app.ID
 		w.create(t, s.ctx, &clientAppRow{ClientApp: app})
 		group := Group{ID: id.New(), Name: id.New(), Stamp: stamped(0)}
@@ -82,6 +82,10 @@ func (w *world) drawWorld(t *rapid.T) *smallWorld {
 		s.drawUser(t)
 	}
 	s.drawAssignments(t)
+	for range rapid.IntRange(0, 3).Draw(t, "access") {
+		a := s.anyAccess(t)
+		s.setAccess(&a, true)
+	}
 	return s
 }
 
@@ -192,7 +196,7 @@ func (s *smallWorld) anyChange(t *rapid.T) Change {
 	case 4:
 		return Change{Switch: &Switch{TwoFactorID: oneOf(t, "factor", s.factors...), To: oneOf(t, "to", SwitchOn, SwitchOff, SwitchDelete)}}
 	}
-	if which := rapid.IntRange(0, 3).Draw(t, "another change"); which < 2 {
+	if which := rapid.IntRange(0, 5).Draw(t, "another change"); which < 4 {
 		return s.anotherChange(t, which)
 	}
 	d := &Demand{}
@@ -206,6 +210,24 @@ func (s *smallWorld) anyChange(t *rapid.T) Change {
 	return Change{Demand: d}
 }
 
+// anyAccess draws somebody whom an app is for.
+func (s *smallWorld) anyAccess(t *rapid.T) Access {
+	a := Access{ClientAppID: oneOf(t, "app", s.targets[LevelClientApp]...)}
+	a.Level, a.TargetID = s.place(t, LevelUser, LevelGroup)
+	return a
+}
+
+func (s *smallWorld) setAccess(a *Access, in bool) {
+	change, kind := s.Unlink, LinkAppUser
+	if in {
+		change = s.Link
+	}
+	if a.Level == LevelGroup {
+		kind = LinkAppGroup
+	}
+	done[Difference](s.t)(change(s.ctx, kind, a.ClientAppID, a.TargetID))
+}
+
 // anotherChange draws one of those that name no level.
 func (s *smallWorld) anotherChange(t *rapid.T, which int) Change {
 	if which == 0 {
@@ -214,6 +236,15 @@ func (s *smallWorld) anotherChange(t *rapid.T, which int) Change {
 			i.TwoFactorIDs = append(i.TwoFactorIDs, other)
 		}
 		return Change{Invalidate: i}
+	}
+	switch which {
+	case 1:
+		a := s.anyAccess(t)
+		a.To = oneOf(t, "to", RegroupIn, RegroupOut)
+		return Change{Access: &a}
+	case 2:
+		restricted := rapid.Bool().Draw(t, "restricts")
+		return Change{Demand: &Demand{Level: LevelClientApp, TargetID: oneOf(t, "app", s.targets[LevelClientApp]...), Restricted: &restricted}}
 	}
 	r := &Regroup{GroupID: oneOf(t, "group", s.targets[LevelGroup]...), To: oneOf(t, "to", RegroupIn, RegroupOut, RegroupDelete)}
 	if r.To != RegroupDelete {
@@ -229,6 +260,8 @@ func (s *smallWorld) makeAnother(c Change) {
 		for _, id := range c.Invalidate.TwoFactorIDs {
 			s.behind("UPDATE two_factors SET options_sealed = 'spoilt', version = version + 1 WHERE id = ?", id)
 		}
+	case c.Access != nil:
+		s.setAccess(c.Access, c.Access.To == RegroupIn)
 	case c.Regroup.To == RegroupIn:
 		done[Difference](s.t)(s.Link(s.ctx, LinkGroupMember, c.Regroup.GroupID, c.Regroup.UserID))
 	case c.Regroup.To == RegroupOut:
@@ -241,7 +274,7 @@ func (s *smallWorld) makeAnother(c Change) {
 // make makes a change for good.
 func (s *smallWorld) make(c Change) {
 	switch {
-	case c.Invalidate != nil, c.Regroup != nil:
+	case c.Invalidate != nil, c.Regroup != nil, c.Access != nil:
 		s.makeAnother(c)
 	case c.PutAssignment != nil:
 		a := *c.PutAssignment
@@ -271,6 +304,9 @@ func (s *smallWorld) make(c Change) {
 		}
 		if c.Demand.MinACR != nil {
 			s.behind(fmt.Sprintf("UPDATE %s SET min_acr = '%s' WHERE id = ?", table, *c.Demand.MinACR), c.Demand.TargetID)
+		}
+		if c.Demand.Restricted != nil {
+			s.behind(fmt.Sprintf("UPDATE client_apps SET restricted = %v WHERE id = ?", *c.Demand.Restricted), c.Demand.TargetID)
 		}
 	}
 }
@@ -401,6 +437,9 @@ func counts(t *rapid.T, s *smallWorld, c Change) {
 		}
 		for _, a := range g.People.Items {
 			if (a.After == OutcomeRefused) != (g.Effect == EffectRefused) || (g.Effect == EffectRefused) && len(a.Reasons) == 0 {
+				t.Fatalf("%s: %+v", g.Effect, a)
+			}
+			if (a.After == OutcomeNoAccess) != (g.Effect == EffectShutOut) || (g.Effect == EffectLetIn) && a.Before != OutcomeNoAccess {
 				t.Fatalf("%s: %+v", g.Effect, a)
 			}
 		}

@@ -289,7 +289,7 @@ func TestPreviewOfMany(t *testing.T) {
 		ctx, n := db.WithCounter(c.admin)
 		p, err := w.Preview(ctx, change, w.standing)
 		must(t, err)
-		if n.Count() > 14+2*7 {
+		if n.Count() > 15+2*7 {
 			t.Errorf("%d round trips for two pages", n.Count())
 		}
 		sum := 0

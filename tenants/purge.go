@@ -40,7 +40,7 @@ func (s *Store) purgeUsers(ctx context.Context, forget Forget) (int, error) {
 		"locale": "", "last_two_factor_id": "",
 	}
 	return s.purge(ctx, &userRow{}, nothing, func(ctx context.Context, id string) error {
-		for _, row := range []any{&identityRow{}, &passwordRow{}, &membershipRow{}, &groupMemberRow{}} {
+		for _, row := range []any{&identityRow{}, &passwordRow{}, &membershipRow{}, &groupMemberRow{}, &appUserRow{}} {
 			if err := s.links(ctx, row).Where("user_id = ?", id).Delete(row).Error; err != nil {
 				return fmt.Errorf("tenants: purge user: %w", err)
 			}
@@ -54,12 +54,14 @@ func (s *Store) purgeUsers(ctx context.Context, forget Forget) (int, error) {
 
 func (s *Store) purgeClientApps(ctx context.Context, forget Forget) (int, error) {
 	nothing := map[string]any{
-		"title": "", "redirect_uris": List{}, "post_logout_redirect_uris": List{}, "grant_types": List{}, "scopes": List{}, "resources": List{}, "jwks": "", "accent": "", "logo_url": "",
+		"title": "", "redirect_uris": List{}, "post_logout_redirect_uris": List{}, "grant_types": List{}, "scopes": List{}, "resources": List{}, "jwks": "", "claim_rules": ClaimRules{}, "accent": "", "logo_url": "",
 	}
 	return s.purge(ctx, &clientAppRow{}, nothing, func(ctx context.Context, id string) error {
 		for _, of := range []*gorm.DB{
 			s.links(ctx, &clientSecretRow{}).Where("client_app_id = ?", id),
 			s.links(ctx, &tenantClientAppRow{}).Where("client_app_id = ?", id),
+			s.links(ctx, &appUserRow{}).Where("client_app_id = ?", id),
+			s.links(ctx, &appGroupRow{}).Where("client_app_id = ?", id),
 			s.links(ctx, &templateRow{}).Where("level = ? AND target_id = ?", LevelClientApp, id),
 			s.links(ctx, &logoRow{}).Where("owner_id = ?", id),
 		} {

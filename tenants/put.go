@@ -152,6 +152,8 @@ func same(x, y any) bool {
 		return x.Equal(y.(time.Time))
 	case List:
 		return slices.Equal(x, y.(List))
+	case ClaimRules:
+		return x.String() == y.(ClaimRules).String()
 	}
 	return x == y
 }

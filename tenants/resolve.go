@@ -18,6 +18,7 @@ type Reach struct {
 	Exemptions  []Exemption          // of the user, client app or IDP
 	UserSince   time.Time            // grace begins with the user or the assignment, whichever is younger
 	Demand      twofactor.Strength   // by the request's acr_values
+	Admits      []string             // ids of the stations that a restricted app is for
 	LastUsed    string               // TwoFactor ID
 }
 
@@ -28,6 +29,7 @@ type Station struct {
 	Name       string             `json:"name"`
 	EnforceMFA bool               `json:"enforce_mfa,omitempty"`
 	Min        twofactor.Strength `json:"-"`
+	Restricted bool               `json:"-"` // of a client app: it is for some of the users and groups alone
 }
 
 // Candidate is an instance with what is known about its use for this user.
@@ -77,6 +79,7 @@ type Policy struct { //nolint:recvcheck // Resolve builds it by steps; whoever h
 	GraceUntil               time.Time   // until then who has nothing to use may sign in without; zero: no grace
 	User                     User        // whose policy it is
 	Epoch                    int64       // the user's credential epoch
+	NoAccess                 bool        // the app is restricted, and not for him
 	ProveFirst               bool        // his factors were reset: a bypass first, then a new factor
 	Exempt                   *Exemption  // what lifted rule 2, if it did
 	Chain                    []Link      // why, outermost level first
@@ -116,6 +119,7 @@ func (p Policy) maySetUp() bool { return len(p.Settable) > 0 && (!p.Held || len(
 func Resolve(r Reach) Policy {
 	p := Policy{Min: r.Demand, Demand: r.Demand}
 	seen := map[string]bool{}
+	p.bar(r)
 	hard := false // required without any grace
 	var own []string
 	for _, st := range r.Stations {
@@ -127,6 +131,9 @@ func Resolve(r Reach) Policy {
 		if st.Min > twofactor.StrengthNone {
 			p.Min = max(p.Min, st.Min)
 			link.add("demands %s", st.Min.ACR())
+		}
+		if why := r.lets(st, p.NoAccess); why != "" {
+			link.add("%s", why)
 		}
 		for _, a := range r.Assignments {
 			if a.Level != st.Level || a.TargetID != st.ID {
@@ -163,6 +170,25 @@ func Resolve(r Reach) Policy {
 	p.applyFallback()
 	p.order(r.LastUsed)
 	return p
+}
+
+// bar notes an app that is for others alone. No rule of SPEC §4 has a say in that.
+func (p *Policy) bar(r Reach) {
+	p.NoAccess = slices.ContainsFunc(r.Stations, func(st Station) bool { return st.Restricted }) &&
+		!slices.ContainsFunc(r.Stations, func(st Station) bool { return slices.Contains(r.Admits, st.ID) })
+}
+
+// lets says what a station has to do with a restricted app; empty: nothing.
+func (r Reach) lets(st Station, barred bool) string {
+	switch {
+	case st.Restricted:
+		return "is restricted to some users and groups"
+	case slices.Contains(r.Admits, st.ID):
+		return "may use the app"
+	case st.Level == LevelUser && barred:
+		return "may not use the app: neither he nor a group of his is among those"
+	}
+	return ""
 }
 
 func requirement(a Assignment, r Reach) string {
@@ -307,6 +333,7 @@ func sortBest(list []Candidate, last string) {
 // Explanation is a policy in words, for the audit trail and for administrators.
 type Explanation struct {
 	Required bool       `json:"required"`
+	NoAccess bool       `json:"no_access,omitempty"`
 	Demands  string     `json:"demands,omitempty"`         // acr
 	Request  string     `json:"request_demands,omitempty"` // acr: what the request asked for itself
 	Offered  []string   `json:"offered,omitempty"`
@@ -320,7 +347,7 @@ type Explanation struct {
 
 // Explain tells why a policy is as it is: what each level adds, and the result.
 func Explain(p Policy) Explanation {
-	e := Explanation{Required: p.Required, Demands: p.Min.ACR(), Request: p.Demand.ACR(), Unusable: p.Unusable, Chain: []Link{}}
+	e := Explanation{Required: p.Required, NoAccess: p.NoAccess, Demands: p.Min.ACR(), Request: p.Demand.ACR(), Unusable: p.Unusable, Chain: []Link{}}
 	for _, l := range p.Chain {
 		if len(l.Adds) > 0 {
 			e.Chain = append(e.Chain, l)
@@ -345,6 +372,8 @@ func Explain(p Policy) Explanation {
 
 func (p Policy) result(o Outcome, e Explanation) string {
 	switch {
+	case o == OutcomeNoAccess:
+		return "no access: the app is restricted, and not for this user"
 	case o == OutcomePostpone:
 		return "a second factor must be set up by " + e.Grace + ": " + strings.Join(e.Settable, ", ")
 	case o == OutcomeSetUp:

@@ -303,12 +303,12 @@ func TestExplainGolden(t *testing.T) {
 	usual := Reach{
 		Now: firstOfMay,
 		Stations: []Station{
-			{LevelSubscription, "s", "acme", true, 0},
-			{LevelTenant, "t", "staff", false, twofactor.Strength2FA},
-			{LevelIDP, "i", "local", false, 0},
-			{LevelClientApp, "a", "portal", false, twofactor.StrengthAAL2},
-			{LevelGroup, "g", "travellers", false, 0},
-			{LevelUser, "u", "anna", false, 0},
+			{LevelSubscription, "s", "acme", true, 0, false},
+			{LevelTenant, "t", "staff", false, twofactor.Strength2FA, false},
+			{LevelIDP, "i", "local", false, 0, false},
+			{LevelClientApp, "a", "portal", false, twofactor.StrengthAAL2, false},
+			{LevelGroup, "g", "travellers", false, 0, false},
+			{LevelUser, "u", "anna", false, 0, false},
 		},
 		Assignments: []Assignment{
 			{TwoFactorID: "mail", Level: LevelSubscription, TargetID: "s"},

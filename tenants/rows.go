@@ -42,6 +42,20 @@ type tenantClientAppRow struct{ SubscriptionID, TenantID, ClientAppID string }
 
 func (tenantClientAppRow) TableName() string { return "tenant_client_apps" }
 
+// What a restricted app is for, see access.go.
+type appUserRow struct{ SubscriptionID, ClientAppID, UserID string }
+
+func (appUserRow) TableName() string { return "client_app_users" }
+
+type appGroupRow struct{ SubscriptionID, ClientAppID, GroupID string }
+
+func (appGroupRow) TableName() string { return "client_app_groups" }
+
+// appAccessRow is both of these, see the view.
+type appAccessRow struct{ SubscriptionID, ClientAppID, TargetID string }
+
+func (appAccessRow) TableName() string { return "client_app_access" }
+
 type clientSecretRow struct {
 	ID, SubscriptionID, ClientAppID string
 	MAC                             string `gorm:"column:mac"`

@@ -82,6 +82,7 @@ func TestUsersByTheHundredThousand(t *testing.T) {
 				{"tenant": small.ID},
 				{"tenant": other.tenant.ID},
 				{"group": mine.group.ID},
+				{"client_app": mine.app.ID},
 				{"second_factor": "enabled"},
 				{"second_factor": "none"},
 				{"method": "enrolled"},
@@ -106,7 +107,9 @@ func TestUsersByTheHundredThousand(t *testing.T) {
 // ownersByIndex: what links to a thing is found and counted by an index, from either end.
 func (w *world) ownersByIndex(url string, recorder *testkit.Recorder, c *customer) {
 	w.t.Helper()
-	for kind, other := range map[LinkKind]string{LinkTenantMember: "u1000010", LinkGroupMember: "u1000077", LinkTenantIDP: c.idp.ID, LinkTenantClientApp: c.app.ID, LinkUserIDP: c.idp.ID} {
+	done[Difference](w.t)(w.Link(c.admin, LinkAppUser, c.app.ID, "u1000077"))
+	done[Difference](w.t)(w.Link(c.admin, LinkAppGroup, c.app.ID, c.group.ID))
+	for kind, other := range map[LinkKind]string{LinkTenantMember: "u1000010", LinkGroupMember: "u1000077", LinkTenantIDP: c.idp.ID, LinkTenantClientApp: c.app.ID, LinkUserIDP: c.idp.ID, LinkAppUser: "u1000077", LinkAppGroup: c.group.ID} {
 		recorder.Take()
 		ids, err := w.OwnersOf(c.admin, kind, other)
 		must(w.t, err)

@@ -93,6 +93,8 @@ type ClientApp struct {
 	Consent                bool   // users are asked before the app gets what it wants: it is not of their own house
 	EnforceMFA             bool
 	MinACR                 string
+	Restricted             bool // it is for its users and the members of its groups alone, see access.go
+	ClaimRules             ClaimRules
 	Accent                 string // "#rrggbb" or empty: the tenant's
 	LogoURL                string // empty: the tenant's
 	// LogoutURI is where the app hears of sessions that have ended (Back-Channel Logout

@@ -68,6 +68,9 @@ func checkClientApp(c *ClientApp) error {
 	if why := CheckCalledURI(c.JWKSURI); why != "" {
 		return invalid("jwks_uri", why)
 	}
+	if err := checkClaimRules(c.ClaimRules); err != nil {
+		return err
+	}
 	for _, s := range c.Scopes {
 		if s == "" || strings.ContainsFunc(s, notScopeChar) {
 			return invalid("scopes", "must be words of printable ASCII without quotes and backslashes")

@@ -240,7 +240,7 @@ func TestTextsAreThere(t *testing.T) {
 
 // consoleProblems are the codes that only the console and the REST API answer with, in
 // English: no page of a sign-in or an account can come upon them.
-const consoleProblems = "insufficient_scope role_unknown secret_unknown session_unknown token_invalid unknown"
+const consoleProblems = "claim_protected insufficient_scope role_unknown secret_unknown session_unknown token_invalid unknown"
 
 // TestProblemsHaveWords checks that every error that a page can show has words in
 // all languages.

@@ -181,6 +181,8 @@ func inFile(sf reflect.StructField, v any) any {
 		}
 	case tenants.List:
 		return append([]string{}, v...)
+	case tenants.ClaimRules:
+		return shownRules(v)
 	case bool:
 		return v != (sf.Tag.Get("key") == "require_pkce") // kept as its opposite
 	}

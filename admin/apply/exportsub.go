@@ -32,7 +32,7 @@ func (e *subExporter) all(ctx context.Context) error {
 		return err
 	}
 	for _, step := range []func(context.Context) error{
-		e.idps, e.clientApps, e.tenants, e.groupNames, e.users, e.groups, e.twoFactors, e.assignments, e.exemptions, e.templates, e.subRoles,
+		e.groupNames, e.idps, e.clientApps, e.tenants, e.users, e.groups, e.twoFactors, e.assignments, e.exemptions, e.templates, e.subRoles,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -92,7 +92,9 @@ func (e *subExporter) idps(ctx context.Context) error {
 func (e *subExporter) clientApps(ctx context.Context) error {
 	list, err1 := e.store.ListClientApps(ctx)
 	secrets, err2 := e.store.WithClientSecret(ctx)
-	if err := errors.Join(err1, err2); err != nil {
+	users, err3 := e.store.AppUsers(ctx)
+	groups, err4 := e.store.AppGroups(ctx)
+	if err := errors.Join(err1, err2, err3, err4, e.appUsers(ctx, users)); err != nil {
 		return err
 	}
 	list = slices.DeleteFunc(list, func(v tenants.ClientApp) bool { return isConsole(v, e.sub) })
@@ -102,6 +104,10 @@ func (e *subExporter) clientApps(ctx context.Context) error {
 		var s clientApp
 		describe(&s, v)
 		s = lean(e.exporter, s, func(bare clientApp) any { return usualApp(bare.Name.v, bare.Type.v) })
+		if !e.opts.NoUsers {
+			s.Users = e.namesOf(kindUser, idsOfApp(users, v.ID))
+		}
+		s.Groups = e.namesOf(kindGroup, idsOfApp(groups, v.ID))
 		notes := map[string]string{}
 		if usesSecret(v) && slices.Contains(secrets, v.ID) {
 			s.ClientSecret = source{set: true, v: origin{kept: true}}
@@ -110,6 +116,21 @@ func (e *subExporter) clientApps(ctx context.Context) error {
 		item(e.exporter, listIndent, e.label(kindClientApp, v.Name), s, notes)
 	}
 	return nil
+}
+
+// appUsers learns the names of the users that apps are for.
+func (e *subExporter) appUsers(ctx context.Context, links []tenants.AppLink) error {
+	if e.opts.NoUsers {
+		e.leftOut("users of the client apps of "+shownName(e.sub.Name), len(links))
+		return nil
+	}
+	ids := make([]string, len(links))
+	for i, l := range links {
+		ids[i] = l.ID
+	}
+	list, err := e.store.UsersByID(ctx, ids)
+	named(e, kindUser, list, func(v tenants.User) (string, string) { return v.Name, v.ID })
+	return err
 }
 
 func (e *subExporter) tenants(ctx context.Context) error {

@@ -36,7 +36,7 @@ type job struct {
 	aside   map[string]bool
 	console string // the name of that app, if there is one
 	// wrote tells whose lines take up what is found out later: memberships,
-	// passwords. By user id.
+	// passwords, whom apps are for. By the id of the user or the app.
 	wrote map[string]*change
 }
 
@@ -190,6 +190,11 @@ func (j *job) userNames() []string {
 			seen[normal(kindUser, m.v)] = true
 		}
 	}
+	for _, c := range j.spec.ClientApps {
+		for _, u := range c.Users.v {
+			seen[normal(kindUser, u.v)] = true
+		}
+	}
 	for _, a := range j.spec.Assignments {
 		seen[userOf(a.To)] = true
 	}
@@ -220,6 +225,15 @@ func (j *job) references() {
 	}
 	for _, g := range j.spec.Groups {
 		j.refer(kindUser, g.Members.v...)
+	}
+	for _, c := range j.spec.ClientApps {
+		j.refer(kindUser, c.Users.v...)
+		j.refer(kindGroup, c.Groups.v...)
+		for _, r := range c.ClaimRules.v {
+			if r.IDP.set {
+				j.refer(kindIDP, r.IDP)
+			}
+		}
 	}
 	for _, a := range j.spec.Assignments {
 		j.refer(kindTwoFactor, a.TwoFactor)

@@ -24,7 +24,7 @@ func (j *job) write(ctx context.Context) error {
 		return err
 	}
 	for _, step := range []func(context.Context) error{
-		j.putIDPs, j.putClientApps, j.putTenants, j.putUsers, j.putGroups, j.putTwoFactors, j.putAssignments, j.putExemptions,
+		j.putIDPs, j.putClientApps, j.putTenants, j.putUsers, j.putGroups, j.putAccess, j.putTwoFactors, j.putAssignments, j.putExemptions,
 		j.putTemplates, j.putMemberships, j.putPasswords, j.judge,
 	} {
 		if err := step(ctx); err != nil {

@@ -35,9 +35,55 @@ func (j *job) putClientApps(ctx context.Context) error {
 			}
 			fields = append(fields, f...)
 		}
-		j.changed(kindClientApp, want.Name, want.ID, d.Created, fields)
+		j.wrote[want.ID] = j.changed(kindClientApp, want.Name, want.ID, d.Created, fields)
 	}
 	return nil
+}
+
+// putAccess brings the users and groups that apps are for to what their keys say.
+func (j *job) putAccess(ctx context.Context) error {
+	users, err := j.store.AppUsers(ctx)
+	if err != nil {
+		return err
+	}
+	for _, s := range j.spec.ClientApps {
+		id := j.id(kindClientApp, s.Name.v)
+		c := j.wrote[id]
+		if s.Users.set {
+			buried, err := j.buriedUsers(ctx, idsOfApp(users, id))
+			if err != nil {
+				return err
+			}
+			d, err := j.store.SetAppUsers(ctx, id, append(j.idsOf(kindUser, s.Users), buried...))
+			if err != nil {
+				return err
+			}
+			fields, err := j.people(ctx, "users", d)
+			if err != nil {
+				return err
+			}
+			c.fields = append(c.fields, fields...)
+		}
+		if s.Groups.set {
+			d, err := j.store.SetAppGroups(ctx, id, j.idsOf(kindGroup, s.Groups))
+			if err != nil {
+				return err
+			}
+			c.fields = append(c.fields, j.linked("groups", kindGroup, d)...)
+		}
+	}
+	return nil
+}
+
+// idsOfApp are those that one app is for.
+func idsOfApp(links []tenants.AppLink, appID string) []string {
+	var ids []string
+	for _, l := range links {
+		if l.ClientAppID == appID {
+			ids = append(ids, l.ID)
+		}
+	}
+	return ids
 }
 
 func (j *job) wantedApp(s clientApp, have tenants.ClientApp, exists bool) (tenants.ClientApp, clientApp) {
@@ -56,6 +102,7 @@ func (j *job) wantedApp(s clientApp, have tenants.ClientApp, exists bool) (tenan
 	assign(&want.RequirePAR, s.RequirePAR)
 	assign(&want.EnforceMFA, s.EnforceMFA)
 	assign(&want.MinACR, s.MinACR)
+	assign(&want.Restricted, s.Restricted)
 	assign(&want.LogoURL, s.LogoURL)
 	assign(&want.Accent, s.Accent)
 	assign(&want.Active, s.Active)
@@ -76,6 +123,9 @@ func (j *job) wantedApp(s clientApp, have tenants.ClientApp, exists bool) (tenan
 		if l.from.set {
 			*l.to = words(l.from)
 		}
+	}
+	if s.ClaimRules.set {
+		want.ClaimRules = claimRules(s.ClaimRules)
 	}
 	if s.PKCEOptional.set {
 		want.PKCEOptional = !s.PKCEOptional.v

@@ -108,7 +108,7 @@ func (j *job) putGroups(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			fields, err = j.members(ctx, l)
+			fields, err = j.people(ctx, "members", l)
 			if err != nil {
 				return err
 			}
@@ -128,6 +128,11 @@ func (j *job) buriedMembers(ctx context.Context, groupID string) ([]string, erro
 	for i, l := range links {
 		ids[i] = l.UserID
 	}
+	return j.buriedUsers(ctx, ids)
+}
+
+// buriedUsers are the deleted ones of some users.
+func (j *job) buriedUsers(ctx context.Context, ids []string) ([]string, error) {
 	users, err := j.store.UsersByID(ctx, ids)
 	var buried []string
 	for _, u := range users {
@@ -138,9 +143,9 @@ func (j *job) buriedMembers(ctx context.Context, groupID string) ([]string, erro
 	return buried, err
 }
 
-// members names the users that a group gained and lost; the lost ones may be
+// people names the users that a group or an app gained and lost; the lost ones may be
 // nowhere in the file.
-func (j *job) members(ctx context.Context, d tenants.Difference) ([]field, error) {
+func (j *job) people(ctx context.Context, key string, d tenants.Difference) ([]field, error) {
 	var ids []string
 	for _, f := range d.Fields {
 		ids = append(ids, cmp.Or(f.New, f.Old))
@@ -152,7 +157,7 @@ func (j *job) members(ctx context.Context, d tenants.Difference) ([]field, error
 	for _, u := range users {
 		j.put(kindUser, u.Name, u.ID)
 	}
-	return j.linked("members", kindUser, d), nil
+	return j.linked(key, kindUser, d), nil
 }
 
 // putMemberships brings the tenants and groups of users to what their keys say.

@@ -187,6 +187,13 @@ func (p *parser) read(n *yaml.Node, at place, dst any, tag reflect.StructTag) {
 		p.options(n, at, d)
 	case *bases:
 		p.bases(n, at, d)
+	case *rules:
+		d.place = at
+		p.list(n, at, reflect.ValueOf(&d.v).Elem())
+		d.set = n.Kind == yaml.SequenceNode
+	case *constant:
+		d.place = at
+		d.v, d.set = p.constant(n, at)
 	case *target:
 		d.place = at
 		d.v, d.set = p.target(n, at, tag)

@@ -118,7 +118,24 @@ type clientApp struct {
 	Accent                 text   `key:"accent" default:"\"\"" check:"accent" help:"Colour of the sign-in pages for this app, as \"#rrggbb\"; empty: the tenant's."`
 	EnforceMFA             flag   `key:"enforce_mfa" default:"false" help:"Sign-ins for this app ask for a second factor."`
 	MinACR                 text   `key:"min_acr" default:"\"\"" check:"acr" help:"Weakest sign-in that the app accepts; empty: none is refused."`
+	Restricted             flag   `key:"restricted" default:"false" help:"Whether only the users and groups below can use the app. Nobody else gets or keeps an answer from it."`
+	Users                  texts  `key:"users" ref:"user" help:"Login names of the users that a restricted app is for: exactly these, beside the members of its groups."`
+	Groups                 texts  `key:"groups" ref:"group" help:"Names of the groups that a restricted app is for: exactly these."`
+	ClaimRules             rules  `key:"claim_rules" default:"[]" help:"What the app is told of its users, other than by scopes: in this order."`
 	Active                 flag   `key:"active" default:"true" help:"Whether it can be used."`
+}
+
+type claimRule struct {
+	entry
+	Name      text     `key:"name" must:"true" help:"The claim: 1 to 64 characters without spaces. It takes the place of what a scope gives. Those that say who made a token, and for whom, are not to be had."`
+	Source    text     `key:"source" must:"true" choices:"constant,attribute,groups,tenant,omit" help:"Where its value comes from. omit: the app is not told, whatever its scopes."`
+	Value     constant `key:"value" help:"Of a constant: text, a number, true, false or a list of these."`
+	Attribute text     `key:"attribute" choices:"id,name,display_name,given_name,family_name,email,email_verified,phone,phone_verified,locale,subject,title" help:"Of the user: name is the login name, subject what another provider knows the user by. Of the tenant: name or title."`
+	IDP       text     `key:"idp" ref:"idp" help:"With the attribute subject: the IDP of type oidc."`
+	Prefix    text     `key:"prefix" help:"Of groups: only those whose names begin so."`
+	Map       texts    `key:"map" help:"Of groups: what they are called, as \"group = role\". No other group is told then."`
+	Scope     text     `key:"scope" check:"scope" help:"Only where this scope was granted."`
+	In        texts    `key:"in" choices:"userinfo,id_token,access_token" help:"Where the claim is. Absent: in userinfo, and in the ID token if id_token_profile is true; one that is dropped is dropped in both."`
 }
 
 type user struct {

@@ -26,6 +26,9 @@ func drawKeys(name string, t reflect.Type, out map[string]string) {
 		if key == "" {
 			continue
 		}
+		if f.Type == reflect.TypeFor[rules]() {
+			drawKeys(tableOf(f), reflect.TypeFor[claimRule](), out)
+		}
 		if f.Type.Kind() == reflect.Slice {
 			drawKeys(tableOf(f), f.Type.Elem(), out)
 		}
@@ -63,6 +66,8 @@ func drawType(f reflect.StructField) string {
 		return "factor type: options"
 	case *target:
 		return "`{LEVEL: NAME}`, LEVEL one of " + ticked(f.Tag.Get("levels"))
+	case *constant:
+		return "text, number, true, false or a list"
 	case *texts:
 		switch {
 		case choices != "":

@@ -34,6 +34,10 @@ func describe(spec, entity any) {
 			if l, ok := x.Interface().(tenants.List); ok {
 				*d = textsOf(l)
 			}
+		case *rules:
+			if l, ok := x.Interface().(tenants.ClaimRules); ok {
+				*d = rulesOf(l)
+			}
 		case *source:
 			if s := x.String(); s != "" {
 				*d = source{set: true, v: origin{literal: s}}
@@ -102,6 +106,9 @@ func sameValue(a, b reflect.Value) bool {
 	case texts:
 		y, _ := b.Interface().(texts)
 		return x.set && y.set && slices.Equal(words(x), words(y))
+	case rules:
+		y, _ := b.Interface().(rules)
+		return x.set && y.set && claimRules(x).String() == claimRules(y).String()
 	case options:
 		y, _ := b.Interface().(options)
 		return x.set && y.set && len(x.v.members) == 0 && len(y.v.members) == 0

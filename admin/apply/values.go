@@ -1,6 +1,9 @@
 package apply
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // place is where something stands in the file.
 type place struct {
@@ -28,16 +31,18 @@ type value[T any] struct {
 
 // The kinds of values that a key may take. What they accept is in readvalue.go and readsource.go.
 type (
-	text    = value[string]
-	flag    = value[bool]
-	count   = value[int64] // a whole number, not negative
-	span    = value[time.Duration]
-	moment  = value[time.Time]
-	texts   = value[[]text]
-	source  = value[origin]      // a secret or a long text, or where it is kept
-	options = value[tree]        // options of one TwoFactor, by name
-	bases   = value[[]typeBase]  // base settings, by factor type
-	target  = value[destination] // a level and the name of what is on it
+	text     = value[string]
+	flag     = value[bool]
+	count    = value[int64] // a whole number, not negative
+	span     = value[time.Duration]
+	moment   = value[time.Time]
+	texts    = value[[]text]
+	source   = value[origin]          // a secret or a long text, or where it is kept
+	options  = value[tree]            // options of one TwoFactor, by name
+	bases    = value[[]typeBase]      // base settings, by factor type
+	target   = value[destination]     // a level and the name of what is on it
+	rules    = value[[]claimRule]     // of claims, see claimrules.go
+	constant = value[json.RawMessage] // text, a number, true, false or a list of these
 )
 
 // origin says where the text of a secret comes from: one of the four.

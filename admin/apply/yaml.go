@@ -81,6 +81,11 @@ func (e *emitter) key(begin, rest, key string, v any, notes map[string]string) {
 		}
 		e.long(begin, rest, key, escaped(v.v.literal))
 		return
+	case rules:
+		e.rules(begin, rest, key, v.v)
+		return
+	case constant:
+		value = shownConstant(v.v)
 	case options:
 		e.tree(begin, rest, key, v.v, notes)
 		return

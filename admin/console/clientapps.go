@@ -18,9 +18,10 @@ import (
 func mountClientApps(c *Console, s *mux.Router) {
 	s.HandleFunc("/client-apps/new", c.at(newClientApp)).Methods(http.MethodGet, http.MethodHead)
 	mount(c, s, clientApps())
-	mountTies(c, s, clientApps(), appTenants())
+	mountTies(c, s, clientApps(), appTenants(), appUsers(), appGroups())
 	mountLogo(c, s, clientApps(), appLogo())
 	mountSecrets(c, s)
+	mountClaimRules(c, s)
 }
 
 // appType is one type of client app, in words.
@@ -94,7 +95,15 @@ func clientApps() resource[tenants.ClientApp] {
 			case d.own(*before):
 				return nil, errOwnApp
 			}
-			return demands(tenants.LevelClientApp, before.ID, before.EnforceMFA, after.EnforceMFA, before.MinACR, after.MinACR), nil
+			c := demands(tenants.LevelClientApp, before.ID, before.EnforceMFA, after.EnforceMFA, before.MinACR, after.MinACR)
+			if before.Restricted == after.Restricted {
+				return c, nil
+			}
+			if c == nil {
+				c = &tenants.Change{Demand: &tenants.Demand{Level: tenants.LevelClientApp, TargetID: before.ID}}
+			}
+			c.Demand.Restricted = &after.Restricted
+			return c, nil
 		},
 		losses: func(d *desk, v tenants.ClientApp) ([]string, error) {
 			if d.own(v) {
@@ -181,6 +190,7 @@ func appForm(d *desk, v tenants.ClientApp, fresh bool) ([]ui.AdminSection, error
 			toggle("consent", "Ask for consent", v.Consent, "People are asked once whether the app may have what it asks for, and can take that back.", "The app is of your own house: nobody is asked."),
 			toggle("enforce_mfa", "Enforce a second factor", v.EnforceMFA, "Whoever signs in to this app is asked for a second factor.", "Whether one is asked for is up to the other levels."),
 			choose("min_acr", "Strength at least", v.MinACR, "Weaker second factors are not offered.", strengths()...),
+			toggle("restricted", "For certain people only", v.Restricted, "Only the users and groups that are listed on the app's page can use it.", "Whoever is a member of one of its tenants can use it."),
 		}})
 	}
 	return out, nil
@@ -285,6 +295,7 @@ func readApp(d *desk, v *tenants.ClientApp, fresh bool) []ui.FieldError {
 	r.toggle("consent", &v.Consent)
 	r.toggle("enforce_mfa", &v.EnforceMFA)
 	r.text("min_acr", &v.MinACR)
+	r.toggle("restricted", &v.Restricted)
 	r.text("id_token_alg", &v.IDTokenAlg)
 	r.toggle("id_token_profile", &v.IDTokenProfile)
 	r.grant(v, "refresh", tenants.GrantRefresh)
@@ -357,6 +368,14 @@ func showApp(d *desk, v tenants.ClientApp, p *ui.AdminDetail) error {
 	if v.Type != tenants.AppMachine {
 		p.Parts = append(p.Parts, logoPart(d, "client-apps", v.ID, v.LogoURL, d.may(admin.ClientAppWrite)))
 	}
+	if v.Type != tenants.AppMachine {
+		access, err := accessParts(d, v)
+		if err != nil {
+			return err
+		}
+		p.Parts = append(p.Parts, access...)
+	}
+	p.Parts = append(p.Parts, claimsPart(d, v))
 	if v.LogoutURI != "" {
 		told, err := toldPart(d, v)
 		if err != nil {
@@ -404,6 +423,7 @@ func appFacts(d *desk, v tenants.ClientApp) []ui.AdminFact {
 	if v.Type != tenants.AppMachine {
 		facts = append(facts, fact("Consent", map[bool]string{true: "Asked for", false: "Not asked for"}[v.Consent]))
 		facts = append(facts, fact("Second factor", d.enforced(v.EnforceMFA)), fact("Strength at least", strengthName(v.MinACR)))
+		facts = append(facts, fact("Who can use it", yesNo(v.Restricted, "Its users and groups only", "All members of its tenants")))
 	}
 	return append(facts, ui.AdminFact{Name: "Created", AdminCell: ui.AdminCell{Time: d.when(v.CreatedAt)}}, idFact(v.ID))
 }

@@ -166,6 +166,9 @@ func (d *desk) levels(known tenants.Station, e tenants.Explanation) []ui.AdminLe
 func result(e tenants.Explanation) ui.AdminResult {
 	r := ui.AdminResult{Tone: ui.ToneGood, Heading: capital(e.Result) + "."}
 	switch {
+	case e.NoAccess:
+		r.Tone, r.Text = ui.ToneBad, "When he has shown who he is, he is told so, and led back to the app. Add him or a group of his on the app's page to let him in."
+		return r
 	case strings.HasPrefix(e.Result, "refused"):
 		r.Tone, r.Text = ui.ToneBad, "The sign-in fails closed: he is told so, and it stands in the audit trail. Give him a factor that he can use, or an exemption."
 	case len(e.Offered) == 0 && len(e.Settable) > 0 && e.Grace == "" && e.Required:

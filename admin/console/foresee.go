@@ -32,7 +32,9 @@ func (d *desk) foresee(c tenants.Change) (*outlook, error) {
 
 // locksOut reports whether somebody could sign in no more.
 func (o *outlook) locksOut() bool {
-	return slices.ContainsFunc(o.Groups, func(g tenants.AffectedGroup) bool { return g.Effect == tenants.EffectRefused && g.Count > 0 })
+	return slices.ContainsFunc(o.Groups, func(g tenants.AffectedGroup) bool {
+		return (g.Effect == tenants.EffectRefused || g.Effect == tenants.EffectShutOut) && g.Count > 0
+	})
 }
 
 // effectWords are what an effect is called: as a figure, and as the head of a list.
@@ -40,6 +42,10 @@ func effectWords(e tenants.Effect) (figure, head string, tone ui.AdminTone) {
 	switch e {
 	case tenants.EffectRefused:
 		return "cannot satisfy it", "They could not sign in", ui.ToneBad
+	case tenants.EffectShutOut:
+		return "lose access", "They could not use the app any more", ui.ToneBad
+	case tenants.EffectLetIn:
+		return "get access", "They could use the app, and may not now", ui.TonePlain
 	case tenants.EffectSetUp:
 		return "must set one up first", "They must set up a second factor at their next sign-in", ui.ToneWarn
 	case tenants.EffectPostpone:
@@ -124,6 +130,8 @@ func outcomeWords(o tenants.Outcome) string {
 		return "Must set one up"
 	case tenants.OutcomeRefused:
 		return "Refused"
+	case tenants.OutcomeNoAccess:
+		return "No access"
 	}
 	return string(o)
 }

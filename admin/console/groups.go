@@ -18,6 +18,7 @@ func groups() resource[tenants.Group] {
 		columns: []ui.AdminColumn{
 			{Label: "Name", Sort: "name"}, {Label: "Created", Sort: "created", Down: true},
 		},
+		filters: accessFilter,
 		cells: func(d *desk, v tenants.Group) []ui.AdminCell {
 			return []ui.AdminCell{{Text: v.Name}, {Time: d.when(v.CreatedAt)}}
 		},

@@ -83,17 +83,15 @@ func (r resource[V]) retie(d *desk, t tie) error {
 	return d.done(d.path(r.path, d.id())+"#"+t.at, yesNo(on, "Added.", "Removed."), nil)
 }
 
-// foreseeTie shows what it means for a user's sign-ins that a group gets or loses him, if
-// that is anything and nobody has seen it yet: with a group go its second factors.
+// foreseeTie shows what it means for sign-ins that a group gets or loses a user, or that an
+// app is for somebody no more, if that is anything and nobody has seen it yet: with a group
+// go its second factors.
 func (r resource[V]) foreseeTie(d *desk, t tie, owner, linked string, on bool) (shown bool, err error) {
-	if t.kind != tenants.LinkGroupMember || d.confirmed() || !d.may(admin.PolicyRead) {
+	c := tieChange(t.kind, owner, linked, on)
+	if c == nil || d.confirmed() || !d.may(admin.PolicyRead) {
 		return false, nil
 	}
-	to := tenants.RegroupOut
-	if on {
-		to = tenants.RegroupIn
-	}
-	o, err := d.foresee(tenants.Change{Regroup: &tenants.Regroup{GroupID: owner, UserID: linked, To: to}})
+	o, err := d.foresee(*c)
 	if problem.Is(err, problem.Invalid) || problem.Is(err, problem.NotFound) {
 		return false, nil // the change itself says what is wrong
 	}
@@ -105,6 +103,30 @@ func (r resource[V]) foreseeTie(d *desk, t tie, owner, linked string, on bool) (
 		heading: "Whom this affects", action: d.path(r.path, d.id(), t.at), do: one(d.r, ui.FieldDo), back: back, backLabel: "Leave it as it is",
 		crumbs: []ui.Link{{Text: r.title, URL: d.path(r.path)}},
 	})
+}
+
+// tieChange is what a change of a tie means for sign-ins; nil: nothing to show.
+func tieChange(kind tenants.LinkKind, owner, linked string, on bool) *tenants.Change {
+	to := tenants.RegroupOut
+	if on {
+		to = tenants.RegroupIn
+	}
+	out := func(l tenants.Level) *tenants.Change {
+		if on {
+			return nil // that it lets somebody in is what it is for
+		}
+		return &tenants.Change{Access: &tenants.Access{ClientAppID: owner, Level: l, TargetID: linked, To: to}}
+	}
+	switch kind {
+	case tenants.LinkGroupMember:
+		return &tenants.Change{Regroup: &tenants.Regroup{GroupID: owner, UserID: linked, To: to}}
+	case tenants.LinkAppUser:
+		return out(tenants.LevelUser)
+	case tenants.LinkAppGroup:
+		return out(tenants.LevelGroup)
+	case tenants.LinkTenantIDP, tenants.LinkTenantClientApp, tenants.LinkTenantMember, tenants.LinkUserIDP:
+	}
+	return nil
 }
 
 // resolve turns what was typed into an id.

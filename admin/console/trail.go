@@ -111,7 +111,7 @@ func (d *desk) entry(e audit.Event, names admin.Names) ui.AdminEntry {
 			out.About, out.AboutURL = d.called(names, wordsOf(detail["subject_kind"]), wordsOf(detail["subject"]))
 		}
 		without = []string{"role", "subject", "subject_kind", "home", "tenant"}
-	case e.Kind == "sign_in.done", e.Kind == "sign_in.no_factor":
+	case e.Kind == "sign_in.done", e.Kind == "sign_in.no_factor", e.Kind == "sign_in.no_access":
 		if why, ok := detail["explanation"].(map[string]any); ok {
 			out.Text = capital(wordsOf(why["result"]))
 		}

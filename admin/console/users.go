@@ -100,7 +100,7 @@ func userFilters(d *desk) []ui.AdminFilter {
 			out = append(out, f)
 		}
 	}
-	return out
+	return append(out, accessFilter(d)...)
 }
 
 func userForm(d *desk, v tenants.User, fresh bool) ([]ui.AdminSection, error) {

@@ -30,6 +30,7 @@ var events = []event{
 	{"sign_in.wrong_password", "Wrong password", ui.ToneWarn},
 	{"sign_in.wrong_passkey", "Wrong passkey", ui.ToneWarn},
 	{"sign_in.no_factor", "Sign-in without a usable second factor", ui.ToneBad},
+	{"sign_in.no_access", "Sign-in to an app that is for others", ui.ToneWarn},
 	{"sign_in.refused", "Sign-in refused", ui.ToneBad},
 	{"sign_in.bad_request", "Sign-in asked for wrongly", ui.ToneWarn},
 	{"factor.wrong", "Wrong answer to a second factor", ui.ToneWarn},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"mime"
@@ -109,6 +110,7 @@ func (s *shape) check(members map[string]any) (faults []Fault) {
 			faults = append(faults, Fault{name, s.stranger(name)})
 		case v != nil:
 			present[name] = v
+			faults = append(faults, s.strangersIn(name, v)...)
 		case !s.patch:
 			faults = append(faults, Fault{name, "is null: leave it out"})
 		}
@@ -132,6 +134,25 @@ func (s *shape) check(members map[string]any) (faults []Fault) {
 	return faults
 }
 
+// strangersIn are the members of the objects of a list that are not known.
+func (s *shape) strangersIn(name string, v any) (faults []Fault) {
+	items := s.schema.Properties[name].Items
+	if items == nil || items.Ref == "" {
+		return nil
+	}
+	known := s.registry.SchemaFromRef(items.Ref).Properties
+	list, _ := v.([]any)
+	for i, item := range list {
+		object, _ := item.(map[string]any)
+		for member := range object {
+			if _, ok := known[member]; !ok {
+				faults = append(faults, Fault{fmt.Sprintf("%s[%d].%s", name, i, member), "is not known here"})
+			}
+		}
+	}
+	return faults
+}
+
 // stranger says why a member is not taken.
 func (s *shape) stranger(name string) string {
 	switch {
@@ -146,6 +167,13 @@ func (s *shape) stranger(name string) string {
 // decode reads the members into a struct that has the shape. Those that are absent it
 // leaves alone; null empties.
 func (b body) decode(dst any) error {
+	// The decoder reads into what a list holds already: what it is not given would stay.
+	v := reflect.ValueOf(dst).Elem()
+	for _, f := range reflect.VisibleFields(v.Type()) {
+		if f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.Struct && b.given(memberOf(f)) {
+			v.FieldByIndex(f.Index).SetZero()
+		}
+	}
 	err := json.Unmarshal(b.raw, dst)
 	var wrong *json.UnmarshalTypeError
 	if errors.As(err, &wrong) {
@@ -155,7 +183,6 @@ func (b body) decode(dst any) error {
 	if err != nil {
 		return failure(http.StatusUnprocessableEntity, "invalid", "The body cannot be read.")
 	}
-	v := reflect.ValueOf(dst).Elem()
 	for _, f := range reflect.VisibleFields(v.Type()) {
 		if value, ok := b.members[memberOf(f)]; ok && value == nil && !f.Anonymous {
 			v.FieldByIndex(f.Index).SetZero()

@@ -1,6 +1,10 @@
 package rest
 
-import "twofold/tenants"
+import (
+	"encoding/json"
+
+	"twofold/tenants"
+)
 
 // ClientAppUpdate is what can be changed of a client app.
 type ClientAppUpdate struct {
@@ -26,9 +30,25 @@ type ClientAppUpdate struct {
 	Consent                bool     `json:"consent" doc:"Users are asked before it gets what it wants: it is not of their own house."`
 	EnforceMFA             bool     `json:"enforce_mfa" doc:"Sign-ins for this app ask for a second factor."`
 	MinACR                 string   `json:"min_acr" maxLength:"64" doc:"Weakest sign-in that it accepts; empty: none is refused."`
+	Restricted             bool     `json:"restricted" doc:"Only its users and the members of its groups can use it; nobody else gets or keeps an answer from it. A machine that acts for itself is not concerned."`
 	Accent                 string   `json:"accent" maxLength:"7" doc:"Colour of its sign-in page; empty: the tenant's." example:"#1a73e8"`
 	LogoURL                string   `json:"logo_url" maxLength:"2048" doc:"Logo on its sign-in page; empty: the tenant's."`
 	Active                 bool     `json:"active" doc:"Whether it can be used."`
+
+	ClaimRules []ClaimRule `json:"claim_rules" maxItems:"50" doc:"What it is told of its users, other than by scopes: in this order."`
+}
+
+// ClaimRule makes one claim, or drops one.
+type ClaimRule struct {
+	Name      string          `json:"name" maxLength:"64" doc:"The claim. It takes the place of what a scope gives; those that say who made a token, and for whom, are refused (claim_protected)." example:"roles"`
+	Source    string          `json:"source" enum:"constant,attribute,groups,tenant,omit" doc:"Where its value comes from; omit: the app is not told, whatever its scopes."`
+	Scope     string          `json:"scope,omitempty" maxLength:"254" doc:"Only where this scope was granted; absent: always."`
+	In        []string        `json:"in,omitempty" maxItems:"3" enum:"userinfo,id_token,access_token" doc:"Where the claim is; absent: in userinfo, and in ID tokens with id_token_profile. What is dropped is dropped in both. What is in access tokens introspection tells too."`
+	Value     json.RawMessage `json:"value,omitempty" doc:"Of a constant: text, a number, true, false or a list of these." example:"\"internal\""`
+	Attribute string          `json:"attribute,omitempty" enum:"id,name,display_name,given_name,family_name,email,email_verified,phone,phone_verified,locale,subject,title" doc:"Of the user: name is the login name, subject what another provider knows the user by. Of the tenant: name or title."`
+	IDP       string          `json:"idp,omitempty" maxLength:"254" doc:"With the attribute subject: name of the IDP, of type oidc."`
+	Prefix    string          `json:"prefix,omitempty" maxLength:"254" doc:"Of groups: only those whose names begin so."`
+	Map       []string        `json:"map,omitempty" maxItems:"100" doc:"Of groups: what they are called, as group = role; no other is told then." example:"[\"managers = approver\"]"`
 }
 
 // ClientAppCreate is what a client app is made of.
@@ -43,7 +63,7 @@ type ClientApp struct {
 func (a *API) clientApps() {
 	crud(a, resource[tenants.ClientApp, ClientApp, ClientAppCreate, ClientAppUpdate]{
 		one: "client app", many: "client apps", kind: "client_app", plural: "client_apps", things: func() keeper[tenants.ClientApp] { return a.Admin.ClientApps() }, trash: true,
-		about: "A client app sends its users here to sign in, or is a machine.",
+		about: "A client app sends its users here to sign in, or is a machine. Whom a restricted one is for is listed by users.list and groups.list, with the filter client_app.",
 		fresh: ClientAppCreate{ClientAppUpdate{IDTokenAlg: tenants.AlgOfTenant, Active: true}}, must: []string{"name", "type"}, complete: usualApp,
 		filters: []filter{
 			active(),

@@ -218,7 +218,7 @@ func (d documenter) notModified() {
 
 var pathDocs = map[string]string{
 	"subscription": "Id of the subscription.", "id": "Its id.", "type": "A type of second factor.",
-	"idp": "Id of the IDP.", "client_app": "Id of the client app.", "member": "Id of the user.", "secret": "Id of the secret.", "session": "Id of the session.", "key": "Id of the key.",
+	"idp": "Id of the IDP.", "client_app": "Id of the client app.", "member": "Id of the user.", "user": "Id of the user.", "group": "Id of the group.", "secret": "Id of the secret.", "session": "Id of the session.", "key": "Id of the key.",
 }
 
 // describe adds what all operations have in common.

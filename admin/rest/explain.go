@@ -14,6 +14,7 @@ import (
 type Explanation struct {
 	Result   string    `json:"result" doc:"What would happen, in words."`
 	Required bool      `json:"required" doc:"A second factor is required."`
+	NoAccess bool      `json:"no_access" doc:"The app is restricted, and not for this user."`
 	Demands  string    `json:"demands" doc:"Weakest sign-in that is accepted, as acr."`
 	Request  string    `json:"request_demands" doc:"What the request asked for itself, as acr."`
 	Offered  []string  `json:"offered" doc:"Names of the instances that the user can choose from."`
@@ -92,7 +93,7 @@ func (a *API) policy() {
 
 func showExplanation(e tenants.Explanation) Explanation {
 	out := Explanation{
-		Result: e.Result, Required: e.Required, Demands: e.Demands, Request: e.Request, Grace: e.Grace, Exempt: e.Exempt,
+		Result: e.Result, Required: e.Required, NoAccess: e.NoAccess, Demands: e.Demands, Request: e.Request, Grace: e.Grace, Exempt: e.Exempt,
 		Offered: append([]string{}, e.Offered...), Settable: append([]string{}, e.Settable...), Unusable: []Useless{}, Chain: []Station{},
 	}
 	for _, u := range e.Unusable {

@@ -21,5 +21,6 @@ func (a *API) groups() {
 		one: "group", many: "groups", kind: "group", plural: "groups", things: func() keeper[tenants.Group] { return a.Admin.Groups() },
 		about: "A group is a set of users: roles and assignments can go to it. It is deleted for good.",
 		must:  []string{"name"}, sorts: []string{"name", "created"},
+		filters: []filter{{"client_app", "Id of a client app that is for the members of the group, if it is restricted.", nil}},
 	})
 }

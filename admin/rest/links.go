@@ -3,13 +3,15 @@ package rest
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"twofold/admin"
 	"twofold/tenants"
 )
 
-// links adds the operations that link two things. Members are listed by users.list,
-// with its filters tenant and group: they can be many.
+// links adds the operations that link two things. What can be many is listed by a filter
+// of its own list: the members of a tenant or a group, and whom a client app is for, by
+// users.list and groups.list.
 func (a *API) links() {
 	for _, l := range []struct {
 		kind                      tenants.LinkKind
@@ -23,12 +25,11 @@ func (a *API) links() {
 		{tenants.LinkTenantMember, "tenant", "tenants", "user", "members", "member", admin.UserRead, admin.UserWrite, true},
 		{tenants.LinkGroupMember, "group", "groups", "user", "members", "member", admin.GroupRead, admin.GroupWrite, true},
 		{tenants.LinkUserIDP, "user", "users", "IDP", "idps", "idp", admin.UserRead, admin.UserWrite, false},
+		{tenants.LinkAppUser, "client app", "client-apps", "user", "users", "user", admin.ClientAppRead, admin.ClientAppWrite, true},
+		{tenants.LinkAppGroup, "client app", "client-apps", "group", "groups", "group", admin.ClientAppRead, admin.ClientAppWrite, true},
 	} {
 		path := "/subscriptions/{subscription}/" + l.ownerPath + "/{id}/" + l.otherPath
-		name := l.ownerPath + "." + map[string]string{"client-apps": "client_apps"}[l.otherPath]
-		if l.otherPath != "client-apps" {
-			name = l.ownerPath + "." + l.otherPath
-		}
+		name := strings.ReplaceAll(l.ownerPath+"."+l.otherPath, "-", "_")
 		if !l.many {
 			act[none, Items[string]](a, spec{
 				id: name + ".list", method: http.MethodGet, path: path, action: l.read,

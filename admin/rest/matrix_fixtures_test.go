@@ -257,6 +257,22 @@ func fixtures() []fixture {
 			app := s.app()
 			return request{path: ids("id", app.ID, "secret", s.appSecret(app))}
 		}},
+		fixture{name: "client_apps.users.add", do: func(s *site) request {
+			return request{path: ids("id", s.app().ID, "user", s.user().ID)}
+		}},
+		fixture{name: "client_apps.users.remove", do: func(s *site) request {
+			app, u := s.app(), s.user()
+			s.link(tenants.LinkAppUser, app.ID, u.ID)
+			return request{path: ids("id", app.ID, "user", u.ID)}
+		}},
+		fixture{name: "client_apps.groups.add", do: func(s *site) request {
+			return request{path: ids("id", s.app().ID, "group", s.group().ID)}
+		}},
+		fixture{name: "client_apps.groups.remove", do: func(s *site) request {
+			app, g := s.app(), s.group()
+			s.link(tenants.LinkAppGroup, app.ID, g.ID)
+			return request{path: ids("id", app.ID, "group", g.ID)}
+		}},
 		list("groups.list", func(s *site) { s.group() }),
 		fixture{name: "groups.create", whole: true, do: func(s *site) request { return request{body: `{"name":"` + s.next() + `"}`} }},
 		fixture{name: "groups.get", do: func(s *site) request { return at(s.group().ID) }},

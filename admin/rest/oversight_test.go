@@ -274,7 +274,7 @@ func TestPreview(t *testing.T) {
 		r := w.do("sub one", http.MethodPost, path, "{"+demand+"}")
 		want(t, r, 200, "")
 		groups, _ := r.body["groups"].([]any)
-		if r.body["reached"] != 6.0 || r.body["affected"] != 5.0 || len(groups) != 6 || groups[0].(map[string]any)["count"] != 5.0 || !strings.Contains(r.text, `"after":"cannot_satisfy"`) {
+		if r.body["reached"] != 6.0 || r.body["affected"] != 5.0 || len(groups) != 8 || groups[0].(map[string]any)["count"] != 5.0 || !strings.Contains(r.text, `"after":"cannot_satisfy"`) {
 			t.Errorf("preview: %s", r.text)
 		}
 		var names []string
@@ -309,6 +309,9 @@ func TestPreview(t *testing.T) {
 			{`{"change":"invalidate","two_factors":["` + w.ids["factor two"] + `"]}`, []string{"two_factors"}},
 			{`{"change":"regroup","group":"` + w.ids["group one"] + `","to":"out"}`, []string{"user"}},
 			{`{"change":"regroup","group":"` + w.ids["group one"] + `","to":"on"}`, []string{"to"}},
+			{`{"change":"demand","level":"tenant","target":"` + w.ids["acme"] + `","restricted":true}`, []string{"restricted"}},
+			{`{"change":"access","level":"group","target":"` + w.ids["group one"] + `","to":"in"}`, []string{"client_app"}},
+			{`{"change":"access","client_app":"` + w.ids["app one"] + `","level":"group","target":"` + w.ids["group two"] + `","to":"in"}`, []string{"target"}},
 			{`{"change":"put_exemption","level":"user","target":"x","until":"soon"}`, []string{"target", "until"}},
 			{`{"change":"put_assignment","two_factor":"` + w.ids["factor two"] + `","level":"tenant","target":"` + w.ids["acme"] + `"}`, []string{"two_factor"}},
 			{`{"change":"remove_exemption","level":"user","target":"` + w.ids["nobody one"] + `","Until":1}`, []string{"Until"}},
@@ -329,6 +332,8 @@ func TestPreview(t *testing.T) {
 			`{"change":"put_exemption","level":"user","target":"` + w.ids["nobody one"] + `","until":"2027-01-31T00:00:00Z"}`,
 			`{"change":"remove_exemption","level":"user","target":"` + w.ids["nobody one"] + `"}`,
 			`{"change":"demand","level":"client_app","target":"` + w.ids["app one"] + `","min_acr":"urn:twofold:acr:2fa"}`,
+			`{"change":"demand","level":"client_app","target":"` + w.ids["app one"] + `","restricted":true}`,
+			`{"change":"access","client_app":"` + w.ids["app one"] + `","level":"group","target":"` + w.ids["group one"] + `","to":"out"}`,
 			`{"change":"invalidate","two_factors":["` + w.ids["factor one"] + `"]}`,
 			`{"change":"regroup","group":"` + w.ids["group one"] + `","user":"` + w.ids["nobody one"] + `","to":"in"}`,
 			`{"change":"regroup","group":"` + w.ids["group one"] + `","to":"delete"}`,

@@ -15,7 +15,7 @@ import (
 
 // ChangePreview is one change that nobody has made yet.
 type ChangePreview struct {
-	Change      string    `json:"change" enum:"put_assignment,remove_assignment,demand,switch,put_exemption,remove_exemption,invalidate,regroup" doc:"What would be done: each takes some of the members below."`
+	Change      string    `json:"change" enum:"put_assignment,remove_assignment,demand,switch,put_exemption,remove_exemption,invalidate,regroup,access" doc:"What would be done: each takes some of the members below."`
 	TwoFactorID string    `json:"two_factor" format:"uuid" doc:"Id of the TwoFactor instance: of an assignment, or to switch."`
 	Level       string    `json:"level" enum:"subscription,tenant,idp,client_app,group,user" doc:"What kind of thing the target is: of assignments, exemptions and demands."`
 	TargetID    string    `json:"target" format:"uuid" doc:"Id of the target; of all that take a level."`
@@ -23,10 +23,12 @@ type ChangePreview struct {
 	GraceDays   int64     `json:"grace_days" doc:"Of put_assignment: for how many days who has nothing to use yet may sign in without."`
 	EnforceMFA  bool      `json:"enforce_mfa" doc:"Of demand; absent: as it is."`
 	MinACR      string    `json:"min_acr" maxLength:"64" doc:"Of demand; absent: as it is, empty: none."`
-	To          string    `json:"to" enum:"on,off,delete,in,out" doc:"Of switch: what becomes of the instance: on, off or delete. Of regroup: what becomes of the user's membership: in or out; or delete, of the group."`
+	Restricted  bool      `json:"restricted" doc:"Of demand, at a client app: whether it is for its users and groups alone; absent: as it is."`
+	To          string    `json:"to" enum:"on,off,delete,in,out" doc:"Of switch: what becomes of the instance: on, off or delete. Of regroup: what becomes of the user's membership: in or out; or delete, of the group. Of access: in or out."`
 	Until       time.Time `json:"until" doc:"Of put_exemption: when it ends."`
 	TwoFactors  []string  `json:"two_factors" maxItems:"100" doc:"Of invalidate: ids of the instances that options would make invalid."`
 	GroupID     string    `json:"group" format:"uuid" doc:"Of regroup: id of the group."`
+	ClientAppID string    `json:"client_app" format:"uuid" doc:"Of access: id of the client app; level and target say which user or group."`
 	UserID      string    `json:"user" format:"uuid" doc:"Of regroup, unless the group is deleted: id of the user."`
 }
 
@@ -34,18 +36,19 @@ type ChangePreview struct {
 var changeMembers = map[string]struct{ may, must []string }{
 	"put_assignment":    {[]string{"two_factor", "level", "target", "required", "grace_days"}, []string{"two_factor", "level", "target"}},
 	"remove_assignment": {[]string{"two_factor", "level", "target"}, []string{"two_factor", "level", "target"}},
-	"demand":            {[]string{"level", "target", "enforce_mfa", "min_acr"}, []string{"level", "target"}},
+	"demand":            {[]string{"level", "target", "enforce_mfa", "min_acr", "restricted"}, []string{"level", "target"}},
 	"switch":            {[]string{"two_factor", "to"}, []string{"two_factor", "to"}},
 	"put_exemption":     {[]string{"level", "target", "until"}, []string{"level", "target", "until"}},
 	"remove_exemption":  {[]string{"level", "target"}, []string{"level", "target"}},
 	"invalidate":        {[]string{"two_factors"}, []string{"two_factors"}},
 	"regroup":           {[]string{"group", "user", "to"}, []string{"group", "to"}},
+	"access":            {[]string{"client_app", "level", "target", "to"}, []string{"client_app", "level", "target", "to"}},
 }
 
 // PreviewListCreate asks for those whom a change affects in one way.
 type PreviewListCreate struct {
 	ChangePreview
-	Effect string `json:"effect" enum:"cannot_satisfy,must_set_up,grace,asked_newly,otherwise,asked_no_more" doc:"In what way."`
+	Effect string `json:"effect" enum:"cannot_satisfy,no_access,must_set_up,grace,asked_newly,let_in,asked_no_more,otherwise" doc:"In what way."`
 	After  string `json:"after" maxLength:"2048" doc:"The next of the page before, for the very same change."`
 	Limit  int    `json:"limit" minimum:"1" maximum:"200" doc:"How many at most; absent: 50."`
 }
@@ -59,7 +62,7 @@ type Preview struct {
 
 // PreviewGroup are the persons whom a change affects alike.
 type PreviewGroup struct {
-	Effect string     `json:"effect" enum:"cannot_satisfy,must_set_up,grace,asked_newly,otherwise,asked_no_more" doc:"In what way."`
+	Effect string     `json:"effect" enum:"cannot_satisfy,no_access,must_set_up,grace,asked_newly,let_in,asked_no_more,otherwise" doc:"In what way."`
 	Count  int        `json:"count" doc:"How many they are."`
 	First  []Affected `json:"first" doc:"The first ten by name: policy.preview.list gives all."`
 }
@@ -72,8 +75,8 @@ type Affected struct {
 	TenantID     string     `json:"tenant" doc:"Id of the tenant of the sign-in in question."`
 	IDPID        string     `json:"idp" doc:"Id of its IDP."`
 	ClientAppID  string     `json:"client_app" doc:"Id of its client app; empty: the tenant's own pages."`
-	Before       string     `json:"before" enum:"none,asked,may_postpone,must_set_up,cannot_satisfy" doc:"What the sign-in comes to now."`
-	After        string     `json:"after" enum:"none,asked,may_postpone,must_set_up,cannot_satisfy" doc:"And then."`
+	Before       string     `json:"before" enum:"none,asked,may_postpone,must_set_up,cannot_satisfy,no_access" doc:"What the sign-in comes to now."`
+	After        string     `json:"after" enum:"none,asked,may_postpone,must_set_up,cannot_satisfy,no_access" doc:"And then."`
 	Reasons      []string   `json:"reasons" doc:"Where nothing can be used: why."`
 	GraceUntil   *time.Time `json:"grace_until,omitempty" doc:"Until when it may be postponed."`
 	ResetPending bool       `json:"reset_pending" doc:"The second factors were reset: a bypass code comes first, whatever the rules."`
@@ -131,7 +134,7 @@ func changeOf(c *call, b ChangePreview) (tenants.Change, error) {
 			faults = append(faults, Fault{name, "is required for this change"})
 		}
 	}
-	for name, v := range map[string]string{"two_factor": b.TwoFactorID, "target": b.TargetID, "group": b.GroupID, "user": b.UserID} {
+	for name, v := range map[string]string{"two_factor": b.TwoFactorID, "target": b.TargetID, "group": b.GroupID, "user": b.UserID, "client_app": b.ClientAppID} {
 		if c.body.given(name) && !id.Valid(v) {
 			faults = append(faults, Fault{name, "is not an id"})
 		}
@@ -155,6 +158,8 @@ func changeOf(c *call, b ChangePreview) (tenants.Change, error) {
 		return tenants.Change{Invalidate: &tenants.Invalidate{TwoFactorIDs: b.TwoFactors}}, nil
 	case "regroup":
 		return tenants.Change{Regroup: &tenants.Regroup{GroupID: b.GroupID, UserID: b.UserID, To: b.To}}, nil
+	case "access":
+		return tenants.Change{Access: &tenants.Access{ClientAppID: b.ClientAppID, Level: level, TargetID: b.TargetID, To: b.To}}, nil
 	case "switch":
 		return tenants.Change{Switch: &tenants.Switch{TwoFactorID: b.TwoFactorID, To: b.To}}, nil
 	}
@@ -164,6 +169,9 @@ func changeOf(c *call, b ChangePreview) (tenants.Change, error) {
 	}
 	if c.body.given("min_acr") {
 		d.MinACR = &b.MinACR
+	}
+	if c.body.given("restricted") {
+		d.Restricted = &b.Restricted
 	}
 	return tenants.Change{Demand: d}, nil
 }

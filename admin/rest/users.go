@@ -50,6 +50,7 @@ func (a *API) users() {
 			{"email", "Mail address, exactly.", nil},
 			{"tenant", "Id of a tenant whose member the user is.", nil},
 			{"group", "Id of a group whose member the user is.", nil},
+			{"client_app", "Id of a client app that is for the user himself, if it is restricted.", nil},
 			{"second_factor", "Whether one is set up.", []string{"enabled", "none"}},
 			{"method", "Type of second factor that the user can use.", nil},
 		},

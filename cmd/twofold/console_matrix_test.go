@@ -437,6 +437,10 @@ func (s *stall) form(t *testing.T, r consoleRoute, address string, vars map[stri
 		}
 	}
 	out.Set("confirmed", "true")
+	if r.path == "/client-apps/{id}/claims" {
+		out.Set("name_0", "roles")
+		out.Set("source_0", "groups")
+	}
 	for name, v := range s.filled(r, vars) {
 		out.Set(name, v)
 	}
@@ -484,7 +488,7 @@ func (s *stall) filled(r consoleRoute, vars map[string]string) map[string]string
 		return map[string]string{"reason": "lost the phone"}
 	case "tenants.members.add", "tenants.idps.add", "tenants.client_apps.add": // what hangs on its tenant already
 		return map[string]string{"do": "remove", "other": vars["other"]}
-	case "users.idps.add", "groups.members.add":
+	case "users.idps.add", "groups.members.add", "client_apps.users.add", "client_apps.groups.add":
 		return map[string]string{"do": "add", "other": vars["other"]}
 	case "two_factors.create":
 		return map[string]string{"instance_name": s.common(), "type": "totp", "active": "true"}
@@ -597,6 +601,10 @@ func (s *stall) vars(t *testing.T, r consoleRoute) map[string]string {
 		}
 	case "users.idps.add":
 		out["other"] = s.idp()
+	case "client_apps.users.add":
+		out["other"] = s.userName()
+	case "client_apps.groups.add":
+		out["other"] = s.group()
 	case "groups.members.add":
 		if out["other"] = s.group(); first == "groups" {
 			out["other"] = s.userName()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 
-	jose "github.com/go-jose/go-jose/v4"
 	"github.com/zitadel/oidc/v3/pkg/oidc"
 	lib "github.com/zitadel/oidc/v3/pkg/op"
 
@@ -60,6 +59,13 @@ func (s *server) TokenExchange(ctx context.Context, r *lib.ClientRequest[oidc.To
 	if err != nil {
 		return nil, p.unavailable(ctx, "exchange", err)
 	}
+	may, err := p.Tenants.MayUse(ctx, app, of.grant.UserID)
+	if err != nil {
+		return nil, p.unavailable(ctx, "exchange", err)
+	}
+	if !may {
+		return nil, invalidRequest("subject_token is of a user whom the app is not for")
+	}
 	if of.Actor.depth() >= mostActors {
 		return nil, invalidRequest("subject_token has passed through too many hands")
 	}
@@ -97,7 +103,7 @@ func (s *server) exchanged(ctx context.Context, is issued, of access) (*lib.Resp
 	c := s.p.accessClaims(ctx, is)
 	c.Actor = &actor{Subject: is.app.ClientID, Actor: of.Actor}
 	c.Expires = min(c.Expires, of.Expires)
-	token, err := set.sign(jose.ES256, typAccess, c)
+	token, err := s.p.accessToken(ctx, set, is, c)
 	if err != nil {
 		return nil, s.p.unavailable(ctx, "exchange", err)
 	}

@@ -190,3 +190,24 @@ func TestTokenExchangeRefuses(t *testing.T) {
 		}
 	})
 }
+
+// TestTokenExchangeRules: an API that is for certain people only acts for nobody else, and
+// what its claim rules say is in its token.
+func TestTokenExchangeRules(t *testing.T) {
+	eachWorld(t, func(t *testing.T, w *world) {
+		chain(w)
+		_, first := w.tokensOf("apis", "scope", "openid api", "resource", ordersAPI)
+		orders := w.apps["orders"]
+		orders.Restricted = true
+		orders.ClaimRules = tenants.ClaimRules{{Name: "who", Source: tenants.ClaimAttribute, Attribute: tenants.AttributeDisplayName, In: []string{tenants.InAccessToken}}}
+		w.put(w.store.PutClientApp(w.in(w.acme), &orders))
+		if got := w.post("/token", "orders", exchangeForm(first.str("access_token"), stockAPI)); got.status != http.StatusBadRequest || got.str("error") != "invalid_request" {
+			t.Errorf("whom it is not for: %d %s", got.status, got.text)
+		}
+		w.put(w.store.SetAppUsers(w.in(w.acme), orders.ID, []string{w.ada.ID}))
+		got := w.post("/token", "orders", exchangeForm(first.str("access_token"), stockAPI))
+		if c := claimsOf(t, got.str("access_token")); got.status != http.StatusOK || c["who"] != "Ada Lovelace" || c["act"] == nil {
+			t.Errorf("%d %v", got.status, c)
+		}
+	})
+}

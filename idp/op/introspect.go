@@ -46,7 +46,11 @@ func (s *server) Introspect(ctx context.Context, r *lib.Request[lib.Introspectio
 	if a.grant != nil {
 		out.Username = a.grant.UserName
 	}
-	return lib.NewResponse(out), nil
+	told, err := a.ruling(ctx).add(out)
+	if err != nil {
+		return nil, p.unavailable(ctx, "introspect", err)
+	}
+	return lib.NewResponse(told), nil
 }
 
 func mayInspect(caller tenants.ClientApp, a access) bool {

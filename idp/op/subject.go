@@ -30,10 +30,11 @@ type subject struct {
 
 	UserName, DisplayName, GivenName, FamilyName, Email, Phone, Locale string
 	EmailVerified, PhoneVerified, UserActive, IsMember, HasSession     bool
-	AppActive, RealmActive                                             bool
+	AppActive, RealmActive, HasAccess                                  bool
 	UserUpdatedAt                                                      time.Time
 	SessionEndedAt, SessionExpiresAt                                   *time.Time
 	GroupNames                                                         tenants.List
+	UpstreamSubjects                                                   string // JSON: by the name of the IDP
 }
 
 func (*subject) TableName() string { return "grant_subjects" }
@@ -55,7 +56,7 @@ func (p *Provider) subjectOfToken(ctx context.Context, grantID, tokenID string) 
 }
 
 // stands reports whether tokens of the grant are good: nobody revoked it, its user
-// may still sign in here, its app may be used here, and its session was not ended. An offline grant outlives
+// may still sign in here, its app may be used here and is for him, and its session was not ended. An offline grant outlives
 // a session that merely ran out; another one does not (Core §11).
 func (g *subject) stands(now time.Time) bool {
 	return g.RevokedAt == nil && g.subjectStands(now)
@@ -69,7 +70,7 @@ func (g *subject) answers(now time.Time) bool {
 
 func (g *subject) subjectStands(now time.Time) bool {
 	switch {
-	case !g.ExpiresAt.After(now), !g.UserActive, !g.IsMember, !g.AppActive, !g.RealmActive, g.SessionEndedAt != nil:
+	case !g.ExpiresAt.After(now), !g.UserActive, !g.IsMember, !g.AppActive, !g.RealmActive, !g.HasAccess, g.SessionEndedAt != nil:
 		return false
 	case g.Offline || g.SessionID == "":
 		return true

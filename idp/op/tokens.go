@@ -51,7 +51,7 @@ func (p *Provider) tokens(ctx context.Context, is issued) (*oidc.AccessTokenResp
 		return nil, err
 	}
 	out := &oidc.AccessTokenResponse{TokenType: "Bearer", ExpiresIn: uint64(accessLife.Seconds()), Scope: is.scopes}
-	if out.AccessToken, err = set.sign(jose.ES256, typAccess, p.accessClaims(ctx, is)); err != nil {
+	if out.AccessToken, err = p.accessToken(ctx, set, is, p.accessClaims(ctx, is)); err != nil {
 		return nil, err
 	}
 	if is.grant == nil {
@@ -76,6 +76,21 @@ func idTokenAlg(app tenants.ClientApp, t tenants.Tenant) jose.SignatureAlgorithm
 		alg = t.IDTokenAlg
 	}
 	return jose.SignatureAlgorithm(alg)
+}
+
+// accessToken signs an access token. What the rules of the app add is left out of one
+// that would be too long for us to take: it must not stop the app from working.
+func (p *Provider) accessToken(ctx context.Context, set *keySet, is issued, plain accessClaims) (string, error) {
+	claims, err := is.ruling(ctx).add(plain)
+	if err != nil {
+		return "", err
+	}
+	token, err := set.sign(jose.ES256, typAccess, claims)
+	if err != nil || len(token) <= maxToken {
+		return token, err
+	}
+	p.Log.WarnContext(ctx, "access token too long: claim rules left out", "client_app", is.app.ID)
+	return set.sign(jose.ES256, typAccess, plain)
 }
 
 func (p *Provider) accessClaims(ctx context.Context, is issued) accessClaims {
@@ -105,6 +120,7 @@ func (p *Provider) idTokenClaims(ctx context.Context, is issued, accessToken str
 		scopes = is.scopes
 	}
 	c := g.userClaims(p.tenantName(ctx), scopes, asked)
+	is.ruling(ctx).apply(tenants.InIDToken, c)
 	c["iss"], c["sub"], c["aud"] = p.issuer(ctx), g.UserID, is.app.ClientID
 	c["iat"], c["exp"], c["auth_time"] = now.Unix(), now.Add(idTokenLife).Unix(), g.AuthTime.Unix()
 	c["at_hash"] = halfHash(accessToken)

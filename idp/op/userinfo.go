@@ -7,6 +7,8 @@ import (
 
 	"github.com/zitadel/oidc/v3/pkg/oidc"
 	lib "github.com/zitadel/oidc/v3/pkg/op"
+
+	"twofold/tenants"
 )
 
 // Errors of a bearer token (RFC 6750 §3.1).
@@ -28,6 +30,7 @@ func (s *server) UserInfo(ctx context.Context, r *lib.Request[oidc.UserInfoReque
 		return nil, refuseBearer(ctx, http.StatusForbidden, errInsufficientScope, "the access token lacks scope openid")
 	}
 	claims := a.grant.userClaims(s.p.tenantName(ctx), a.scopes(), parseStoredClaims(a.grant.Claims).Userinfo)
+	a.ruling(ctx).apply(tenants.InUserinfo, claims)
 	claims["sub"] = a.grant.UserID
 	return lib.NewResponse(claims), nil
 }

@@ -80,6 +80,7 @@ type Rules struct {
 	ProveFirst   bool     // his factors were reset: a bypass first, then he must enrol
 	MayBypass    bool     // a bypass is out for him
 	MayPostpone  bool     // he need not enrol yet
+	NoAccess     bool     // the app is not for this user, whatever he proves
 	Consent      bool     // the user must let the app have what it wants
 	Remembered   bool     // this browser was remembered: no second factor, but MinStrength holds
 }
@@ -95,10 +96,11 @@ const (
 	Consent               // ask whether the app may have what it wants
 	Done                  // answer the app
 	Refuse                // nobody can satisfy these rules: say so
+	Bar                   // the app is not for this user: say so
 )
 
 func (s Step) String() string {
-	return [...]string{"identify", "challenge", "enroll", "consent", "done", "refuse"}[s]
+	return [...]string{"identify", "challenge", "enroll", "consent", "done", "refuse", "bar"}[s]
 }
 
 // Next reports the step that f and r call for. It is pure, and total.
@@ -113,8 +115,12 @@ func (s Step) String() string {
 //	  └─ bypass is out   ──▶ Challenge
 //	  └─ none of these   ──▶ Refuse
 //	the user wants to set something up ──▶ Enroll, but who holds a factor proves it first
+//	the app is not for him ──▶ Bar
 //	the app must be allowed to, and is not ──▶ Consent
 //	else ──▶ Done
+//
+// Whom the app is not for learns so when he has proven what he has, and sets up nothing
+// for it: Bar takes the place of Enroll and Refuse too.
 func Next(f Facts, r Rules) Step {
 	fresh := Fresh(f, r)
 	if f.UserID == "" || !slices.ContainsFunc(fresh, Proof.first) {
@@ -131,6 +137,8 @@ func Next(f Facts, r Rules) Step {
 	switch {
 	case satisfied(f, fresh, r):
 		switch {
+		case r.NoAccess:
+			return Bar
 		case f.Wants == "" && r.Consent && !f.Consented:
 			return Consent
 		case f.Wants == "":
@@ -141,10 +149,14 @@ func Next(f Facts, r Rules) Step {
 		return ifTrue(len(r.Bound)+len(r.Weak) > 0, Challenge)
 	case len(r.Bound) > 0:
 		return Challenge
+	case r.NoAccess && mayEnroll(f, r):
+		return Bar
 	case r.MayEnroll && mayEnroll(f, r):
 		return Enroll
 	case r.MayEnroll && (len(r.Weak) > 0 || r.MayBypass), r.MayBypass && r.MinStrength <= bypassStrength:
 		return Challenge
+	case r.NoAccess:
+		return Bar
 	}
 	return Refuse
 }

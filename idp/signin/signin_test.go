@@ -40,11 +40,13 @@ func TestNext(t *testing.T) {
 					for _, age := range []time.Duration{-1, 0, time.Minute} {
 						for _, bound := range [][]string{nil, {"tf2", "tf4"}, {"tf2", "tf3", "tf4"}} {
 							for _, enroll := range []bool{false, true} {
-								n++
-								f := Facts{UserID: user, Proofs: proofs}
-								r := Rules{SecondFactor: second, MinStrength: minimum, MaxAge: age, Now: t0, Since: t0.Add(-time.Second), Bound: bound, MayEnroll: enroll}
-								if got, want := Next(f, r), expect(f, r); got != want {
-									t.Errorf("Next(%+v, %+v) = %v, want %v", f, r, got, want)
+								for _, barred := range []bool{false, true} {
+									n++
+									f := Facts{UserID: user, Proofs: proofs}
+									r := Rules{SecondFactor: second, MinStrength: minimum, MaxAge: age, Now: t0, Since: t0.Add(-time.Second), Bound: bound, MayEnroll: enroll, NoAccess: barred}
+									if got, want := Next(f, r), expect(f, r); got != want {
+										t.Errorf("Next(%+v, %+v) = %v, want %v", f, r, got, want)
+									}
 								}
 							}
 						}
@@ -79,10 +81,16 @@ func expect(f Facts, r Rules) Step {
 		return Identify // a second factor alone never signs anybody in
 	}
 	if (hasSecond || !r.SecondFactor) && best >= r.MinStrength {
+		if r.NoAccess {
+			return Bar
+		}
 		return Done
 	}
 	if len(r.Bound) > 0 {
 		return Challenge
+	}
+	if r.NoAccess {
+		return Bar
 	}
 	if r.MayEnroll {
 		return Enroll

@@ -275,7 +275,12 @@ func (b book) refusedStories() []Story {
 	chance.MayChoose, chance.BackURL, chance.AppURL = true, action, appURL
 	v.BackURL, v.AppURL = action, appURL
 	plain.Steps = nil
-	return []Story{{"refused.steps", v}, {"refused.other-method", chance}, {"refused.plain", plain}}
+	p := b.troubled()
+	barred := ui.Refused{
+		Page: p, Action: action, Heading: p.Say("barred.title", "app", p.App), Text: p.Say("barred.text", "name", "Anna"),
+		Steps: []string{p.Say("barred.step-ask"), p.Say("refused.step-reference")}, CanCancel: true,
+	}
+	return []Story{{"refused.steps", v}, {"refused.other-method", chance}, {"refused.plain", plain}, {"refused.no-access", barred}}
 }
 
 func (b book) problemStories() []Story {
