@@ -138,6 +138,9 @@ func (m *mole) furnish() {
 	w.check(err)
 	_, err = w.db.SQL().Exec("UPDATE user_failures SET failures = 9 WHERE user_id = '" + w.ids["user bruno"] + "'")
 	w.check(err)
+	_, err = w.db.SQL().Exec("INSERT INTO consents (tenant_id, user_id, client_app_id, scopes, created_at, updated_at) SELECT '" + w.ids["tenant acme"] +
+		"', id, '" + w.ids["client_app expenses"] + "', '[\"email\"]', created_at, created_at FROM users WHERE id = '" + w.ids["user bruno"] + "'")
+	w.check(err)
 }
 
 // recovery registers the recovery codes of a page.
