@@ -388,7 +388,7 @@ func TestSubscriptionsOfMine(t *testing.T) {
 func TestLastSystemAdmin(t *testing.T) {
 	eachHouse(t, func(t *testing.T, h *house) {
 		ctx := t.Context()
-		w := h.as("other", "olga", tenants.RoleSystemAdmin, db.Scope{})
+		w := h.as("acme", "anna", tenants.RoleSystemAdmin, db.Scope{})
 		roles, err := h.Roles(ctx, w, "")
 		must(t, err)
 		wantCode(t, h.Revoke(ctx, w, roles[0].ID), "last_system_admin")
