@@ -18,6 +18,9 @@ type Kit struct {
 
 	sqlite   sqliteTemplate
 	postgres postgresTemplate
+
+	mu   sync.Mutex
+	ends []func()
 }
 
 // standard is the only package-level variable here, and is never assigned to. It
@@ -51,7 +54,23 @@ func Postgres(t testing.TB) string {
 // Without it the server still dies with the binary, and the next run sweeps up.
 func Main(m *testing.M) int {
 	defer standard.Close()
+	defer standard.end()
 	return m.Run()
+}
+
+// AtEnd has f called when all tests of the binary are done, if its TestMain is Main.
+func AtEnd(f func()) {
+	standard.mu.Lock()
+	defer standard.mu.Unlock()
+	standard.ends = append(standard.ends, f)
+}
+
+func (k *Kit) end() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, f := range k.ends {
+		f()
+	}
 }
 
 // EachDatabase runs f with either database, see the function of this name.

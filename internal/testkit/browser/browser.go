@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -38,20 +39,47 @@ type Browser struct {
 	dark          bool
 }
 
-// New starts a Chromium with an empty profile. It ends with the test. What a browser
-// shows of our own code the race detector has seen without one: see testkit.Later.
+// shared is the Chromium of this test binary: to start one takes seconds. It is the only
+// package-level variable here, and ends with the binary.
+var shared struct {
+	sync.Mutex
+	root context.Context //nolint:containedctx // chromedp keeps the Chromium process in a context
+}
+
+// New returns a browser with an empty profile: one more context of the Chromium that all
+// tests of a binary share. It ends with the test. What a browser shows of our own code the
+// race detector has seen without one: see testkit.Later.
 func New(t testing.TB) *Browser {
 	t.Helper()
 	testkit.Later(t)
-	path, dir := findChromium(t), home(t)
-	opts := append(options(path), chromedp.UserDataDir(filepath.Join(dir, "profile")), chromedp.Env("TMPDIR="+dir))
-	alloc, stop := chromedp.NewExecAllocator(context.Background(), opts...)
-	t.Cleanup(stop)
-	b := &Browser{t: t, Timeout: defaultTimeout, log: newEvents()}
-	// chromedp would print what it cannot decode; t.Logf must not be called after the test.
-	b.open(alloc, chromedp.WithErrorf(func(string, ...any) {}))
-	b.root = b.ctx
+	b := &Browser{t: t, Timeout: defaultTimeout, log: newEvents(), root: chromium(t)}
+	b.open(b.root, chromedp.WithNewBrowserContext())
 	return b
+}
+
+// chromium starts the shared one, if it does not run or has died.
+func chromium(t testing.TB) context.Context {
+	t.Helper()
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.root != nil && shared.root.Err() == nil {
+		return shared.root
+	}
+	path := findChromium(t)
+	dir, err := scratch.New(os.TempDir(), "twofold-chromium-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	opts := append(options(path), chromedp.UserDataDir(filepath.Join(dir.Path, "profile")), chromedp.Env("TMPDIR="+dir.Path))
+	alloc, stop := chromedp.NewExecAllocator(context.Background(), opts...)
+	testkit.AtEnd(func() { stop(); dir.Remove() })
+	// chromedp would print what it cannot decode; t.Logf must not be called after the test.
+	root, _ := chromedp.NewContext(alloc, chromedp.WithErrorf(func(string, ...any) {})) //nolint:govet // stop ends it
+	if err := chromedp.Do(root); err != nil {
+		t.Fatalf("browser: start Chromium: %v", err)
+	}
+	shared.root = root
+	return root
 }
 
 // NewContext returns the browser of a second user: the same Chromium, nothing
@@ -82,18 +110,6 @@ func (b *Browser) open(parent context.Context, opts ...chromedp.ContextOption) {
 	b.SetViewport(1280, 800)
 }
 
-// home is a directory for the profile and for what Chromium would leave in the
-// system's temporary directory.
-func home(t testing.TB) string {
-	t.Helper()
-	dir, err := scratch.New(os.TempDir(), "twofold-chromium-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(dir.Remove)
-	return dir.Path
-}
-
 // options are chromedp's defaults, which name most of what makes Chromium quiet,
 // and what our tests need on top.
 func options(path string) []chromedp.ExecAllocatorOption {
@@ -117,6 +133,7 @@ func options(path string) []chromedp.ExecAllocatorOption {
 func findChromium(t testing.TB) string {
 	t.Helper()
 	names := []string{
+		"chromium-headless-shell", // without a window: the same pages in half the time
 		"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome",
 		"/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 	}

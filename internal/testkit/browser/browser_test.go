@@ -136,6 +136,7 @@ func TestKeyboard(t *testing.T) {
 }
 
 func TestWithoutScript(t *testing.T) {
+	t.Setenv("TWOFOLD_SCREENSHOTS", t.TempDir())
 	b := browser.New(t)
 	b.DisableScript()
 	b.Open(site(t) + "/")
@@ -210,6 +211,7 @@ func TestSecondUserSharesNothing(t *testing.T) {
 }
 
 func TestScreenshot(t *testing.T) {
+	t.Setenv("TWOFOLD_SCREENSHOTS", t.TempDir())
 	dir := t.TempDir()
 	t.Setenv("TWOFOLD_SCREENSHOTS", dir+"/deep/er")
 	b := browser.New(t)

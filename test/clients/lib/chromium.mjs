@@ -12,7 +12,7 @@ import { password } from './sample.mjs'
 /** chromium is the program, as the tests in Go look for it; empty if there is none. */
 export async function chromium() {
   if (process.env.TWOFOLD_CHROMIUM) return process.env.TWOFOLD_CHROMIUM
-  for (const name of ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome']) {
+  for (const name of ['chromium-headless-shell', 'chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome']) {
     const path = await promisify(execFile)('/bin/sh', ['-c', `command -v ${name}`]).catch(() => null)
     if (path) return path.stdout.trim()
   }
