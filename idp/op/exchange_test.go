@@ -184,6 +184,12 @@ func TestTokenExchangeRefuses(t *testing.T) {
 				}
 			})
 		}
+		// SECURITY §3 row 56: the app is at both tenants, the token of one.
+		_, err := w.store.Link(w.in(w.globex), tenants.LinkTenantClientApp, w.globex.Tenant.ID, w.apps["orders"].ID)
+		w.must(err)
+		if got := w.send(w.form(t.Context(), "globex", "/token", "orders", exchangeForm(token, stockAPI))); got.str("error") != "invalid_request" {
+			t.Error("a token of another tenant:", got.text)
+		}
 		w.clock.Advance(accessLife)
 		if got := w.post("/token", "orders", exchangeForm(token, stockAPI)); got.str("error") != "invalid_request" {
 			t.Error("a token that is over:", got.text)
