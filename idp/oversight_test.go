@@ -425,6 +425,7 @@ func TestEndAtOnce(t *testing.T) {
 
 // Sessions of a server where most rest: of a hundred tenants, of which one is large.
 func TestSessionListAtScale(t *testing.T) {
+	testkit.Later(t)
 	testkit.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
 		desk(t, w)

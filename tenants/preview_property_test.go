@@ -13,6 +13,7 @@ import (
 
 	"twofold/internal/db"
 	"twofold/internal/id"
+	"twofold/internal/testkit"
 	"twofold/twofactor"
 )
 
@@ -368,6 +369,7 @@ func everySignIn(e *estate, p *person) (out []signIn) {
 // after it; and the sign-ins that it leaves out are the same before and after, or like one
 // that it looks at.
 func TestPreviewForeseesPolicy(t *testing.T) {
+	testkit.Later(t)
 	each(t, func(t *testing.T, w *world) {
 		rapid.Check(t, func(t *rapid.T) {
 			s := w.drawWorld(t)

@@ -14,6 +14,7 @@ import (
 	"twofold/internal/id"
 	"twofold/internal/page"
 	"twofold/internal/problem"
+	"twofold/internal/testkit"
 	"twofold/twofactor"
 )
 
@@ -282,6 +283,7 @@ func TestPreviewOfSeveralTenants(t *testing.T) {
 // Lists are bounded, and go on where they end; the queries are as many for each page of
 // persons, whatever there is.
 func TestPreviewOfMany(t *testing.T) {
+	testkit.Later(t)
 	each(t, func(t *testing.T, w *world) {
 		c := w.customer("acme")
 		w.crowd(c, peoplePage+10)

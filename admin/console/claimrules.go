@@ -125,7 +125,7 @@ func ruleSection(i int, r tenants.ClaimRule) ui.AdminSection {
 		text("idp"+n, "Known at", r.IDP, "For the number at another provider: the identity provider's name."),
 		text("prefix"+n, "Groups that begin with", r.Prefix, "Empty: all of them."),
 		lines("map"+n, "Groups as roles", r.Map, "One a line: managers = approver. If there is any, no other group is told."),
-		text("value"+n, "Always", typedConstant(r.Value), "Text, a number, true, false, or a list as in [\"a\", \"b\"]. In quotes it is text whatever it looks like."),
+		text("value"+n, "Fixed value", typedConstant(r.Value), "Text, a number, true, false, or a list as in [\"a\", \"b\"]. In quotes it is text whatever it looks like."),
 		text("scope"+n, "Only with scope", r.Scope, "Empty: always."),
 		places,
 	}

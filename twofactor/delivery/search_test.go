@@ -239,6 +239,7 @@ SELECT CASE WHEN s = 'sub-b' THEN 'globex' WHEN i % 10 < 7 THEN 'acme' ELSE 't' 
 FROM (SELECT n.*, CASE WHEN i % 7 < 5 THEN 'sub-a' ELSE 'sub-b' END AS s FROM SERIES(200000, 12)) m`
 
 func TestMessagesAtScale(t *testing.T) {
+	testkit.Later(t)
 	testkit.EachDatabase(t, func(t *testing.T, url string) {
 		d, err := db.Open(t.Context(), url, db.Options{})
 		must(t, err)
