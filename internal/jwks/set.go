@@ -54,7 +54,7 @@ func (s *Set) Find(ctx context.Context, header jose.Header) ([]jose.JSONWebKey, 
 	now := s.now()
 	fresh := now.Sub(s.at) < life
 	if fresh {
-		if found := fitting(s.keys, header); len(found) > 0 {
+		if found := Fitting(s.keys, header); len(found) > 0 {
 			return found, nil
 		}
 	}
@@ -73,16 +73,18 @@ func (s *Set) Find(ctx context.Context, header jose.Header) ([]jose.JSONWebKey, 
 		return nil, err
 	}
 	s.keys, s.at, s.next = keys, now, now.Add(pause)
-	return fitting(keys, header), nil
+	return Fitting(keys, header), nil
 }
 
-// fitting are public keys for signatures by the kid and the algorithm of a header. Never
-// is a key looked at that the header brings along.
-func fitting(keys []jose.JSONWebKey, header jose.Header) []jose.JSONWebKey {
+// Fitting are the keys that may have made a signature with this header: public ones for
+// signatures, by its kid and algorithm; a key without a kid may be any. Never is a key
+// looked at that the header brings along. go-jose itself checks that algorithm and type of
+// a key go together.
+func Fitting(keys []jose.JSONWebKey, header jose.Header) []jose.JSONWebKey {
 	var out []jose.JSONWebKey
 	for _, k := range keys {
 		switch {
-		case header.KeyID != "" && k.KeyID != header.KeyID, k.Use != "" && k.Use != "sig", k.Algorithm != "" && k.Algorithm != header.Algorithm:
+		case header.KeyID != "" && k.KeyID != "" && k.KeyID != header.KeyID, k.Use != "" && k.Use != "sig", k.Algorithm != "" && k.Algorithm != header.Algorithm:
 		case !k.IsPublic(), tooShort(k):
 		default:
 			out = append(out, k)
@@ -117,17 +119,21 @@ func (s *Set) fetch(ctx context.Context) ([]jose.JSONWebKey, error) {
 	if res.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("%w: status %d", ErrUnreachable, res.StatusCode)
 	}
-	return parse(body)
+	keys, err := Parse(body)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
+	}
+	return keys, nil
 }
 
-// parse leaves out keys of kinds that are not known here: they must not hide the others
-// (RFC 7517 §5).
-func parse(body []byte) ([]jose.JSONWebKey, error) {
+// Parse reads a JSON Web Key Set. Keys of kinds that are not known here are left out: they
+// must not hide the others (RFC 7517 §5).
+func Parse(body []byte) ([]jose.JSONWebKey, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
 	}
 	if err := json.Unmarshal(body, &set); err != nil {
-		return nil, fmt.Errorf("%w: they are no JSON Web Key Set", ErrUnreachable)
+		return nil, errors.New("jwks: this is no JSON Web Key Set")
 	}
 	var keys []jose.JSONWebKey
 	for _, raw := range set.Keys {

@@ -47,6 +47,7 @@ func TestOnlyKeysForSignatures(t *testing.T) {
 	}{
 		"fits":                    {[]string{key(pub(ec))}, "a", jose.ES256, 1},
 		"the token names no key":  {[]string{key(pub(ec))}, "", jose.ES256, 1},
+		"a key without a name":    {[]string{strings.Replace(key(pub(ec)), `"kid":"a",`, "", 1)}, "b", jose.ES256, 1},
 		"another key":             {[]string{key(pub(ec))}, "b", jose.ES256, 0},
 		"two of one name":         {[]string{key(pub(ec)), key(pub(ed))}, "a", jose.ES256, 2},
 		"for encryption":          {[]string{key(pub(ec), `"use":"enc"`)}, "a", jose.ES256, 0},
